@@ -1,0 +1,1 @@
+//! Sans-IO models of the rate limits of Azure OpenAI deployments.

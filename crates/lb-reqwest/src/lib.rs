@@ -1,0 +1,1 @@
+//! A priority load balancer over reqwest, async and blocking.
