@@ -1,1 +1,81 @@
-//! The algorithm of a client-side priority load balancer for LLM backends, without any HTTP client.
+//! The algorithm of a client-side priority load balancer for Azure OpenAI and OpenAI-compatible backends.
+//!
+//! A request goes to the best priority that is available now: provisioned capacity first, pay-as-you-go next, other
+//! regions after. A 429 or 5xx takes a backend out until its own `Retry-After`, and the same request goes to the next
+//! one at once. When none is left the caller gets a 429 with the soonest `Retry-After`.
+//!
+//! This crate has no HTTP client, no executor and no I/O. Most applications take an adapter (`lb-reqwest`,
+//! `lb-isahc`) and meet this crate through its re-exports. Here are the parts, in the order in which a request
+//! meets them:
+//!
+//! 1. a [`Backend`] says where a deployment lives, how much it is preferred and which credential it takes;
+//! 2. a [`Pool`] holds the backends, their cooldowns and their counters, and owns the [`Clock`];
+//! 3. a [`Dispatch`] is one request's walk over the pool: `next` gives a [`Target`], `settle` takes an [`Outcome`];
+//! 4. a [`Transport`] (or a [`BlockingTransport`]) sends a request to a target: this is what an adapter implements;
+//! 5. a [`LoadBalancer`] (or a [`BlockingLoadBalancer`]) runs the loop over these four.
+//!
+//! The [`guide`] explains the concepts, the reasons and the limitations.
+//!
+//! # Example
+//!
+//! The algorithm can be driven by hand, without any transport:
+//!
+//! ```
+//! use lb_core::{Backend, Outcome, Pool, Step, ThreadRng, Verdict};
+//!
+//! # fn main() -> Result<(), lb_core::BuildError> {
+//! let pool = Pool::new([
+//!     Backend::new("ptu.openai.azure.com", 1)?,
+//!     Backend::new("standard.openai.azure.com", 2)?,
+//! ])?;
+//!
+//! let mut dispatch = pool.dispatch();
+//! let Step::Try(target) = dispatch.next(|| pool.now(), &ThreadRng) else { unreachable!("both are available") };
+//! assert_eq!(target.backend().name(), "ptu.openai.azure.com");
+//!
+//! // The backend answered 429 with `Retry-After: 7`: it cools down, and the next one is asked at once.
+//! let outcome = Outcome::answered(429, [("retry-after", "7")].as_slice(), || pool.wall());
+//! assert_eq!(dispatch.settle(outcome, || pool.now()), Verdict::FailOver);
+//! let Step::Try(target) = dispatch.next(|| pool.now(), &ThreadRng) else { unreachable!("one is available") };
+//! assert_eq!(target.backend().name(), "standard.openai.azure.com");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! - `tracing` (default): events with fields for every decision, see [`Event`].
+//! - `test-util`: a scripted transport for your own tests, see `lb_core::test_util`.
+
+pub mod guide;
+
+mod backend;
+mod balancer;
+mod clock;
+mod credential;
+mod dispatch;
+mod error;
+mod observe;
+pub mod outcome;
+mod pool;
+pub mod retry_after;
+mod rng;
+mod sync;
+mod target;
+#[cfg(feature = "test-util")]
+pub mod test_util;
+mod transport;
+
+pub use backend::{Backend, BackendBuilder};
+pub use balancer::{BlockingLoadBalancer, LoadBalancer, OnExhaustion, Served, drive, drive_blocking};
+pub use clock::{Clock, Instant, MockClock, SystemClock};
+pub use credential::{BoxFuture, Credential, CredentialError, CredentialSource};
+pub use dispatch::{Dispatch, Step};
+pub use error::{AddressError, BackendProblem, BuildError, Error, Exhausted};
+pub use observe::{Event, Observer};
+pub use outcome::{Fault, Outcome, Reason, Verdict};
+pub use pool::{BackendSnapshot, Counters, Pool, PoolBuilder, Snapshot, State};
+pub use retry_after::{Headers, Hint, HintSource, MAX_HINT, hint};
+pub use rng::{Rng, SeededRng, ThreadRng};
+pub use target::{CALLER_CREDENTIALS, Target};
+pub use transport::{Blocking, BlockingTransport, BoxTransport, Head, Transport};

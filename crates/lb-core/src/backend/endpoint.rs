@@ -1,0 +1,209 @@
+//! The endpoint of a backend: scheme, authority and path prefix, parsed once.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+
+use crate::error::BackendProblem;
+
+pub(super) struct Endpoint {
+    pub(super) scheme: Scheme,
+    pub(super) authority: Authority,
+    /// Empty, or `/` and segments, without a `/` at the end.
+    pub(super) path_prefix: String,
+}
+
+impl Endpoint {
+    /// Parses a host, a `host:port`, or a URL with scheme and path prefix.
+    pub(super) fn parse(text: &str) -> Result<Self, BackendProblem> {
+        // These are looked for in the raw text: `http::Uri` drops fragments and keeps user info.
+        if text.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\') {
+            return Err(BackendProblem::Characters);
+        }
+        let (scheme, rest) = match text.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Scheme::HTTPS, rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Scheme::HTTP, rest),
+            Some(_) => return Err(BackendProblem::Scheme),
+            None => (Scheme::HTTPS, text),
+        };
+        if rest.contains('@') {
+            return Err(BackendProblem::UserInfo);
+        }
+        if rest.contains(['?', '#']) {
+            return Err(BackendProblem::QueryOrFragment);
+        }
+        let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+        Ok(Self { scheme, authority: parse_authority(authority)?, path_prefix: parse_prefix(path)? })
+    }
+
+    /// The default name: the endpoint without its scheme.
+    pub(super) fn name(&self) -> String {
+        format!("{}{}", self.authority, self.path_prefix)
+    }
+}
+
+fn parse_authority(text: &str) -> Result<Authority, BackendProblem> {
+    if text.is_empty() {
+        return Err(BackendProblem::Endpoint);
+    }
+    let text = text.to_ascii_lowercase();
+    let host = if let Some(bracketed) = text.strip_prefix('[') {
+        let (address, port) = bracketed.split_once(']').ok_or(BackendProblem::Host)?;
+        address.parse::<Ipv6Addr>().map_err(|_| BackendProblem::Host)?;
+        if !port.is_empty() {
+            check_port(port.strip_prefix(':').ok_or(BackendProblem::Port)?)?;
+        }
+        None
+    } else if let Some((host, port)) = text.split_once(':') {
+        check_port(port)?;
+        Some(host)
+    } else {
+        Some(text.as_str())
+    };
+    if host.is_some_and(|host| !is_dns_name(host)) {
+        return Err(BackendProblem::Host);
+    }
+    text.parse().map_err(|_| BackendProblem::Endpoint)
+}
+
+fn check_port(text: &str) -> Result<(), BackendProblem> {
+    let is_port = text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0);
+    if is_port { Ok(()) } else { Err(BackendProblem::Port) }
+}
+
+/// Whether `host` is made of labels of letters, digits, `-` and `_`. A last label of digits only makes it an address,
+/// which then has to be a plain IPv4 one: URL parsers read `1.2.3` or `0x7f.1` as other hosts than they seem.
+fn is_dns_name(host: &str) -> bool {
+    let is_label = |label: &str| {
+        let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        (1..=63).contains(&label.len()) && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let last = host.rsplit('.').next().unwrap_or_default();
+    if last.starts_with(|c: char| c.is_ascii_digit()) {
+        return host.parse::<Ipv4Addr>().is_ok();
+    }
+    host.len() <= 253 && host.split('.').all(is_label)
+}
+
+fn parse_prefix(path: &str) -> Result<String, BackendProblem> {
+    let prefix = path.strip_suffix('/').unwrap_or(path);
+    if prefix.is_empty() {
+        return Ok(String::new());
+    }
+    if prefix.split('/').skip(1).any(|segment| segment.is_empty() || is_dot_segment(segment)) {
+        return Err(BackendProblem::PathPrefix);
+    }
+    match prefix.parse::<PathAndQuery>() {
+        Ok(parsed) if parsed.as_str() == prefix && prefix.is_ascii() => Ok(prefix.to_owned()),
+        _ => Err(BackendProblem::Endpoint),
+    }
+}
+
+/// Whether a path segment is `.` or `..`, also in percent-encoded form.
+pub(crate) fn is_dot_segment(segment: &str) -> bool {
+    let mut rest = segment;
+    let mut dots = 0;
+    while !rest.is_empty() {
+        let next = rest.strip_prefix('.').or_else(|| rest.strip_prefix("%2e")).or_else(|| rest.strip_prefix("%2E"));
+        let Some(next) = next else { return false };
+        rest = next;
+        dots += 1;
+    }
+    dots == 1 || dots == 2
+}
+
+/// The endpoint for an error: nothing before an `@` and nothing after a `?` or `#`, where secrets could be.
+pub(super) fn printable(text: &str) -> String {
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let text = text.rsplit('@').next().unwrap_or_default();
+    if text.is_empty() {
+        return "without an endpoint".to_owned();
+    }
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> (String, String) {
+        let endpoint = Endpoint::parse(text).unwrap();
+        (format!("{}://{}", endpoint.scheme, endpoint.authority), endpoint.path_prefix)
+    }
+
+    #[test]
+    fn a_host_a_port_and_a_prefix_are_accepted_in_every_combination() {
+        for (text, origin, prefix) in [
+            ("name.openai.azure.com", "https://name.openai.azure.com", ""),
+            ("Name.OpenAI.Azure.com", "https://name.openai.azure.com", ""),
+            ("localhost:8080", "https://localhost:8080", ""),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080", ""),
+            ("HTTPS://gateway.example/team-a/", "https://gateway.example", "/team-a"),
+            ("gateway.example/team-a/b%20c", "https://gateway.example", "/team-a/b%20c"),
+            ("http://[::1]:81/x", "http://[::1]:81", "/x"),
+            ("[2001:db8::1]", "https://[2001:db8::1]", ""),
+            ("xn--bcher-kva.example", "https://xn--bcher-kva.example", ""),
+            ("my_host", "https://my_host", ""),
+        ] {
+            assert_eq!(parsed(text), (origin.to_owned(), prefix.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_invalid_endpoint_is_refused_for_its_reason() {
+        use BackendProblem as P;
+        for (text, problem) in [
+            ("", P::Endpoint),
+            ("https://", P::Endpoint),
+            ("https:///path", P::Endpoint),
+            ("/path", P::Endpoint),
+            (":8080", P::Host),
+            ("ftp://a.example", P::Scheme),
+            ("file:///etc/passwd", P::Scheme),
+            ("://a.example", P::Scheme),
+            ("https://user@a.example", P::UserInfo),
+            ("https://user:password@a.example", P::UserInfo),
+            ("https://a.example?x=1", P::QueryOrFragment),
+            ("https://a.example/p#f", P::QueryOrFragment),
+            ("a.example\r\nx: y", P::Characters),
+            ("a.example /p", P::Characters),
+            ("a.example\\@b.example", P::Characters),
+            ("a.example\u{a0}", P::Characters),
+            ("a.example:0", P::Port),
+            ("a.example:", P::Port),
+            ("a.example:65536", P::Port),
+            ("a.example:+80", P::Port),
+            ("a.example:80:90", P::Port),
+            ("[::1]80", P::Port),
+            ("[::1]:0", P::Port),
+            ("[::g]", P::Host),
+            ("[::1", P::Host),
+            ("[fe80::1%25eth0]", P::Host),
+            ("a..example", P::Host),
+            ("a.example.", P::Host),
+            ("-a.example", P::Host),
+            ("b\u{fc}cher.example", P::Host),
+            ("1.2.3", P::Host),
+            ("256.1.1.1", P::Host),
+            ("a.0x7f", P::Host),
+            ("a.example/../b", P::PathPrefix),
+            ("a.example/x/.", P::PathPrefix),
+            ("a.example/%2e%2E/b", P::PathPrefix),
+            ("a.example/.%2e", P::PathPrefix),
+            ("a.example//b", P::PathPrefix),
+            ("a.example/b//", P::PathPrefix),
+            ("a.example/b\u{e9}", P::Endpoint),
+        ] {
+            assert_eq!(Endpoint::parse(text).err(), Some(problem), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn three_dots_are_an_ordinary_segment() {
+        assert!(is_dot_segment("%2E."));
+        assert!(!is_dot_segment("..."));
+        assert!(!is_dot_segment(""));
+        assert!(!is_dot_segment("..a"));
+    }
+}

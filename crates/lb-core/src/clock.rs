@@ -1,0 +1,99 @@
+//! Time: a monotonic clock for deadlines, and wall time that serves only to read dates.
+
+mod mock;
+mod system;
+
+use std::{fmt, time::Duration, time::SystemTime};
+
+pub use mock::MockClock;
+pub use system::SystemClock;
+
+/// A moment on a pool's clock: nanoseconds since an origin that the clock chose.
+///
+/// It can be made from nanoseconds, so that a simulator can drive the core in virtual time. Arithmetic saturates;
+/// 64 bits of nanoseconds last for 584 years.
+///
+/// ```
+/// use lb_core::Instant;
+/// use std::time::Duration;
+///
+/// let later = Instant::from_nanos(5).saturating_add(Duration::from_nanos(7));
+/// assert_eq!(later.as_nanos(), 12);
+/// assert_eq!(later.saturating_since(Instant::from_nanos(10)), Duration::from_nanos(2));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The moment `nanos` nanoseconds after the clock's origin.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the clock's origin.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// This moment plus `duration`, at most the last moment there is.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(duration)))
+    }
+
+    /// How long after `earlier` this moment is; zero if it is not after it.
+    #[must_use]
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instant({:?})", Duration::from_nanos(self.0))
+    }
+}
+
+/// Whole nanoseconds of `duration`, at most `u64::MAX`.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Where a pool takes the time from.
+///
+/// # Contract
+///
+/// 1. The pool calls [`now`](Clock::now) from any thread, at most once per `next` or `settle`, and only if a deadline
+///    is looked at or written; with nothing cooling, picking a backend reads no clock.
+/// 2. `now` is monotonic: it should never go backwards. If it does, nothing panics and no cooldown gets longer than
+///    the pool's maximum, counted from the latest moment that was seen.
+/// 3. The pool calls [`wall`](Clock::wall) only to read a date in a response without a usable `Date` header.
+/// 4. No lock of the pool is held during a call.
+pub trait Clock: Send + Sync {
+    /// The moment on the monotonic clock.
+    fn now(&self) -> Instant;
+
+    /// The wall time, for reading dates.
+    fn wall(&self) -> SystemTime;
+}
+
+/// A source of the current moment that is read when first needed, and then remembered.
+pub(crate) struct Lazy<F> {
+    source: Option<F>,
+    read: Instant,
+}
+
+impl<F: FnOnce() -> Instant> Lazy<F> {
+    pub(crate) fn new(source: F) -> Self {
+        Self { source: Some(source), read: Instant(0) }
+    }
+
+    pub(crate) fn get(&mut self) -> Instant {
+        if let Some(source) = self.source.take() {
+            self.read = source();
+        }
+        self.read
+    }
+}

@@ -1,0 +1,37 @@
+//! The clock of the machine: the one place in this crate where time is read.
+
+use std::time::SystemTime;
+
+use super::{Clock, Instant, nanos};
+
+/// The machine's monotonic clock and wall time: the default of a [`Pool`](crate::Pool).
+#[derive(Debug, Clone)]
+pub struct SystemClock {
+    origin: std::time::Instant,
+}
+
+impl SystemClock {
+    /// A clock whose origin is now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the system clock")]
+    pub fn new() -> Self {
+        Self { origin: std::time::Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        Instant(nanos(self.origin.elapsed()))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the system clock")]
+    fn wall(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}

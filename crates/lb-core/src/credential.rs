@@ -1,0 +1,134 @@
+//! Credentials: what authenticates a request at one backend, and where it comes from.
+
+use std::{error::Error as StdError, fmt, future::Future, pin::Pin};
+
+use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+
+/// A boxed future, as [`CredentialSource`] returns it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One header that authenticates a request: `api-key: ...` or `authorization: Bearer ...`.
+///
+/// The value is never printed: `Debug` shows the header's name only, and the value is marked as sensitive, so that
+/// HTTP stacks neither log nor index it.
+#[derive(Clone)]
+pub struct Credential {
+    header: HeaderName,
+    value: HeaderValue,
+}
+
+impl Credential {
+    /// An Azure OpenAI key, sent as `api-key`.
+    ///
+    /// # Errors
+    ///
+    /// If `key` is empty or cannot be a header's value (control characters).
+    pub fn api_key(key: impl AsRef<str>) -> Result<Self, CredentialError> {
+        Self::from_text(HeaderName::from_static("api-key"), key.as_ref(), key.as_ref())
+    }
+
+    /// A bearer token, sent as `authorization: Bearer ...`: an Entra ID token or an OpenAI key.
+    ///
+    /// # Errors
+    ///
+    /// If `token` is empty or cannot be a header's value (control characters).
+    pub fn bearer_token(token: impl AsRef<str>) -> Result<Self, CredentialError> {
+        let token = token.as_ref();
+        Self::from_text(AUTHORIZATION, token, &format!("Bearer {token}"))
+    }
+
+    fn from_text(header: HeaderName, secret: &str, value: &str) -> Result<Self, CredentialError> {
+        if secret.trim().is_empty() {
+            return Err(CredentialError::new("the credential is empty"));
+        }
+        // The parse error is dropped on purpose: it must not be able to quote the secret.
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| CredentialError::new("the credential has characters that a header cannot carry"))?;
+        value.set_sensitive(true);
+        Ok(Self { header, value })
+    }
+
+    /// The header that carries the credential.
+    #[must_use]
+    pub fn header(&self) -> &HeaderName {
+        &self.header
+    }
+
+    /// The header's value: the secret itself, marked as sensitive.
+    #[must_use]
+    pub fn value(&self) -> &HeaderValue {
+        &self.value
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credential({}: redacted)", self.header)
+    }
+}
+
+/// Where a backend's credential comes from when it is not a fixed key: a token cache, a vault.
+///
+/// # Contract
+///
+/// 1. [`credential`](CredentialSource::credential) is called once per attempt, before anything is sent, from any
+///    thread and concurrently. It should answer from a cache: a request waits for it.
+/// 2. An error, and under a [`BlockingLoadBalancer`](crate::BlockingLoadBalancer) a future that is not ready when
+///    first polled, is this backend's fault: it cools down, and the request goes to the next one.
+/// 3. An error's text must not contain the secret.
+///
+/// # Cancel safety
+///
+/// The future is dropped when the caller drops the request, or at once if it is not ready under a blocking balancer.
+/// A fetch that others wait for should therefore run in a task of its own.
+///
+/// # Example
+///
+/// ```
+/// use lb_core::{BoxFuture, Credential, CredentialError, CredentialSource};
+/// use std::sync::RwLock;
+///
+/// /// A key that can be rotated while requests run.
+/// struct Rotating(RwLock<String>);
+///
+/// impl CredentialSource for Rotating {
+///     fn credential(&self) -> BoxFuture<'_, Result<Credential, CredentialError>> {
+///         let key = self.0.read().map_err(|_| CredentialError::new("the key store is broken"));
+///         let credential = key.and_then(|key| Credential::api_key(key.as_str()));
+///         Box::pin(std::future::ready(credential))
+///     }
+/// }
+/// ```
+pub trait CredentialSource: Send + Sync {
+    /// The credential for one attempt.
+    fn credential(&self) -> BoxFuture<'_, Result<Credential, CredentialError>>;
+}
+
+impl<S: CredentialSource + ?Sized> CredentialSource for std::sync::Arc<S> {
+    fn credential(&self) -> BoxFuture<'_, Result<Credential, CredentialError>> {
+        (**self).credential()
+    }
+}
+
+/// A credential could not be had. It fails over: another backend may have its own.
+#[derive(Debug)]
+pub struct CredentialError(Box<dyn StdError + Send + Sync>);
+
+impl CredentialError {
+    /// An error with a reason, which must not contain the secret.
+    pub fn new(reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for CredentialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for CredentialError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}

@@ -1,0 +1,151 @@
+//! Events: every decision of a pool, for an observer and for `tracing`.
+
+use std::time::Duration;
+
+use crate::{
+    backend::Backend,
+    clock::Instant,
+    error::Exhausted,
+    outcome::{Outcome, Reason},
+    retry_after::HintSource,
+};
+
+/// A decision of a pool.
+///
+/// With the feature `tracing` each is also a `tracing` event of the target `lb_core`, with the same fields; the level
+/// is given below. No event carries a credential, a query string or a body.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An attempt goes to a backend. Level: debug.
+    Sent {
+        /// The backend.
+        backend: &'a Backend,
+        /// Which attempt of the request this is, from 1.
+        attempt: u32,
+    },
+    /// An attempt ended. Level: trace.
+    Settled {
+        /// The backend.
+        backend: &'a Backend,
+        /// Which attempt of the request this was, from 1.
+        attempt: u32,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// The request goes on from a backend that failed to another. Level: info.
+    FailedOver {
+        /// The backend that failed.
+        from: &'a Backend,
+        /// The backend that is asked next.
+        to: &'a Backend,
+        /// How the failed attempt ended.
+        outcome: Outcome,
+    },
+    /// A backend is out, or out for longer than before. Level: warn.
+    Cooling {
+        /// The backend.
+        backend: &'a Backend,
+        /// The moment from which it is available again, on the pool's clock.
+        until: Instant,
+        /// How long that is from now.
+        duration: Duration,
+        /// Why it is out.
+        reason: Reason,
+        /// The header that said how long; `None` if the default cooldown applies.
+        hint: Option<HintSource>,
+    },
+    /// A backend's cooldown was found to be over. Level: info.
+    Available {
+        /// The backend.
+        backend: &'a Backend,
+    },
+    /// No backend was left for a request. Level: warn.
+    Exhausted {
+        /// When to come back.
+        exhausted: Exhausted,
+        /// How many attempts the request made.
+        attempts: u32,
+        /// Whether the caller gets this verdict; if not, the final attempt's own answer or error.
+        synthesized: bool,
+    },
+}
+
+/// Who is told about every decision of a pool.
+///
+/// # Contract
+///
+/// 1. [`on_event`](Observer::on_event) is called from the thread that made the decision, from any number of threads
+///    at once, with no lock of the pool held. Events of one request come in order; between requests there is none.
+/// 2. It is on the path of the request: it must be quick, and must neither block nor panic.
+///
+/// # Example
+///
+/// ```
+/// use lb_core::{Backend, Event, Observer, Pool};
+///
+/// struct Print;
+///
+/// impl Observer for Print {
+///     fn on_event(&self, event: &Event<'_>) {
+///         if let Event::Cooling { backend, duration, reason, .. } = event {
+///             println!("{} is out for {duration:?} ({reason})", backend.name());
+///         }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), lb_core::BuildError> {
+/// let pool = Pool::builder().backend(Backend::new("a.openai.azure.com", 1)?).observer(Print).build()?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait Observer: Send + Sync {
+    /// Takes note of one decision.
+    fn on_event(&self, event: &Event<'_>);
+}
+
+impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
+    fn on_event(&self, event: &Event<'_>) {
+        (**self).on_event(event);
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) const fn trace(_event: &Event<'_>) {}
+
+#[cfg(feature = "tracing")]
+pub(crate) fn trace(event: &Event<'_>) {
+    const TARGET: &str = "lb_core";
+    match event {
+        Event::Sent { backend, attempt } => {
+            tracing::debug!(target: TARGET, backend = backend.name(), priority = backend.priority(), attempt, "sent");
+        }
+        Event::Settled { backend, attempt, outcome } => {
+            tracing::trace!(target: TARGET, backend = backend.name(), attempt, ?outcome, "settled");
+        }
+        Event::FailedOver { from, to, outcome } => {
+            tracing::info!(target: TARGET, from = from.name(), to = to.name(), ?outcome, "failed over");
+        }
+        Event::Cooling { backend, until, duration, reason, hint } => tracing::warn!(
+            target: TARGET,
+            backend = backend.name(),
+            until_ns = until.as_nanos(),
+            duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            %reason,
+            hint = hint.map_or("default", |source| source.as_str()),
+            "cooling"
+        ),
+        Event::Available { backend } => {
+            tracing::info!(target: TARGET, backend = backend.name(), "available again");
+        }
+        Event::Exhausted { exhausted, attempts, synthesized } => tracing::warn!(
+            target: TARGET,
+            retry_after_ms = exhausted.retry_after_millis(),
+            cooling = exhausted.cooling(),
+            backends = exhausted.backends(),
+            attempts,
+            synthesized,
+            "exhausted"
+        ),
+    }
+}

@@ -1,0 +1,151 @@
+//! A pool: the backends, their cooldowns and counters, the policy, and the clock.
+
+mod builder;
+mod cooldown;
+mod counters;
+mod policy;
+mod select;
+mod snapshot;
+mod tried;
+
+use std::{fmt, time::SystemTime};
+
+use crate::{
+    backend::Backend,
+    clock::{Clock, Instant, Lazy},
+    dispatch::Dispatch,
+    error::BuildError,
+    observe::{self, Event, Observer},
+    rng::Rng,
+};
+
+pub use builder::PoolBuilder;
+pub(crate) use cooldown::Cooldowns;
+use counters::AtomicCounters;
+pub use counters::Counters;
+pub(crate) use policy::{Class, Policy};
+use select::Tier;
+pub use snapshot::{BackendSnapshot, Snapshot, State};
+pub(crate) use tried::Tried;
+
+/// The backends of one load balancer, with what is known about them.
+///
+/// Share a pool by `Arc`: one serves an async and a blocking balancer, of different transports, at once, from any
+/// number of threads. It owns the clock, so that all of them agree on the time.
+///
+/// What it costs: picking takes no lock, allocates nothing and, with nothing cooling, reads no clock. Recording a
+/// cooldown, noticing its end, and the verdict that nothing is left take one short mutex, which is held across no
+/// call of yours. The pool starts no task and no thread: a cooldown ends when somebody looks.
+///
+/// # Example
+///
+/// ```
+/// use lb_core::{Backend, Pool};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), lb_core::BuildError> {
+/// let pool = Pool::builder()
+///     .backend(Backend::builder("ptu.openai.azure.com").api_key("an example key").build()?)
+///     .backend(Backend::builder("standard.openai.azure.com").priority(2).api_key("another one").build()?)
+///     .max_cooldown(Duration::from_secs(120))
+///     .build()?;
+/// assert_eq!(pool.backends().len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Pool {
+    /// Sorted by priority; a backend's index here is its slot everywhere.
+    backends: Box<[Backend]>,
+    tiers: Box<[Tier]>,
+    counters: Box<[AtomicCounters]>,
+    pub(crate) cooldowns: Cooldowns,
+    pub(crate) policy: Policy,
+    clock: Box<dyn Clock>,
+    observer: Option<Box<dyn Observer>>,
+}
+
+impl Pool {
+    /// A pool of `backends` with the default options.
+    ///
+    /// # Errors
+    ///
+    /// If there is no backend, two have the same name, or some have credentials and others do not say what they want.
+    pub fn new(backends: impl IntoIterator<Item = Backend>) -> Result<Self, BuildError> {
+        Self::builder().backends(backends).build()
+    }
+
+    /// A pool with every option.
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+
+    /// The backends, sorted by priority; equal ones stay in the order in which they were given.
+    #[must_use]
+    pub fn backends(&self) -> &[Backend] {
+        &self.backends
+    }
+
+    /// The clock of this pool and of every balancer on it.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// The moment on the pool's clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The wall time of the pool's clock, for reading dates.
+    #[must_use]
+    pub fn wall(&self) -> SystemTime {
+        self.clock.wall()
+    }
+
+    /// Begins one request's walk over the pool.
+    #[must_use]
+    pub fn dispatch(&self) -> Dispatch<'_> {
+        Dispatch::new(self)
+    }
+
+    /// Picks an available backend that was not tried: the best priority, at random by weight.
+    pub(crate) fn pick<F: FnOnce() -> Instant, R: Rng + ?Sized>(
+        &self,
+        tried: &Tried,
+        now: &mut Lazy<F>,
+        rng: &R,
+    ) -> Option<usize> {
+        let recovered = |slot: usize| self.emit(Event::Available { backend: &self.backends[slot] });
+        self.tiers.iter().find_map(|tier| tier.pick(&self.backends, &self.cooldowns, tried, now, rng, recovered))
+    }
+
+    /// Ends every cooldown that has expired.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.cooldowns.sweep(0..self.backends.len(), now, |slot| {
+            self.emit(Event::Available { backend: &self.backends[slot] });
+        });
+    }
+
+    pub(crate) fn count_begin(&self, slot: usize) {
+        self.counters[slot].begin();
+    }
+
+    pub(crate) fn count_end(&self, slot: usize, class: Class) {
+        self.counters[slot].end(class);
+    }
+
+    /// Tells the observer and the subscriber. No lock is held here.
+    pub(crate) fn emit(&self, event: Event<'_>) {
+        observe::trace(&event);
+        if let Some(observer) = &self.observer {
+            observer.on_event(&event);
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("backends", &self.backends).field("policy", &self.policy).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,323 @@
+//! A target: the backend of one attempt, with its credential, and how a request is addressed to it.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use http::{
+    HeaderMap, Uri,
+    header::HOST,
+    uri::{Parts, PathAndQuery},
+};
+
+use crate::{
+    backend::{Auth, Backend, is_dot_segment},
+    credential::{Credential, CredentialError, CredentialSource},
+    error::AddressError,
+};
+
+/// The headers in which a caller's credential may come. They are removed from a request to a backend that has a
+/// credential of its own.
+pub const CALLER_CREDENTIALS: [&str; 4] = ["api-key", "authorization", "x-api-key", "ocp-apim-subscription-key"];
+
+/// The longest path and query that an `http::Uri` can hold, in bytes.
+const MAX_PATH_AND_QUERY: usize = u16::MAX as usize - 1;
+
+/// Where one attempt goes: a backend, and the credential that was obtained for this attempt.
+///
+/// [`Dispatch::next`](crate::Dispatch::next) gives it out; a transport addresses its request to it, with
+/// [`address`](Target::address) for an `http::Request`, or piece by piece for other request types.
+///
+/// What addressing does, always from the caller's unchanged request, never from an earlier attempt's:
+/// - scheme and authority become the backend's, its path prefix is put before the path, and its deployment name
+///   replaces the segment after `/deployments/`; the query stays;
+/// - `host` is removed, so that the HTTP stack sets it from the URI;
+/// - if the backend has a credential of its own, the caller's ([`CALLER_CREDENTIALS`]) is removed and the backend's
+///   set; otherwise the caller's headers stay as they are.
+pub struct Target<'p> {
+    backend: &'p Backend,
+    attempt: u32,
+    auth: TargetAuth<'p>,
+}
+
+enum TargetAuth<'p> {
+    /// The caller's credential stays on the request.
+    Caller,
+    /// The backend's credential replaces the caller's.
+    Own(Cow<'p, Credential>),
+    /// The backend's credential has not been obtained yet: the request cannot be addressed.
+    Pending(&'p dyn CredentialSource),
+}
+
+impl<'p> Target<'p> {
+    pub(crate) fn new(backend: &'p Backend, attempt: u32) -> Self {
+        let auth = match backend.auth() {
+            Auth::Unspecified | Auth::Caller => TargetAuth::Caller,
+            Auth::Fixed(credential) => TargetAuth::Own(Cow::Borrowed(credential)),
+            Auth::Source(source) => TargetAuth::Pending(source.as_ref()),
+        };
+        Self { backend, attempt, auth }
+    }
+
+    /// The backend of this attempt.
+    #[must_use]
+    pub const fn backend(&self) -> &'p Backend {
+        self.backend
+    }
+
+    /// Which attempt of the request this is, from 1.
+    #[must_use]
+    pub const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Obtains the credential, if the backend has a [`CredentialSource`]; a fixed key is ready at once.
+    ///
+    /// The balancers' loop calls it before every attempt. Call it yourself only if you drive a
+    /// [`Dispatch`](crate::Dispatch) by hand.
+    ///
+    /// # Errors
+    ///
+    /// What the source says. Settle the attempt with [`Fault::Credential`](crate::Fault::Credential).
+    pub async fn obtain_credential(&mut self) -> Result<(), CredentialError> {
+        if let TargetAuth::Pending(source) = self.auth {
+            self.auth = TargetAuth::Own(Cow::Owned(source.credential().await?));
+        }
+        Ok(())
+    }
+
+    /// Obtains the credential like [`obtain_credential`](Target::obtain_credential), without waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// What the source says, or that it is not ready.
+    pub fn obtain_credential_now(&mut self) -> Result<(), CredentialError> {
+        match pin!(self.obtain_credential()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(CredentialError::new("its source was not ready, and a blocking call does not wait")),
+        }
+    }
+
+    /// The credential that replaces the caller's; `None` if the caller's stays.
+    ///
+    /// # Errors
+    ///
+    /// If the backend has a credential source and nothing was obtained from it.
+    pub fn credential(&self) -> Result<Option<&Credential>, AddressError> {
+        match &self.auth {
+            TargetAuth::Caller => Ok(None),
+            TargetAuth::Own(credential) => Ok(Some(credential)),
+            TargetAuth::Pending(_) => Err(self.error("its credential was not obtained")),
+        }
+    }
+
+    /// Addresses `request` to this target: URI and headers.
+    ///
+    /// # Errors
+    ///
+    /// If the path cannot be addressed, see [`path_and_query`](Target::path_and_query).
+    pub fn address<B>(&self, request: &mut http::Request<B>) -> Result<(), AddressError> {
+        *request.uri_mut() = self.uri(request.uri())?;
+        self.authenticate(request.headers_mut())
+    }
+
+    /// The URI at this target for a caller's `original`, whose scheme and authority do not matter.
+    ///
+    /// # Errors
+    ///
+    /// As [`path_and_query`](Target::path_and_query).
+    pub fn uri(&self, original: &Uri) -> Result<Uri, AddressError> {
+        let path_and_query = match original.path_and_query() {
+            Some(original) => match self.path_and_query(original.as_str())? {
+                // Unchanged: share it instead of parsing it again.
+                Cow::Borrowed(_) => original.clone(),
+                Cow::Owned(rewritten) => self.parse(rewritten)?,
+            },
+            None => self.parse(self.path_and_query("/")?.into_owned())?,
+        };
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.backend.scheme().clone());
+        parts.authority = Some(self.backend.authority().clone());
+        parts.path_and_query = Some(path_and_query);
+        Uri::from_parts(parts).map_err(|_| self.error("its URI is not valid"))
+    }
+
+    fn parse(&self, path_and_query: String) -> Result<PathAndQuery, AddressError> {
+        PathAndQuery::from_maybe_shared(path_and_query).map_err(|_| self.error("its path is not valid"))
+    }
+
+    /// The path and query at this target: prefix, path with the backend's deployment name, and the query as it was.
+    ///
+    /// # Errors
+    ///
+    /// If the result is longer than a URI can be, or if the path has `.` or `..` segments (also percent-encoded) and
+    /// the backend a path prefix or deployment, which they would escape.
+    pub fn path_and_query<'a>(&self, original: &'a str) -> Result<Cow<'a, str>, AddressError> {
+        let prefix = self.backend.path_prefix();
+        let deployment = self.backend.deployment();
+        if prefix.is_empty() && deployment.is_none() && original.starts_with('/') {
+            return Ok(Cow::Borrowed(original));
+        }
+        let (path, query) = original.find('?').map_or((original, ""), |mark| original.split_at(mark));
+        if path.split('/').any(is_dot_segment) {
+            return Err(self.error("its path has . or .. segments; resolve them first"));
+        }
+        let mut rewritten = String::with_capacity(prefix.len() + original.len() + deployment.map_or(1, str::len));
+        rewritten.push_str(prefix);
+        if !path.starts_with('/') {
+            rewritten.push('/');
+        }
+        match deployment.and_then(|name| Some((name, deployment_segment(path)?))) {
+            Some((name, (before, after))) => {
+                rewritten.push_str(before);
+                rewritten.push_str(name);
+                rewritten.push_str(after);
+            }
+            None => rewritten.push_str(path),
+        }
+        rewritten.push_str(query);
+        if rewritten.len() > MAX_PATH_AND_QUERY {
+            return Err(self.error("its path and query are too long; send long input in the body"));
+        }
+        Ok(Cow::Owned(rewritten))
+    }
+
+    /// Removes `host`, and replaces the caller's credential by the backend's if it has one.
+    ///
+    /// # Errors
+    ///
+    /// As [`credential`](Target::credential).
+    pub fn authenticate(&self, headers: &mut HeaderMap) -> Result<(), AddressError> {
+        headers.remove(HOST);
+        if let Some(credential) = self.credential()? {
+            for name in CALLER_CREDENTIALS {
+                headers.remove(name);
+            }
+            headers.insert(credential.header().clone(), credential.value().clone());
+        }
+        Ok(())
+    }
+
+    /// An error that says why a request cannot be addressed to this target; `problem` must not quote the request.
+    #[must_use]
+    pub fn error(&self, problem: &'static str) -> AddressError {
+        AddressError::new(self.backend.name(), problem)
+    }
+}
+
+impl fmt::Debug for Target<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").field("backend", &self.backend.name()).field("attempt", &self.attempt).finish()
+    }
+}
+
+/// What is before and after the segment that follows the first `/deployments/` of a path.
+fn deployment_segment(path: &str) -> Option<(&str, &str)> {
+    const MARK: &str = "/deployments/";
+    let start = path.find(MARK)? + MARK.len();
+    let (before, rest) = path.split_at(start);
+    let end = rest.find('/').unwrap_or(rest.len());
+    (end > 0).then(|| (before, &rest[end..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::BackendBuilder;
+
+    fn path(builder: BackendBuilder, original: &str) -> Result<String, AddressError> {
+        let backend = builder.build().unwrap();
+        let target = Target::new(&backend, 1);
+        let path = target.path_and_query(original)?.into_owned();
+        let uri = target.uri(&original.parse::<Uri>().unwrap())?;
+        assert_eq!(uri.path_and_query().unwrap().as_str(), path);
+        Ok(path)
+    }
+
+    #[test]
+    fn exactly_the_segment_after_deployments_is_rewritten() {
+        for (original, expected) in [
+            ("/openai/deployments/chat/chat/completions?v=1", "/openai/deployments/mine/chat/completions?v=1"),
+            ("/openai/deployments/chat", "/openai/deployments/mine"),
+            ("/openai/deployments/a/deployments/b", "/openai/deployments/mine/deployments/b"),
+            ("/openai/deployments/", "/openai/deployments/"),
+            ("/openai/deployments", "/openai/deployments"),
+            ("/openai/my-deployments/a", "/openai/my-deployments/a"),
+            ("/openai/v1/chat/completions", "/openai/v1/chat/completions"),
+            ("/x?next=/deployments/a", "/x?next=/deployments/a"),
+            ("/", "/"),
+        ] {
+            let backend = Backend::builder("a.example").deployment("mine");
+            assert_eq!(path(backend, original).unwrap(), expected, "{original}");
+        }
+    }
+
+    #[test]
+    fn the_prefix_goes_before_the_path_and_the_query_stays() {
+        let backend = || Backend::builder("https://a.example/p/q/");
+        assert_eq!(path(backend(), "/x?a=/b?c").unwrap(), "/p/q/x?a=/b?c");
+        assert_eq!(path(backend(), "/").unwrap(), "/p/q/");
+        let backend = backend().build().unwrap();
+        let uri = Target::new(&backend, 1).uri(&Uri::from_static("http://caller.example:81")).unwrap();
+        assert_eq!(uri, "https://a.example/p/q/");
+    }
+
+    #[test]
+    fn a_path_that_would_escape_the_prefix_is_refused() {
+        for original in ["/../x", "/a/%2e%2E/x", "/a/..", "/./x"] {
+            let error = path(Backend::builder("https://a.example/p"), original).unwrap_err();
+            assert!(error.to_string().contains("a.example/p"), "{error}");
+        }
+        assert!(path(Backend::builder("a.example"), "/../x").is_ok());
+    }
+
+    #[test]
+    fn a_path_that_gets_too_long_is_refused_instead_of_sent() {
+        let backend = Backend::new("https://a.example/prefix", 1).unwrap();
+        let uri: Uri = format!("/{}", "x".repeat(65_530)).parse().unwrap();
+        let error = Target::new(&backend, 1).uri(&uri).unwrap_err();
+        assert!(error.to_string().contains("too long"), "{error}");
+    }
+
+    #[test]
+    fn a_backend_with_a_key_never_sees_the_callers_credential() {
+        let backend = Backend::builder("http://a.example:81").api_key("OWN").build().unwrap();
+        let mut request = http::Request::post("https://user:CALLER@caller.example/x?q=1").header("host", "caller");
+        for name in CALLER_CREDENTIALS {
+            request = request.header(name, "CALLER").header(name, "CALLER2");
+        }
+        let mut request = request.header("x-other", "kept").body(()).unwrap();
+        Target::new(&backend, 1).address(&mut request).unwrap();
+        assert_eq!(request.uri(), "http://a.example:81/x?q=1");
+        let headers: Vec<_> = request.headers().iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
+        assert_eq!(headers, [("x-other", "kept"), ("api-key", "OWN")]);
+        assert!(!format!("{request:?}").contains("OWN"));
+    }
+
+    #[test]
+    fn a_backend_without_a_key_gets_the_callers_credential_unchanged() {
+        let backend = Backend::new("a.example", 1).unwrap();
+        let mut request = http::Request::get("/x").header("authorization", "Bearer t").body(()).unwrap();
+        Target::new(&backend, 1).address(&mut request).unwrap();
+        assert_eq!(request.headers()["authorization"], "Bearer t");
+    }
+
+    #[test]
+    fn a_target_whose_credential_was_not_obtained_cannot_be_addressed() {
+        struct Never;
+        impl CredentialSource for Never {
+            fn credential(&self) -> crate::BoxFuture<'_, Result<Credential, CredentialError>> {
+                Box::pin(std::future::pending())
+            }
+        }
+        let backend = Backend::builder("a.example").credential_source(Never).build().unwrap();
+        let mut target = Target::new(&backend, 1);
+        assert!(target.address(&mut http::Request::new(())).is_err());
+        assert!(target.obtain_credential_now().unwrap_err().to_string().contains("not ready"));
+        assert!(target.address(&mut http::Request::new(())).is_err());
+    }
+}
