@@ -1,0 +1,211 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use std::{fmt, thread};
+
+use lb_limits::{Chain, Ptu, azure_ptu, azure_standard};
+
+use crate::config::Config;
+use crate::emulator::Emulator;
+use crate::error::StartError;
+use crate::hint::HintForm;
+use crate::quota::Quota;
+use crate::reply::Reply;
+
+/// How an emulator is to be; from [`Emulator::builder`].
+///
+/// Without any call: a free port on 127.0.0.1, no limits, every key and every deployment accepted,
+/// answers at once.
+///
+/// ```
+/// use std::time::Duration;
+/// use lb_emulator::{Emulator, HintForm};
+///
+/// let emulator = Emulator::builder()
+///     .name("payg-eastus")
+///     .standard(10_000, 60)
+///     .key("k1")
+///     .deployment("gpt-4o")
+///     .latency(Duration::from_millis(20))
+///     .hint(HintForm::Millis)
+///     .start()?;
+/// # Ok::<(), lb_emulator::StartError>(())
+/// ```
+#[must_use]
+pub struct EmulatorBuilder {
+    listen: SocketAddr,
+    config: Config,
+    limits: Limits,
+    hint: Option<HintForm>,
+    every: Option<(u64, Reply)>,
+    keep: usize,
+}
+
+enum Limits {
+    Own(Chain),
+    Shared(Quota),
+}
+
+impl EmulatorBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            config: Config {
+                name: "emulator".to_owned(),
+                region: "East US".to_owned(),
+                path_prefix: String::new(),
+                keys: Default::default(),
+                deployments: Default::default(),
+                latency: Duration::ZERO,
+                event_interval: Duration::ZERO,
+                hint: HintForm::default(),
+                completion_tokens: 4,
+            },
+            limits: Limits::Own(Chain::unlimited()),
+            hint: None,
+            every: None,
+            keep: 100_000,
+        }
+    }
+
+    /// Sets the name, which is the first word of every completion; default: `emulator`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.config.name = name.into();
+        self
+    }
+
+    /// Sets the address to listen on; default: `127.0.0.1:0`, a free port.
+    pub fn listen(mut self, addr: impl Into<SocketAddr>) -> Self {
+        self.listen = addr.into();
+        self
+    }
+
+    /// Sets a path in front of `/openai`, such as `/team-a`; default: none. A trailing slash is
+    /// dropped.
+    pub fn path_prefix(mut self, prefix: impl Into<String>) -> Self {
+        let prefix = prefix.into();
+        self.config.path_prefix = prefix.trim_end_matches('/').to_owned();
+        self
+    }
+
+    /// Limits like those of a standard deployment: `tpm` tokens in a minute and `rpm / 6` requests
+    /// in ten seconds, counted from the start. See [`lb_limits::azure_standard`].
+    pub fn standard(self, tpm: u64, rpm: u64) -> Self {
+        self.limits(azure_standard(tpm, rpm, 0))
+    }
+
+    /// Limits like those of a provisioned deployment. Its 429s tell milliseconds, unless
+    /// [`hint`](Self::hint) says otherwise.
+    pub fn ptu(self, ptu: Ptu) -> Self {
+        self.limits(azure_ptu(ptu))
+    }
+
+    /// Any limits; default: none.
+    pub fn limits(mut self, chain: Chain) -> Self {
+        self.limits = Limits::Own(chain);
+        self
+    }
+
+    /// Limits shared with every emulator that is given the same quota.
+    pub fn quota(mut self, quota: &Quota) -> Self {
+        self.limits = Limits::Shared(quota.clone());
+        self
+    }
+
+    /// Accepts this key, as `api-key` or as `Authorization: Bearer`; may be called again for more.
+    /// Default: everything is accepted, no credential too.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.config.keys.insert(key.into());
+        self
+    }
+
+    /// Has this deployment; may be called again for more. Default: has whichever is asked for.
+    pub fn deployment(mut self, name: impl Into<String>) -> Self {
+        self.config.deployments.insert(name.into());
+        self
+    }
+
+    /// Sets the region told in `x-ms-region`; default: `East US`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.config.region = region.into();
+        self
+    }
+
+    /// Sets how long an admitted request waits for its head; default: none. Refusals come at once.
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.config.latency = latency;
+        self
+    }
+
+    /// Sets the time between two events of a stream; default: none.
+    pub fn event_interval(mut self, interval: Duration) -> Self {
+        self.config.event_interval = interval;
+        self
+    }
+
+    /// Sets the tokens of a completion, at most the request's `max_tokens`; default: 4. A stream has
+    /// one event per token, then the finish reason, then the usage if asked for, then `[DONE]`.
+    pub fn completion_tokens(mut self, tokens: u32) -> Self {
+        self.config.completion_tokens = tokens.into();
+        self
+    }
+
+    /// Sets in which headers a 429 tells how long to wait; default: as the limits' kind does.
+    pub fn hint(mut self, form: HintForm) -> Self {
+        self.hint = Some(form);
+        self
+    }
+
+    /// Answers each `period`-th request, that nothing else is scripted for, with this reply;
+    /// default: none. A period of 0 is none.
+    pub fn fail_every(mut self, period: u64, reply: Reply) -> Self {
+        self.every = Some((period, reply));
+        self
+    }
+
+    /// Sets how many requests are remembered, bodies included; older ones are forgotten, but still
+    /// counted. Default: 100,000.
+    pub fn remember(mut self, requests: usize) -> Self {
+        self.keep = requests;
+        self
+    }
+
+    /// Listens, and serves from a thread of its own until the [`Emulator`] is dropped.
+    ///
+    /// Needs no runtime, and may be called inside of one. When it returns, connections are accepted.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be listened on, if the path prefix is none, or if the operating system
+    /// gives no thread.
+    pub fn start(self) -> Result<Emulator, StartError> {
+        let mut config = self.config;
+        let prefix = &config.path_prefix;
+        let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#');
+        if !prefix.is_empty() && (!prefix.starts_with('/') || prefix.contains(odd)) {
+            return Err(StartError::PathPrefix(config.path_prefix));
+        }
+        let quota = match self.limits {
+            Limits::Own(chain) => Quota::new(chain),
+            Limits::Shared(quota) => quota,
+        };
+        config.hint = self.hint.unwrap_or_else(|| {
+            let (chain, _) = quota.snapshot();
+            if chain.limits().iter().any(|limit| limit.ptu().is_some()) { HintForm::Millis } else { HintForm::Seconds }
+        });
+        let thread = thread::Builder::new().name(format!("lb-emulator {}", config.name));
+        Emulator::launch(thread, self.listen, config, quota, self.every, self.keep)
+    }
+}
+
+impl fmt::Debug for EmulatorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the keys.
+        f.debug_struct("EmulatorBuilder")
+            .field("name", &self.config.name)
+            .field("listen", &self.listen)
+            .field("path_prefix", &self.config.path_prefix)
+            .field("keys", &self.config.keys.len())
+            .field("deployments", &self.config.deployments)
+            .finish_non_exhaustive()
+    }
+}

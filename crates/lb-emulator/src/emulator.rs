@@ -1,0 +1,307 @@
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc as blocking};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use std::{fmt, io};
+
+use tokio::runtime::{self, Handle};
+use tokio::sync::{mpsc, watch};
+
+use crate::builder::EmulatorBuilder;
+use crate::config::Config;
+use crate::error::StartError;
+use crate::gate::StreamGate;
+use crate::log::{Counts, Log};
+use crate::port::Port;
+use crate::quota::Quota;
+use crate::received::Received;
+use crate::reply::Reply;
+use crate::script::Script;
+use crate::server::{Command, serve};
+use crate::service::Shared;
+
+/// A running emulator of one Azure OpenAI resource. Dropping it stops it and frees its port.
+///
+/// It serves from a thread of its own, so that it works for blocking clients, for every runtime, and
+/// without one. Its methods may be called from threads and from tasks. Those that say so wait: in a
+/// test on a single-threaded runtime, where the client is a task too, use their `_async` twins.
+///
+/// ```
+/// use std::time::Duration;
+/// use lb_emulator::{Emulator, Reply};
+///
+/// let emulator = Emulator::builder().name("ptu").key("k1").start()?;
+/// emulator.script(Reply::throttled(Duration::from_secs(6)));
+///
+/// let client = reqwest::blocking::Client::new();
+/// let url = format!("{}/openai/deployments/gpt-4o/chat/completions", emulator.url());
+/// let ask = || {
+///     let body = r#"{"messages":[{"role":"user","content":"Hello"}]}"#;
+///     client.post(&url).header("api-key", "k1").body(body).send()
+/// };
+/// assert_eq!(ask()?.headers()["retry-after"], "6");
+/// assert_eq!(ask()?.status(), 200);
+///
+/// assert_eq!(emulator.requests()[1].header("api-key"), Some("k1"));
+/// assert_eq!(emulator.connections(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Emulator {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    handle: Handle,
+    /// `None` only while dropping: its end is what stops the thread.
+    commands: Option<mpsc::UnboundedSender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Emulator {
+    /// An emulator with the defaults of [`EmulatorBuilder`].
+    ///
+    /// # Errors
+    ///
+    /// As [`EmulatorBuilder::start`].
+    pub fn start() -> Result<Self, StartError> {
+        Self::builder().start()
+    }
+
+    /// A builder with every option.
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::new()
+    }
+
+    pub(crate) fn launch(
+        thread: thread::Builder,
+        addr: SocketAddr,
+        config: Config,
+        quota: Quota,
+        every: Option<(u64, Reply)>,
+        keep: usize,
+    ) -> Result<Self, StartError> {
+        // Bound here, so that connections queue up from the moment this returns.
+        let (port, listener) = Port::open(addr).map_err(|source| StartError::Listen { addr, source })?;
+        let addr = port.addr();
+        let shared = Arc::new(Shared {
+            config,
+            quota,
+            script: Script::new(every),
+            log: Arc::new(Log::new(keep)),
+            gate: Arc::default(),
+        });
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let (started, start) = blocking::channel();
+        let for_thread = Arc::clone(&shared);
+        // The runtime lives in the thread alone: dropping one inside another runtime panics.
+        let run = move || {
+            let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(started.send(Err(error))),
+            };
+            runtime.block_on(async move {
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => {
+                        let _ = started.send(Ok(Handle::current()));
+                        serve(for_thread, port, listener, receiver).await;
+                    }
+                    Err(error) => drop(started.send(Err(error))),
+                }
+            });
+        };
+        let thread = thread.spawn(run).map_err(StartError::Thread)?;
+        let handle = match start.recv() {
+            Ok(result) => result.map_err(StartError::Thread)?,
+            Err(_) => return Err(StartError::Thread(io::ErrorKind::BrokenPipe.into())),
+        };
+        Ok(Self { addr, shared, handle, commands: Some(commands), thread: Some(thread) })
+    }
+
+    /// The address it listens on.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where clients find it: `http://127.0.0.1:PORT`, with the path prefix if there is one, and no
+    /// slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.addr, self.shared.config.path_prefix)
+    }
+
+    /// The name given to the builder.
+    pub fn name(&self) -> &str {
+        &self.shared.config.name
+    }
+
+    /// The limits and what they have counted.
+    pub fn quota(&self) -> &Quota {
+        &self.shared.quota
+    }
+
+    /// Appends a reply to the script: each is used for one request, in order, before anything else
+    /// is decided.
+    pub fn script(&self, reply: Reply) {
+        self.shared.script.push(reply);
+    }
+
+    /// Gives every request this reply, until [`clear_script`](Self::clear_script). Replies of
+    /// [`script`](Self::script) come first.
+    pub fn always(&self, reply: Reply) {
+        self.shared.script.always(reply);
+    }
+
+    /// Forgets all scripted replies, so that requests are served again.
+    pub fn clear_script(&self) {
+        self.shared.script.clear();
+    }
+
+    /// Refuses connections, or accepts them again. While it refuses, nobody listens, the port stays
+    /// reserved, and the connections there were are closed. Waits until that is so.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system does not let it listen again.
+    pub fn refuse_connections(&self, refuse: bool) -> io::Result<()> {
+        self.command(|done| Command::Refuse(refuse, done))
+    }
+
+    /// Closes all connections, in the middle of answers too, and goes on accepting new ones. Waits
+    /// until that is so.
+    pub fn close_connections(&self) {
+        // It fails only if the thread is gone, and the connections with it.
+        let _ = self.command(Command::CloseConnections);
+    }
+
+    /// Closes the gate for stream events, and gives it; see [`StreamGate`].
+    pub fn hold_streams(&self) -> StreamGate {
+        self.shared.gate.close()
+    }
+
+    /// All requests received so far, in order, as far as they are
+    /// [remembered](EmulatorBuilder::remember). A copy; bodies are shared.
+    pub fn requests(&self) -> Vec<Received> {
+        self.shared.log.entries()
+    }
+
+    /// How many requests were received.
+    pub fn request_count(&self) -> u64 {
+        self.shared.log.counts().requests
+    }
+
+    /// How many TCP connections were accepted.
+    pub fn connections(&self) -> u64 {
+        self.shared.log.counts().connections
+    }
+
+    /// How many answers were sent to their last byte.
+    pub fn bodies_sent(&self) -> u64 {
+        self.shared.log.counts().bodies_sent
+    }
+
+    /// How many clients left before they had the whole answer.
+    pub fn clients_left(&self) -> u64 {
+        self.shared.log.counts().clients_left
+    }
+
+    /// Waits until `count` requests were received in all; false if the time is over before.
+    #[must_use]
+    pub fn wait_for_requests(&self, count: u64, timeout: Duration) -> bool {
+        self.wait(count, timeout, |counts| counts.requests)
+    }
+
+    /// Waits until `count` answers were sent in all, to the last byte; false if the time is over
+    /// before.
+    #[must_use]
+    pub fn wait_until_bodies_sent(&self, count: u64, timeout: Duration) -> bool {
+        self.wait(count, timeout, |counts| counts.bodies_sent)
+    }
+
+    /// Waits until `count` clients left early in all; false if the time is over before.
+    #[must_use]
+    pub fn wait_until_clients_left(&self, count: u64, timeout: Duration) -> bool {
+        self.wait(count, timeout, |counts| counts.clients_left)
+    }
+
+    /// [`wait_for_requests`](Self::wait_for_requests) as a future, on any runtime.
+    pub fn wait_for_requests_async(&self, count: u64, timeout: Duration) -> impl Future<Output = bool> + Send + use<> {
+        self.wait_async(count, timeout, |counts| counts.requests)
+    }
+
+    /// [`wait_until_bodies_sent`](Self::wait_until_bodies_sent) as a future, on any runtime.
+    pub fn wait_until_bodies_sent_async(
+        &self,
+        count: u64,
+        timeout: Duration,
+    ) -> impl Future<Output = bool> + Send + use<> {
+        self.wait_async(count, timeout, |counts| counts.bodies_sent)
+    }
+
+    /// [`wait_until_clients_left`](Self::wait_until_clients_left) as a future, on any runtime.
+    pub fn wait_until_clients_left_async(
+        &self,
+        count: u64,
+        timeout: Duration,
+    ) -> impl Future<Output = bool> + Send + use<> {
+        self.wait_async(count, timeout, |counts| counts.clients_left)
+    }
+
+    /// Stops it and frees its port, as dropping does. Waits until that is so.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+
+    fn command(&self, command: impl FnOnce(blocking::Sender<io::Result<()>>) -> Command) -> io::Result<()> {
+        let (done, answer) = blocking::channel();
+        if let Some(commands) = &self.commands {
+            let _ = commands.send(command(done));
+        }
+        answer.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn wait(&self, count: u64, timeout: Duration, of: fn(&Counts) -> u64) -> bool {
+        // A channel of std, which may be waited for inside a runtime too.
+        let (done, answer) = blocking::channel();
+        let watch = self.shared.log.watch();
+        self.handle.spawn(async move {
+            let _ = done.send(wait(watch, count, timeout, of).await);
+        });
+        answer.recv().unwrap_or(false)
+    }
+
+    fn wait_async(
+        &self,
+        count: u64,
+        timeout: Duration,
+        of: fn(&Counts) -> u64,
+    ) -> impl Future<Output = bool> + Send + use<> {
+        // On the emulator's runtime, since the caller's may have no timer.
+        let watch = self.shared.log.watch();
+        let waiting = self.handle.spawn(wait(watch, count, timeout, of));
+        async move { waiting.await.unwrap_or(false) }
+    }
+}
+
+async fn wait(mut watch: watch::Receiver<Counts>, count: u64, timeout: Duration, of: fn(&Counts) -> u64) -> bool {
+    let reached = watch.wait_for(|counts| of(counts) >= count);
+    let waiting = tokio::time::timeout(timeout, reached);
+    matches!(waiting.await, Ok(Ok(_)))
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            // It only fails if the thread panicked, which it has then said already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("name", &self.name())
+            .field("url", &self.url())
+            .field("counts", &self.shared.log.counts())
+            .finish_non_exhaustive()
+    }
+}

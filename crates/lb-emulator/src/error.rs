@@ -1,0 +1,42 @@
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+/// Why an emulator did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on: in use, or not of this machine.
+    Listen {
+        /// The address asked for.
+        addr: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system gave no thread or no event queue for the emulator.
+    Thread(io::Error),
+    /// The path prefix is not a path: it must start with `/` and must not hold `?`, `#` or spaces.
+    PathPrefix(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen { addr, source } => write!(f, "cannot listen on {addr}: {source}; port 0 picks a free one"),
+            Self::Thread(source) => write!(f, "cannot start the emulator's thread: {source}"),
+            Self::PathPrefix(prefix) => {
+                write!(f, "path prefix {prefix:?} is not a path such as `/team-a`")
+            }
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Listen { source, .. } | Self::Thread(source) => Some(source),
+            Self::PathPrefix(_) => None,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+/// A scripted answer: what the emulator does with one request instead of, or on top of, serving it.
+///
+/// A reply is a *head*, which may be late, never come, or be a TCP reset, and a *body*, which may be
+/// late, stall or be cut. Replies are given to [`Emulator::script`](crate::Emulator::script), one
+/// per request, or to [`Emulator::always`](crate::Emulator::always), until cleared.
+///
+/// Every reply but [`serve`](Self::serve) answers any request, whatever its path and credential, and
+/// charges no limit.
+///
+/// ```
+/// use std::time::Duration;
+/// use lb_emulator::{Emulator, Reply};
+///
+/// let emulator = Emulator::start()?;
+/// emulator.script(Reply::throttled(Duration::from_secs(7)));
+/// emulator.script(Reply::status(503).header("x-ms-region", "West US").body("busy"));
+/// emulator.script(Reply::serve().reset_after(2)); // a stream that breaks after two events
+/// emulator.always(Reply::reset());
+/// # Ok::<(), lb_emulator::StartError>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Reply {
+    pub(crate) kind: Kind,
+    pub(crate) headers: HeaderMap,
+    pub(crate) head_delay: Duration,
+    pub(crate) body_delay: Duration,
+    pub(crate) cut: Option<(usize, Cut)>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    Serve,
+    Status(StatusCode, Bytes),
+    /// Events of a stream, each as it goes on the wire.
+    Stream(Vec<Bytes>),
+    Throttled(Duration),
+    ResetBeforeHead,
+    NoHead,
+    /// What is wrong with the script.
+    Invalid(String),
+}
+
+/// How a body ends early.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cut {
+    Reset,
+    Stall,
+}
+
+impl Reply {
+    fn new(kind: Kind) -> Self {
+        Self { kind, headers: HeaderMap::new(), head_delay: Duration::ZERO, body_delay: Duration::ZERO, cut: None }
+    }
+
+    /// The answer that the request would get without a script, limits included. The other methods
+    /// then slow it down or cut it.
+    pub fn serve() -> Self {
+        Self::new(Kind::Serve)
+    }
+
+    /// A final status, 200 to 999, with an empty body.
+    pub fn status(status: u16) -> Self {
+        match StatusCode::from_u16(status) {
+            Ok(code) if status >= 200 => Self::new(Kind::Status(code, Bytes::new())),
+            _ => Self::new(Kind::Invalid(format!("{status} is not a final status"))),
+        }
+    }
+
+    /// A 429 as Azure OpenAI sends it, with `hint` in the emulator's [`HintForm`](crate::HintForm).
+    pub fn throttled(hint: Duration) -> Self {
+        Self::new(Kind::Throttled(hint))
+    }
+
+    /// The 429 that one prompt larger than the deployment's quota gets: a hint of 86,400 seconds.
+    pub fn oversized() -> Self {
+        Self::throttled(crate::quota::NEVER)
+    }
+
+    /// A 307 to `location`.
+    pub fn redirect(location: &str) -> Self {
+        Self::status(307).header(header::LOCATION.as_str(), location)
+    }
+
+    /// A 200 with `text/event-stream`, and these events: each is sent as `data: ` with two newlines
+    /// behind it, as an HTTP chunk of its own. `[DONE]` is not added.
+    pub fn stream<E: AsRef<str>>(events: impl IntoIterator<Item = E>) -> Self {
+        let framed = |event: E| crate::openai::event(event.as_ref());
+        Self::new(Kind::Stream(events.into_iter().map(framed).collect()))
+    }
+
+    /// A TCP reset (RST) after the request was read, before any byte of an answer.
+    pub fn reset() -> Self {
+        Self::new(Kind::ResetBeforeHead)
+    }
+
+    /// No answer at all: the connection stays open until the client closes it.
+    pub fn no_head() -> Self {
+        Self::new(Kind::NoHead)
+    }
+
+    /// Adds a header; it replaces the emulator's own of that name. A name or value that HTTP does
+    /// not allow, and the framing headers, which the emulator decides, make the answer a 500 that
+    /// says so.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        match (name, HeaderValue::from_bytes(value.as_ref())) {
+            (Ok(header::CONTENT_LENGTH | header::TRANSFER_ENCODING), _) => {
+                self.kind = Kind::Invalid("the emulator frames its answers itself".to_owned());
+            }
+            (Ok(name), Ok(value)) => {
+                self.headers.append(name, value);
+            }
+            _ => self.kind = Kind::Invalid("a header is not allowed in HTTP".to_owned()),
+        }
+        self
+    }
+
+    /// Sets the body of a [`status`](Self::status) reply, sent with `Content-Length`; on any other
+    /// reply it makes the answer a 500 that says so.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        match &mut self.kind {
+            Kind::Status(_, current) => *current = body.into(),
+            Kind::Invalid(_) => {}
+            _ => self.kind = Kind::Invalid("only a status reply takes a body".to_owned()),
+        }
+        self
+    }
+
+    /// Sends the head this much later; default: at once.
+    pub fn head_delay(mut self, delay: Duration) -> Self {
+        self.head_delay = delay;
+        self
+    }
+
+    /// Sends the body this much after the head, which is sent alone; default: with the head.
+    pub fn body_delay(mut self, delay: Duration) -> Self {
+        self.body_delay = delay;
+        self
+    }
+
+    /// Sends the head and nothing of the body, ever: a stalled body.
+    pub fn stall_body(self) -> Self {
+        self.stall_after(0)
+    }
+
+    /// Sends `events` events of a stream, then nothing more; the connection stays open. A body that
+    /// is not a stream counts as one event.
+    pub fn stall_after(mut self, events: usize) -> Self {
+        self.cut = Some((events, Cut::Stall));
+        self
+    }
+
+    /// Sends `events` events of a stream, then resets the connection (RST). A body that is not a
+    /// stream counts as one event.
+    pub fn reset_after(mut self, events: usize) -> Self {
+        self.cut = Some((events, Cut::Reset));
+        self
+    }
+}

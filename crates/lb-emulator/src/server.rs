@@ -1,0 +1,107 @@
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc as blocking};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::port::Port;
+use crate::service::{Shared, handle};
+use crate::wire::{Link, Wire};
+
+/// What the handle asks of the server's thread; it answers when it is done.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Refuse(bool, blocking::Sender<io::Result<()>>),
+    CloseConnections(blocking::Sender<io::Result<()>>),
+}
+
+/// How long to wait after a failed accept: out of file descriptors, most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Serves until the sender of commands is dropped; then every connection is closed and the port free.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    port: Port,
+    listener: TcpListener,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+) {
+    let closing = Arc::new(AtomicBool::new(false));
+    let mut listener = Some(listener);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = accept(listener.as_ref()) => match accepted {
+                Ok(stream) => {
+                    let number = shared.log.connected();
+                    let link = Link::new(number, Arc::clone(&closing));
+                    connections.spawn(connection(Arc::clone(&shared), stream, link));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            command = commands.recv() => match command {
+                Some(Command::Refuse(refuse, done)) => {
+                    let result = if refuse {
+                        listener = None;
+                        close(&mut connections, &closing).await;
+                        Ok(())
+                    } else if listener.is_none() {
+                        listen(&port).map(|fresh| listener = Some(fresh))
+                    } else {
+                        Ok(())
+                    };
+                    let _ = done.send(result);
+                }
+                Some(Command::CloseConnections(done)) => {
+                    close(&mut connections, &closing).await;
+                    let _ = done.send(Ok(()));
+                }
+                None => break,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    close(&mut connections, &closing).await;
+}
+
+fn listen(port: &Port) -> io::Result<TcpListener> {
+    TcpListener::from_std(port.listen()?)
+}
+
+async fn accept(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
+    match listener {
+        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        None => std::future::pending().await,
+    }
+}
+
+async fn close(connections: &mut JoinSet<()>, closing: &AtomicBool) {
+    closing.store(true, Ordering::Relaxed);
+    connections.shutdown().await;
+    closing.store(false, Ordering::Relaxed);
+}
+
+async fn connection(shared: Arc<Shared>, stream: TcpStream, link: Arc<Link>) {
+    // Events are to arrive when they are sent, not when a segment is full.
+    let _ = stream.set_nodelay(true);
+    let wire = TokioIo::new(Wire::new(stream, Arc::clone(&link)));
+    let service = service_fn(|request| handle(Arc::clone(&shared), Arc::clone(&link), request));
+    let connection = http1::Builder::new().serve_connection(wire, service);
+    tokio::select! {
+        // The connection first: what it has written is flushed before it is cut.
+        biased;
+        result = connection => if let Err(error) = result {
+            tracing::debug!(connection = link.number(), %error, "connection ended");
+        },
+        () = link.cut() => {}
+    }
+}

@@ -1,0 +1,115 @@
+use std::convert::Infallible;
+use std::future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+
+use crate::answer::Answer;
+use crate::config::Config;
+use crate::gate::Gatekeeper;
+use crate::log::Log;
+use crate::openai;
+use crate::play::Play;
+use crate::quota::Quota;
+use crate::received::Received;
+use crate::reply::{Kind, Reply};
+use crate::script::Script;
+use crate::wire::Link;
+
+/// The largest request body that is read; the live service accepts less.
+const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// Everything that the requests of an emulator share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) quota: Quota,
+    pub(crate) script: Script,
+    pub(crate) log: Arc<Log>,
+    pub(crate) gate: Arc<Gatekeeper>,
+}
+
+/// One request, a straight line: read it, record it, decide the answer, wait, send.
+pub(crate) async fn handle(
+    shared: Arc<Shared>,
+    link: Arc<Link>,
+    request: Request<Incoming>,
+) -> Result<Response<Play>, Infallible> {
+    let arrived = Instant::now();
+    let (parts, body) = request.into_parts();
+    let (body, too_large) = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => (body.to_bytes(), false),
+        Err(error) if error.is::<LengthLimitError>() => (Bytes::new(), true),
+        // The client broke off: nobody reads an answer, and the HTTP layer is about to end this.
+        Err(_) => return future::pending().await,
+    };
+    let mut received = Received {
+        number: 0,
+        connection: link.number(),
+        arrived,
+        method: parts.method,
+        uri: parts.uri,
+        headers: parts.headers,
+        body,
+        status: None,
+        body_sent: None,
+        client_left: false,
+    };
+    let exchange = shared.log.record(received.clone(), &link);
+    received.number = exchange.number();
+
+    let reply = if too_large { Reply::serve() } else { shared.script.next() };
+    let answer = if too_large {
+        let body = openai::too_large();
+        Some(Answer::json(StatusCode::PAYLOAD_TOO_LARGE, &body))
+    } else {
+        Answer::to(&received, &reply, &shared.config, &shared.quota)
+    };
+    let name = &shared.config.name;
+    let status = answer.as_ref().map(|answer| answer.status.as_u16());
+    tracing::info!(
+        emulator = name,
+        request = exchange.number(),
+        method = %received.method,
+        path = received.path(),
+        status,
+        "request"
+    );
+
+    let latency = answer.as_ref().map(|answer| answer.latency);
+    let wait = reply.head_delay.saturating_add(latency.unwrap_or_default());
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+    let Some(mut answer) = answer else {
+        if matches!(reply.kind, Kind::ResetBeforeHead) {
+            link.reset();
+        }
+        return future::pending().await;
+    };
+    answer.finish_headers(&shared.config, exchange.number(), &reply);
+    exchange.answered(answer.status.as_u16());
+    Ok(respond(&shared, link, answer, exchange, &reply))
+}
+
+fn respond(
+    shared: &Shared,
+    link: Arc<Link>,
+    mut answer: Answer,
+    exchange: crate::log::Exchange,
+    reply: &Reply,
+) -> Response<Play> {
+    let status = answer.status;
+    let headers = std::mem::take(&mut answer.headers);
+    let settlement = answer.settlement.take();
+    let (steps, length) = answer.into_steps(reply, &shared.config);
+    let gate = Arc::clone(&shared.gate);
+    let play = Play::new(steps, length, gate, link, exchange, settlement);
+    let mut response = Response::new(play);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

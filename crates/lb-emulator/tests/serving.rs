@@ -1,0 +1,193 @@
+//! What a well-behaved client gets.
+
+mod support;
+
+use lb_emulator::Emulator;
+use serde_json::Value;
+use support::{CHAT, HELLO, PATIENCE, ask, client, header, post};
+
+fn json(response: reqwest::blocking::Response) -> Value {
+    response.json().unwrap()
+}
+
+#[test]
+fn a_chat_request_gets_a_completion_with_usage() {
+    let emulator = Emulator::builder().name("ptu").completion_tokens(3).start().unwrap();
+    let response = ask(&emulator);
+    assert_eq!(response.status(), 200);
+    assert_eq!(header(&response, "content-type"), Some("application/json"));
+    assert_eq!(header(&response, "x-ms-region"), Some("East US"));
+    assert!(header(&response, "apim-request-id").is_some());
+
+    let body = json(response);
+    assert_eq!(body["object"], "chat.completion");
+    assert_eq!(body["model"], "gpt-4o");
+    assert_eq!(body["choices"][0]["message"]["content"], "ptu word1 word2");
+    assert_eq!(body["choices"][0]["finish_reason"], "stop");
+    // "Hello there" has 11 characters: 3 tokens.
+    assert_eq!(body["usage"]["prompt_tokens"], 3);
+    assert_eq!(body["usage"]["completion_tokens"], 3);
+    assert_eq!(body["usage"]["total_tokens"], 6);
+}
+
+#[test]
+fn the_v1_path_takes_the_deployment_from_the_model() {
+    let emulator = Emulator::builder().deployment("gpt-4o").start().unwrap();
+    let with = |model: &str| {
+        let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"x"}}]}}"#);
+        post(&emulator, "/openai/v1/chat/completions", &body)
+    };
+    assert_eq!(json(with("gpt-4o"))["model"], "gpt-4o");
+    assert_eq!(with("gpt-2").status(), 404);
+    let without = post(&emulator, "/openai/v1/chat/completions", HELLO);
+    assert_eq!(without.status(), 400);
+}
+
+#[test]
+fn embeddings_give_one_vector_per_input() {
+    let emulator = Emulator::start().unwrap();
+    let path = "/openai/deployments/ada/embeddings";
+    let body = json(post(&emulator, path, r#"{"input":["one","three"]}"#));
+    assert_eq!(body["data"].as_array().unwrap().len(), 2);
+    assert_eq!(body["data"][1]["index"], 1);
+    assert_eq!(body["usage"]["total_tokens"], 2, "8 characters");
+}
+
+#[test]
+fn both_forms_of_credential_are_accepted_and_others_get_azures_401() {
+    let emulator = Emulator::builder().key("k1").key("k2").start().unwrap();
+    let with = |name: &'static str, value: &'static str| {
+        let url = format!("{}{CHAT}", emulator.url());
+        let request = client().post(url).header(name, value).body(HELLO);
+        request.send().unwrap()
+    };
+    assert_eq!(with("api-key", "k1").status(), 200);
+    assert_eq!(with("authorization", "Bearer k2").status(), 200);
+    assert_eq!(with("authorization", "bearer k2").status(), 200);
+    assert_eq!(with("authorization", "Basic k2").status(), 401);
+    assert_eq!(with("api-key", "wrong").status(), 401);
+
+    let denied = ask(&emulator);
+    assert_eq!(denied.status(), 401);
+    let body = json(denied);
+    assert_eq!(body["error"]["code"], "401");
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("Access denied due to invalid subscription key or wrong API endpoint"));
+}
+
+#[test]
+fn what_does_not_exist_is_told_as_azure_tells_it() {
+    let emulator = Emulator::builder().deployment("gpt-35").start().unwrap();
+    let unknown = ask(&emulator);
+    assert_eq!(unknown.status(), 404);
+    assert_eq!(json(unknown)["error"]["code"], "DeploymentNotFound");
+
+    let elsewhere = post(&emulator, "/openai/deployments/gpt-35/images", HELLO);
+    assert_eq!(elsewhere.status(), 404);
+    assert_eq!(json(elsewhere)["error"]["code"], "404");
+
+    let url = format!("{}{CHAT}", emulator.url());
+    let got = client().get(url).send().unwrap();
+    assert_eq!((got.status().as_u16(), header(&got, "allow")), (405, Some("POST")));
+}
+
+#[test]
+fn a_body_that_is_no_request_gets_a_400() {
+    let emulator = Emulator::start().unwrap();
+    for body in ["", "{", "[]", "{}", r#"{"messages":[]}"#, r#"{"messages":"x"}"#] {
+        let response = post(&emulator, CHAT, body);
+        assert_eq!(response.status(), 400, "{body}");
+        assert_eq!(json(response)["error"]["type"], "invalid_request_error");
+    }
+}
+
+#[test]
+fn a_path_prefix_is_part_of_the_url_and_required() {
+    let emulator = Emulator::builder().path_prefix("/team-a/").start().unwrap();
+    assert!(emulator.url().ends_with("/team-a"));
+    assert_eq!(ask(&emulator).status(), 200);
+    assert_eq!(emulator.requests()[0].path_and_query(), format!("/team-a{CHAT}"));
+
+    let without = format!("http://{}{CHAT}", emulator.addr());
+    let response = client().post(without).body(HELLO).send().unwrap();
+    assert_eq!(response.status(), 404);
+    assert!(Emulator::builder().path_prefix("team").start().is_err());
+    assert!(Emulator::builder().path_prefix("/a?b").start().is_err());
+}
+
+#[test]
+fn what_was_received_is_recorded_and_never_shows_a_credential() {
+    let emulator = Emulator::start().unwrap();
+    let url = format!("{}{CHAT}&secret=in-query", emulator.url());
+    let request = client().post(url).header("api-key", "in-header").bearer_auth("in-token");
+    assert_eq!(request.body(HELLO).send().unwrap().status(), 200);
+
+    assert!(emulator.wait_until_bodies_sent(1, PATIENCE));
+    let received = &emulator.requests()[0];
+    assert_eq!(received.number(), 1);
+    assert_eq!(received.method(), "POST");
+    assert_eq!(received.path(), "/openai/deployments/gpt-4o/chat/completions");
+    assert_eq!(received.query(), Some("api-version=2024-10-21&secret=in-query"));
+    assert_eq!(received.header("api-key"), Some("in-header"));
+    assert_eq!(received.body(), HELLO.as_bytes());
+    assert_eq!(received.status(), Some(200));
+    assert!(received.body_sent().unwrap() >= received.arrived());
+    assert!(!received.client_left());
+
+    let shown = format!("{received:?} {emulator:?}");
+    for secret in ["in-header", "in-token", "in-query", "Hello there"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    let builder = format!("{:?}", Emulator::builder().key("in-builder"));
+    assert!(!builder.contains("in-builder"));
+}
+
+#[test]
+fn connections_are_counted_and_a_kept_one_carries_many_requests() {
+    let emulator = Emulator::start().unwrap();
+    let url = format!("{}{CHAT}", emulator.url());
+    let pooled = client();
+    for _ in 0..3 {
+        pooled.post(&url).body(HELLO).send().unwrap().bytes().unwrap();
+    }
+    client().post(&url).body(HELLO).send().unwrap().bytes().unwrap();
+    assert_eq!(emulator.connections(), 2);
+    let connections: Vec<_> = emulator.requests().iter().map(|r| r.connection()).collect();
+    assert_eq!(connections, [1, 1, 1, 2]);
+}
+
+#[test]
+fn older_requests_than_are_to_be_remembered_are_forgotten_but_counted() {
+    let emulator = Emulator::builder().remember(2).start().unwrap();
+    for _ in 0..3 {
+        ask(&emulator);
+    }
+    let numbers: Vec<_> = emulator.requests().iter().map(|r| r.number()).collect();
+    assert_eq!((numbers, emulator.request_count()), (vec![2, 3], 3));
+}
+
+#[test]
+fn it_can_be_started_used_and_dropped_inside_a_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let emulator = Emulator::start().unwrap();
+        let url = format!("{}{CHAT}", emulator.url());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let response = client.post(url).body(HELLO).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert!(emulator.wait_for_requests_async(1, PATIENCE).await);
+        emulator.shutdown();
+    });
+}
+
+#[test]
+fn dropping_it_frees_the_port() {
+    let emulator = Emulator::start().unwrap();
+    assert_eq!(ask(&emulator).status(), 200);
+    let addr = emulator.addr();
+    assert!(Emulator::builder().listen(addr).start().is_err(), "in use");
+    emulator.shutdown();
+    let again = Emulator::builder().listen(addr).start().unwrap();
+    assert_eq!(again.addr(), addr);
+    assert_eq!(ask(&again).status(), 200);
+}
