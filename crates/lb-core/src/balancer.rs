@@ -60,6 +60,12 @@ impl<T: Transport, R: Rng> LoadBalancer<T, R> {
         &self.pool
     }
 
+    /// The transport.
+    #[must_use]
+    pub const fn transport(&self) -> &T {
+        &self.transport
+    }
+
     /// Sends a request to the best available backend; a 429, 5xx or connect fault sends it on to the next.
     ///
     /// If no backend is left, and none could be tried or a 429 was among the answers, the response is a synthesised
@@ -120,6 +126,12 @@ impl<T: BlockingTransport, R: Rng> BlockingLoadBalancer<T, R> {
     #[must_use]
     pub const fn pool(&self) -> &Arc<Pool> {
         &self.pool
+    }
+
+    /// The transport.
+    #[must_use]
+    pub const fn transport(&self) -> &T {
+        &self.transport
     }
 
     /// Sends a request, and blocks until the response head is here; see [`LoadBalancer::send`].

@@ -1,0 +1,94 @@
+//! Addressing a reqwest request, which has a `Url` where `http::Request` has a `Uri`.
+
+use http::HeaderMap;
+use lb_core::{AddressError, Exhausted, Target};
+use reqwest::{ResponseBuilderExt, Url};
+
+/// The longest URI that the `http` crate underneath can hold, in bytes.
+const MAX_URI: usize = u16::MAX as usize - 1;
+
+/// Points the URL at the target, and puts the target's credential into the headers.
+pub(crate) fn address(url: &mut Url, headers: &mut HeaderMap, target: &Target<'_>) -> Result<(), AddressError> {
+    let backend = target.backend();
+    let rewritten = match target.path_and_query(url.path())? {
+        std::borrow::Cow::Owned(path) => Some(path),
+        std::borrow::Cow::Borrowed(_) => None,
+    };
+    let authority = backend.authority();
+    url.set_scheme(backend.scheme().as_str()).map_err(|()| target.error("its scheme is neither https nor http"))?;
+    url.set_host(Some(authority.host())).map_err(|_| target.error("the backend's host does not fit into its URL"))?;
+    url.set_port(authority.port_u16()).map_err(|()| target.error("the backend's port does not fit into its URL"))?;
+    // reqwest would not send them, but an error would print them.
+    url.set_username("").map_err(|()| target.error("its URL cannot have a user name"))?;
+    url.set_password(None).map_err(|()| target.error("its URL cannot have a password"))?;
+    if let Some(path) = rewritten {
+        url.set_path(&path);
+    }
+    if url.as_str().len() > MAX_URI {
+        return Err(target.error("its URL is too long; send long input in the body"));
+    }
+    target.authenticate(headers)
+}
+
+/// The synthesised answer, with the caller's URL.
+pub(crate) fn synthesize(url: &Url, exhausted: &Exhausted) -> http::Response<reqwest::Body> {
+    let synthesised = exhausted.to_response();
+    let mut response = http::Response::builder().url(url.clone()).body(()).unwrap_or_default();
+    *response.status_mut() = synthesised.status();
+    *response.headers_mut() = synthesised.headers().clone();
+    response.extensions_mut().insert(*exhausted);
+    response.map(|()| reqwest::Body::from(synthesised.into_body()))
+}
+
+#[cfg(test)]
+mod tests {
+    use lb_core::{Backend, Pool, Step, ThreadRng};
+
+    use super::*;
+
+    fn addressed(backend: Backend, url: &str) -> Result<(String, HeaderMap), AddressError> {
+        let pool = Pool::new([backend]).unwrap();
+        let mut dispatch = pool.dispatch();
+        let Step::Try(target) = dispatch.next(|| pool.now(), &ThreadRng) else { panic!("no target") };
+        let mut url: Url = url.parse().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("host", "caller.example".parse().unwrap());
+        headers.insert("authorization", "Bearer caller".parse().unwrap());
+        address(&mut url, &mut headers, &target)?;
+        Ok((url.into(), headers))
+    }
+
+    #[test]
+    fn scheme_host_port_path_and_credential_are_the_backends() {
+        let backend = Backend::builder("https://a.example:8443/p").deployment("mine").api_key("key").build().unwrap();
+        let url = "http://user:secret@caller.example:81/openai/deployments/x/chat?api-version=1&q=a%20b";
+        let (url, headers) = addressed(backend, url).unwrap();
+        assert_eq!(url, "https://a.example:8443/p/openai/deployments/mine/chat?api-version=1&q=a%20b");
+        assert_eq!(headers["api-key"], "key");
+        assert_eq!(headers.len(), 1, "{headers:?}");
+    }
+
+    #[test]
+    fn an_ipv6_host_and_a_default_port_are_kept() {
+        let (url, _) = addressed(Backend::new("http://[::1]:8080", 1).unwrap(), "https://x/y").unwrap();
+        assert_eq!(url, "http://[::1]:8080/y");
+        let (url, _) = addressed(Backend::new("a.example", 1).unwrap(), "http://x:9/").unwrap();
+        assert_eq!(url, "https://a.example/");
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_addressed_is_refused_without_its_text() {
+        let long = format!("http://x/?q=CANARY{}", "x".repeat(MAX_URI));
+        for url in ["data:text/plain,CANARY", "ftp-like://x/CANARY", &long] {
+            let error = addressed(Backend::new("a.example", 1).unwrap(), url).unwrap_err();
+            assert!(!error.to_string().contains("CANARY"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_path_that_reqwest_normalised_is_not_encoded_twice() {
+        let backend = Backend::builder("a.example/p%20q").build().unwrap();
+        let (url, _) = addressed(backend, "http://x/a%2Fb/\u{e9}?k=v#fragment").unwrap();
+        assert_eq!(url, "https://a.example/p%20q/a%2Fb/%C3%A9?k=v#fragment");
+    }
+}

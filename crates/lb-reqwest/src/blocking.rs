@@ -1,0 +1,171 @@
+//! The blocking transport.
+
+use std::{
+    fmt,
+    io::{Read, copy, sink},
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use lb_core::{BlockingTransport, Error, Exhausted, Fault, Head, Served, Target};
+use reqwest::{
+    blocking::{Client, ClientBuilder, Request, Response},
+    redirect::Policy,
+};
+
+use crate::{
+    address::{address, synthesize},
+    drain::MAX_BYTES,
+    fault::{fault, without_query},
+};
+
+/// Each is a thread, and a stalled body holds its thread until the client's timeout.
+const MAX_DRAINS: usize = 8;
+
+/// A [`reqwest::blocking::Client`] as the transport of a [`BlockingLoadBalancer`](lb_core::BlockingLoadBalancer).
+/// Clones share the client.
+///
+/// Redirects are never followed, as with [`ReqwestTransport`](crate::ReqwestTransport).
+///
+/// ```no_run
+/// use lb_reqwest::{Backend, BlockingLoadBalancer, BlockingReqwestTransport, Pool};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = Pool::new([Backend::new("ptu.openai.azure.com", 1)?, Backend::new("eu.openai.azure.com", 2)?])?;
+/// let balancer = BlockingLoadBalancer::new(pool, BlockingReqwestTransport::new()?);
+/// let request = balancer.transport().client().post("https://any.host/openai/v1/chat/completions").body("{}");
+/// println!("{}", balancer.send(request.build()?)?.text()?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct BlockingReqwestTransport {
+    client: Client,
+    drains: Arc<AtomicUsize>,
+}
+
+impl BlockingReqwestTransport {
+    /// A transport over a client with reqwest's defaults, that follows no redirects.
+    ///
+    /// # Errors
+    ///
+    /// If reqwest cannot build the client (TLS or system configuration).
+    pub fn new() -> Result<Self, reqwest::Error> {
+        Self::from_builder(Client::builder())
+    }
+
+    /// A transport over the client that `builder` builds, made to follow no redirects.
+    ///
+    /// The builder's default headers must not carry credentials: reqwest adds them to requests to every backend.
+    ///
+    /// # Errors
+    ///
+    /// If reqwest cannot build the client.
+    pub fn from_builder(builder: ClientBuilder) -> Result<Self, reqwest::Error> {
+        builder.redirect(Policy::none()).build().map(Self::with_client_that_follows_no_redirects)
+    }
+
+    /// A transport over a client of yours. You promise that it was built with [`redirect::Policy::none`] and that its
+    /// default headers carry no credentials: else a redirect, or a failover, takes a credential to where it does not
+    /// belong. Neither can be seen from outside of the client.
+    ///
+    /// [`redirect::Policy::none`]: reqwest::redirect::Policy::none
+    #[must_use]
+    pub fn with_client_that_follows_no_redirects(client: Client) -> Self {
+        Self { client, drains: Arc::default() }
+    }
+
+    /// The client, for building requests.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl fmt::Debug for BlockingReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The client would print its default headers.
+        f.debug_struct("BlockingReqwestTransport").finish_non_exhaustive()
+    }
+}
+
+impl BlockingTransport for BlockingReqwestTransport {
+    type Request = Request;
+    type Original = Request;
+    type Response = Response;
+    type Error = reqwest::Error;
+
+    fn prepare(&self, request: Request) -> Result<Request, reqwest::Error> {
+        Ok(request)
+    }
+
+    fn replay(&self, original: &Request) -> Option<Request> {
+        original.try_clone()
+    }
+
+    fn is_replayable(&self, original: &Request) -> bool {
+        original.body().is_none_or(|body| body.as_bytes().is_some())
+    }
+
+    fn take(&self, original: &mut Request) -> Request {
+        let url_for_synthesis = original.url().clone();
+        mem::replace(original, Request::new(reqwest::Method::GET, url_for_synthesis))
+    }
+
+    fn send(&self, mut request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest::Error>> {
+        let mut headers = mem::take(request.headers_mut());
+        address(request.url_mut(), &mut headers, target)?;
+        *request.headers_mut() = headers;
+        self.client.execute(request).map_err(|error| Error::Transport(without_query(error)))
+    }
+
+    fn head<'r>(&self, response: &'r Response) -> Head<'r> {
+        Head::new(response.status().as_u16(), response.headers())
+    }
+
+    fn fault(&self, error: &reqwest::Error) -> Fault {
+        fault(error)
+    }
+
+    fn synthesize(&self, original: &Request, exhausted: &Exhausted) -> Response {
+        synthesize(original.url(), exhausted).into()
+    }
+
+    fn mark(&self, response: &mut Response, served: Served) {
+        response.extensions_mut().insert(served);
+    }
+
+    /// Drains the response on a thread of its own: reading it here would let failover wait for it.
+    fn discard(&self, response: Response) {
+        if response.content_length().is_some_and(|length| length > MAX_BYTES) {
+            return;
+        }
+        let Some(permit) = Permit::acquire(&self.drains) else { return };
+        // If no thread can be had, the response is dropped with the closure.
+        let _ = thread::Builder::new().name("lb-reqwest-drain".to_owned()).spawn(move || {
+            let _permit = permit;
+            let _ = copy(&mut response.take(MAX_BYTES), &mut sink());
+        });
+    }
+}
+
+/// One of the drains that may run at a time; dropping it makes room for another.
+struct Permit(Arc<AtomicUsize>);
+
+impl Permit {
+    fn acquire(drains: &Arc<AtomicUsize>) -> Option<Self> {
+        let below_limit = |running| (running < MAX_DRAINS).then_some(running + 1);
+        drains.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_limit).ok()?;
+        Some(Self(Arc::clone(drains)))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
