@@ -64,7 +64,7 @@ impl Answer {
     }
 
     /// The answer that the script or the service gives. `None`: there is no head to send.
-    pub(crate) fn to(request: &Received, reply: &Reply, config: &Config, quota: &Quota) -> Option<Self> {
+    pub(crate) fn decide(request: &Received, reply: &Reply, config: &Config, quota: &Quota) -> Option<Self> {
         let mut answer = match &reply.kind {
             Kind::ResetBeforeHead | Kind::NoHead => return None,
             Kind::Serve => Self::served(request, config, quota),

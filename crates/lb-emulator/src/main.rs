@@ -1,1 +1,224 @@
-fn main() {}
+//! `lb-emulator`: an Azure OpenAI resource on this machine, with the limits you would buy.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, ValueEnum};
+use lb_emulator::lb_limits::{PTU_MODELS, PtuModel};
+use lb_emulator::{Emulator, EmulatorBuilder, HintForm, Reply};
+use tracing_subscriber::EnvFilter;
+
+/// Requests per minute that come with 1,000 tokens per minute (Microsoft Learn, "Manage Azure
+/// OpenAI quota", for the chat models before o1).
+const RPM_PER_1000_TPM: u64 = 6;
+
+/// An Azure OpenAI resource on this machine: its API, its errors and its rate limits.
+///
+/// Without a limit option every request is served. It logs one line per request to standard error;
+/// RUST_LOG=off silences it. Ctrl-C stops it.
+#[derive(Parser)]
+#[command(name = "lb-emulator", version, after_help = EXAMPLES)]
+struct Cli {
+    /// Address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// Name: the first word of every completion
+    #[arg(long, default_value = "emulator")]
+    name: String,
+
+    /// Path in front of /openai
+    #[arg(long, value_name = "PATH", default_value = "")]
+    path_prefix: String,
+
+    /// Region told in x-ms-region
+    #[arg(long, default_value = "East US")]
+    region: String,
+
+    /// Accepted key, as api-key or bearer token; repeat for more. None: all are accepted. The
+    /// environment variable takes several with commas, and keeps them out of the process list
+    #[arg(long = "key", env = "LB_EMULATOR_KEYS", hide_env_values = true, value_delimiter = ',')]
+    keys: Vec<String>,
+
+    /// Existing deployment; repeat for more. None: all exist
+    #[arg(long = "deployment", value_name = "NAME")]
+    deployments: Vec<String>,
+
+    #[command(flatten)]
+    limits: Limits,
+
+    #[command(flatten)]
+    answers: Answers,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Limits")]
+struct Limits {
+    /// Standard deployment: tokens per minute
+    #[arg(long, value_name = "TOKENS", conflicts_with = "ptus")]
+    tpm: Option<u64>,
+
+    /// Standard deployment: requests per minute, counted per 10 s [default: 6 per 1,000 TPM]
+    #[arg(long, value_name = "REQUESTS", requires = "tpm")]
+    rpm: Option<u64>,
+
+    /// Provisioned deployment: number of PTUs
+    #[arg(long)]
+    ptus: Option<u64>,
+
+    /// Provisioned deployment: the model, which decides what a PTU is worth
+    #[arg(
+        long,
+        value_name = "MODEL",
+        default_value = "gpt-4.1",
+        value_parser = PossibleValuesParser::new(PTU_MODELS.iter().map(|model| model.name))
+    )]
+    ptu_model: String,
+
+    /// Provisioned deployment: depth of the bucket, in milliseconds of drain
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    burst_ms: u64,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Answers")]
+struct Answers {
+    /// Milliseconds until the head of an admitted request
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency_ms: u64,
+
+    /// Milliseconds between two events of a stream
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    event_interval_ms: u64,
+
+    /// Tokens of a completion, at most the request's max_tokens
+    #[arg(long, value_name = "TOKENS", default_value_t = 20)]
+    completion_tokens: u32,
+
+    /// How a 429 tells when to come back [default: millis with --ptus, else seconds]
+    #[arg(long, value_enum)]
+    hint: Option<Hint>,
+
+    /// Make every N-th request fail
+    #[arg(long, value_name = "N")]
+    fail_every: Option<u64>,
+
+    /// Status of a failing request; 429 comes with a hint
+    #[arg(long, value_name = "STATUS", default_value_t = 500, requires = "fail_every",
+          value_parser = clap::value_parser!(u16).range(200..=999))]
+    fail_status: u16,
+
+    /// Seconds that a failing 429 hints at
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "fail_every")]
+    fail_hint: u64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Hint {
+    /// Retry-After in seconds
+    Seconds,
+    /// retry-after-ms, and Retry-After
+    Millis,
+    /// Retry-After as an HTTP date
+    Date,
+    /// x-ratelimit-reset-* only
+    Reset,
+    /// No hint
+    None,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  lb-emulator --tpm 10000 --rpm 60
+  lb-emulator --name ptu --ptus 15 --ptu-model gpt-4.1 --listen 127.0.0.1:8081
+  LB_EMULATOR_KEYS=k1,k2 lb-emulator --deployment gpt-4o --fail-every 10 --fail-status 503";
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "lb-emulator: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
+    let emulator = builder(cli)?.start()?;
+    // A closed standard output is no reason to stop.
+    let _ = writeln!(io::stdout(), "listening on {}", emulator.url());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(tokio::signal::ctrl_c())?;
+    emulator.shutdown();
+    Ok(())
+}
+
+fn builder(cli: Cli) -> Result<EmulatorBuilder, Box<dyn Error>> {
+    let (limits, answers) = (cli.limits, cli.answers);
+    let mut builder = Emulator::builder()
+        .listen(cli.listen)
+        .name(cli.name)
+        .path_prefix(cli.path_prefix)
+        .region(cli.region)
+        .latency(Duration::from_millis(answers.latency_ms))
+        .event_interval(Duration::from_millis(answers.event_interval_ms))
+        .completion_tokens(answers.completion_tokens)
+        // Nobody asks for them here, and a long run would fill the memory.
+        .remember(0);
+    for key in cli.keys.into_iter().filter(|key| !key.is_empty()) {
+        builder = builder.key(key);
+    }
+    for deployment in cli.deployments {
+        builder = builder.deployment(deployment);
+    }
+    if let Some(tpm) = limits.tpm {
+        let derived = (tpm / 1_000).saturating_mul(RPM_PER_1000_TPM);
+        builder = builder.standard(tpm, limits.rpm.unwrap_or(derived.max(1)));
+    }
+    if let Some(ptus) = limits.ptus {
+        let model = PtuModel::named(&limits.ptu_model).ok_or("unknown PTU model")?;
+        let burst_ns = limits.burst_ms.saturating_mul(1_000_000);
+        builder = builder.ptu(model.ptu(ptus).burst_ns(burst_ns));
+    }
+    if let Some(hint) = answers.hint {
+        builder = builder.hint(match hint {
+            Hint::Seconds => HintForm::Seconds,
+            Hint::Millis => HintForm::Millis,
+            Hint::Date => HintForm::Date,
+            Hint::Reset => HintForm::Reset,
+            Hint::None => HintForm::None,
+        });
+    }
+    if let Some(period) = answers.fail_every {
+        builder = builder.fail_every(period, failure(answers.fail_status, answers.fail_hint));
+    }
+    Ok(builder)
+}
+
+fn failure(status: u16, hint_seconds: u64) -> Reply {
+    if status == 429 {
+        return Reply::throttled(Duration::from_secs(hint_seconds));
+    }
+    let body = format!(
+        r#"{{"error":{{"code":"{status}","message":"The emulator was told to fail every so many requests."}}}}"#
+    );
+    Reply::status(status).header("content-type", "application/json").body(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -66,7 +66,7 @@ pub(crate) async fn handle(
         let body = openai::too_large();
         Some(Answer::json(StatusCode::PAYLOAD_TOO_LARGE, &body))
     } else {
-        Answer::to(&received, &reply, &shared.config, &shared.quota)
+        Answer::decide(&received, &reply, &shared.config, &shared.quota)
     };
     let name = &shared.config.name;
     let status = answer.as_ref().map(|answer| answer.status.as_u16());

@@ -1,4 +1,5 @@
 //! What a well-behaved client gets.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod support;
 

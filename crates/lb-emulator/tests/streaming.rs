@@ -1,4 +1,5 @@
 //! Streams, event by event, on the wire.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod support;
 
