@@ -1,1 +1,7 @@
-//! Shared parts of the tests.
+//! Shared parts of the tests: a stage for scenarios, a gate that holds requests back, and a journal of events.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
+
+pub mod gate;
+pub mod journal;
+pub mod stage;
