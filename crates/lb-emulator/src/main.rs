@@ -32,7 +32,7 @@ struct Cli {
     name: String,
 
     /// Path in front of /openai
-    #[arg(long, value_name = "PATH", default_value = "")]
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     path_prefix: String,
 
     /// Region told in x-ms-region

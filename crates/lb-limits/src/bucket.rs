@@ -14,17 +14,12 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn new(drain: u64) -> Self {
-        Self {
-            level: 0,
-            at: 0,
-            drain,
-        }
+        Self { level: 0, at: 0, drain }
     }
 
     pub(crate) fn level(&self, now: u64) -> u128 {
         let elapsed = u128::from(now.saturating_sub(self.at));
-        self.level
-            .saturating_sub(elapsed.saturating_mul(self.drain.into()))
+        self.level.saturating_sub(elapsed.saturating_mul(self.drain.into()))
     }
 
     pub(crate) fn raise(&mut self, now: u64, parts: u128) {

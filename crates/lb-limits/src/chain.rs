@@ -27,9 +27,7 @@ pub struct Chain {
 impl Chain {
     /// A chain of these limits.
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Self {
-        Self {
-            limits: limits.into_iter().collect(),
-        }
+        Self { limits: limits.into_iter().collect() }
     }
 
     /// A chain that admits everything.
@@ -58,13 +56,8 @@ impl Chain {
             limit.charge_refused(now, demand);
         }
         // The refusal may have been charged, so the wait is only known now.
-        let admits_at = self
-            .slowest(now, demand)
-            .map_or(Some(now), |(_, moment)| moment);
-        Err(Refusal {
-            limit,
-            hint_ns: admits_at.map(|moment| moment - now),
-        })
+        let admits_at = self.slowest(now, demand).map_or(Some(now), |(_, moment)| moment);
+        Err(Refusal { limit, hint_ns: admits_at.map(|moment| moment - now) })
     }
 
     /// Corrects the estimate of an admitted demand to what it did cost, at its completion.

@@ -18,12 +18,7 @@ pub struct Demand {
 impl Demand {
     /// A demand of `tokens` in token windows, and the same number of uncached prompt tokens.
     pub fn tokens(tokens: u64) -> Self {
-        Self {
-            tokens,
-            input_tokens: tokens,
-            cached_tokens: 0,
-            max_tokens: Some(0),
-        }
+        Self { tokens, input_tokens: tokens, cached_tokens: 0, max_tokens: Some(0) }
     }
 
     /// The demand of a prompt of `prompt_chars` characters, by [`standard_estimate`].
@@ -62,9 +57,7 @@ const CHARS_PER_TOKEN: u64 = 4;
 /// of thumb. A `best_of` of 0 reads as 1. Saturates at `u64::MAX`.
 pub fn standard_estimate(prompt_chars: u64, max_tokens: u64, best_of: u64) -> u64 {
     let completion = max_tokens.saturating_mul(best_of.max(1));
-    prompt_chars
-        .div_ceil(CHARS_PER_TOKEN)
-        .saturating_add(completion)
+    prompt_chars.div_ceil(CHARS_PER_TOKEN).saturating_add(completion)
 }
 
 #[cfg(test)]

@@ -96,8 +96,7 @@ impl Limit {
             State::Window(meter) => {
                 let limit = u128::from(meter.rules().limit);
                 let used = limit - u128::from(meter.remaining(now)).min(limit);
-                u64::try_from((used * 1_000).checked_div(limit).unwrap_or(1_000))
-                    .unwrap_or(u64::MAX)
+                u64::try_from((used * 1_000).checked_div(limit).unwrap_or(1_000)).unwrap_or(u64::MAX)
             }
             State::Ptu(meter) => meter.used_per_mille(now),
         }

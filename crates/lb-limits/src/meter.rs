@@ -32,16 +32,8 @@ impl Meter {
     pub(crate) fn new(mut rules: Window) -> Self {
         rules.length_ns = rules.length_ns.max(1);
         let state = match rules.kind {
-            Kind::Fixed { .. } => State::Fixed {
-                index: 0,
-                at: 0,
-                used: 0,
-            },
-            Kind::Sliding => State::Sliding {
-                log: VecDeque::new(),
-                at: 0,
-                used: 0,
-            },
+            Kind::Fixed { .. } => State::Fixed { index: 0, at: 0, used: 0 },
+            Kind::Sliding => State::Sliding { log: VecDeque::new(), at: 0, used: 0 },
             Kind::Gcra => State::Gcra(Bucket::new(rules.limit)),
         };
         Self { rules, state }
@@ -157,9 +149,7 @@ impl Meter {
                         break;
                     }
                     left -= amount;
-                    moment = time
-                        .checked_add(self.rules.length_ns)
-                        .map(|end| end.max(now));
+                    moment = time.checked_add(self.rules.length_ns).map(|end| end.max(now));
                 }
                 moment
             }

@@ -27,12 +27,7 @@ pub fn azure_standard(tpm: u64, rpm: u64, phase_ns: u64) -> Chain {
 }
 
 /// [`azure_standard`] with the period of the request limit.
-pub fn azure_standard_with_period(
-    tpm: u64,
-    rpm: u64,
-    phase_ns: u64,
-    period: RequestPeriod,
-) -> Chain {
+pub fn azure_standard_with_period(tpm: u64, rpm: u64, phase_ns: u64, period: RequestPeriod) -> Chain {
     let kind = Kind::Fixed { phase_ns };
     let (per_minute, length_ns) = match period {
         RequestPeriod::OneSecond => (60, SECOND),
@@ -40,9 +35,7 @@ pub fn azure_standard_with_period(
     };
     Chain::new([
         Window::new(Unit::Tokens, tpm, MINUTE).kind(kind).into(),
-        Window::new(Unit::Requests, rpm.div_ceil(per_minute), length_ns)
-            .kind(kind)
-            .into(),
+        Window::new(Unit::Requests, rpm.div_ceil(per_minute), length_ns).kind(kind).into(),
     ])
 }
 
@@ -100,9 +93,5 @@ pub const PTU_MODELS: &[PtuModel] = &[
 ];
 
 const fn model(name: &'static str, input_tpm_per_ptu: u64, output_ratio: u64) -> PtuModel {
-    PtuModel {
-        name,
-        input_tpm_per_ptu,
-        output_ratio,
-    }
+    PtuModel { name, input_tpm_per_ptu, output_ratio }
 }

@@ -96,9 +96,7 @@ impl Ptu {
 
     fn work(&self, input: u64, cached: u64, output: u64) -> u64 {
         let deducted = if cached >= self.cache_min { cached } else { 0 };
-        input
-            .saturating_sub(deducted)
-            .saturating_add(self.output_ratio.saturating_mul(output))
+        input.saturating_sub(deducted).saturating_add(self.output_ratio.saturating_mul(output))
     }
 
     /// Input tokens that drain in a minute.
@@ -117,10 +115,7 @@ pub(crate) struct PtuMeter {
 
 impl PtuMeter {
     pub(crate) fn new(rules: Ptu) -> Self {
-        Self {
-            rules,
-            bucket: Bucket::new(rules.tokens_per_minute()),
-        }
+        Self { rules, bucket: Bucket::new(rules.tokens_per_minute()) }
     }
 
     pub(crate) fn rules(&self) -> &Ptu {
@@ -167,8 +162,7 @@ impl PtuMeter {
             Some(scaled) => scaled.checked_div(depth),
             None => level.checked_div(depth / 1_000),
         };
-        used.and_then(|used| u64::try_from(used).ok())
-            .unwrap_or(u64::MAX)
+        used.and_then(|used| u64::try_from(used).ok()).unwrap_or(u64::MAX)
     }
 
     fn depth(&self) -> u128 {
@@ -192,12 +186,8 @@ mod tests {
     #[test]
     fn cached_tokens_are_deducted_from_1024_on_and_never_below_zero() {
         let ptu = Ptu::new(1, 1);
-        let demand = |cached_tokens| Demand {
-            input_tokens: 2_000,
-            cached_tokens,
-            max_tokens: Some(10),
-            ..Demand::default()
-        };
+        let demand =
+            |cached_tokens| Demand { input_tokens: 2_000, cached_tokens, max_tokens: Some(10), ..Demand::default() };
         assert_eq!(ptu.estimate(&demand(1_023)), 2_040);
         assert_eq!(ptu.estimate(&demand(1_024)), 976 + 40);
         assert_eq!(ptu.estimate(&demand(9_999)), 40);
@@ -206,10 +196,7 @@ mod tests {
     #[test]
     fn without_max_tokens_the_default_is_estimated() {
         let ptu = Ptu::new(1, 1).default_max_tokens(50).output_ratio(8);
-        let demand = Demand {
-            max_tokens: None,
-            ..Demand::tokens(100)
-        };
+        let demand = Demand { max_tokens: None, ..Demand::tokens(100) };
         assert_eq!(ptu.estimate(&demand), 500);
     }
 

@@ -67,14 +67,7 @@ pub struct Window {
 impl Window {
     /// A fixed window with phase 0, which admits what fits and does not count refused requests.
     pub fn new(unit: Unit, limit: u64, length_ns: u64) -> Self {
-        Self {
-            unit,
-            limit,
-            length_ns,
-            kind: Kind::Fixed { phase_ns: 0 },
-            admit: Admit::Fits,
-            counts_refused: false,
-        }
+        Self { unit, limit, length_ns, kind: Kind::Fixed { phase_ns: 0 }, admit: Admit::Fits, counts_refused: false }
     }
 
     /// Sets how the count is forgotten; default: fixed with phase 0.

@@ -7,20 +7,11 @@ use proptest::prelude::*;
 
 /// Values at every scale, with the edges of `u64` as likely as the small ones.
 fn any_scale() -> impl Strategy<Value = u64> {
-    prop_oneof![
-        0..20_u64,
-        0..10_000_u64,
-        any::<u64>(),
-        (u64::MAX - 20)..=u64::MAX
-    ]
+    prop_oneof![0..20_u64, 0..10_000_u64, any::<u64>(), (u64::MAX - 20)..=u64::MAX]
 }
 
 fn kind(phase: impl Strategy<Value = u64>) -> impl Strategy<Value = Kind> {
-    prop_oneof![
-        phase.prop_map(|phase_ns| Kind::Fixed { phase_ns }),
-        Just(Kind::Sliding),
-        Just(Kind::Gcra),
-    ]
+    prop_oneof![phase.prop_map(|phase_ns| Kind::Fixed { phase_ns }), Just(Kind::Sliding), Just(Kind::Gcra),]
 }
 
 fn window<V: Strategy<Value = u64> + Clone>(values: V) -> impl Strategy<Value = Window> {
@@ -33,10 +24,7 @@ fn window<V: Strategy<Value = u64> + Clone>(values: V) -> impl Strategy<Value = 
         any::<bool>(),
     )
         .prop_map(|(unit, limit, length, kind, admit, counts)| {
-            Window::new(unit, limit, length)
-                .kind(kind)
-                .admit(admit)
-                .counts_refused(counts)
+            Window::new(unit, limit, length).kind(kind).admit(admit).counts_refused(counts)
         })
 }
 

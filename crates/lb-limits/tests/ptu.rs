@@ -29,16 +29,8 @@ fn one_request_may_overfill_the_bucket_and_then_drains_exactly() {
 
 #[test]
 fn completion_corrects_the_estimate_in_both_directions() {
-    let demand = Demand {
-        input_tokens: 1_000,
-        max_tokens: Some(1_000),
-        ..Demand::default()
-    };
-    let usage = |output_tokens| Usage {
-        input_tokens: 1_000,
-        output_tokens,
-        ..Usage::default()
-    };
+    let demand = Demand { input_tokens: 1_000, max_tokens: Some(1_000), ..Demand::default() };
+    let usage = |output_tokens| Usage { input_tokens: 1_000, output_tokens, ..Usage::default() };
 
     let mut chain = chain();
     assert!(chain.admit(0, &demand).is_ok()); // 1,000 + 4 x 1,000
@@ -62,20 +54,12 @@ fn a_correction_never_takes_utilisation_below_zero() {
 fn a_bucket_without_ptus_never_drains() {
     let mut chain = azure_ptu(Ptu::new(0, 3_000));
     assert!(chain.admit(0, &Demand::tokens(1)).is_ok());
-    assert!(
-        chain
-            .admit(MINUTE, &Demand::tokens(1))
-            .unwrap_err()
-            .is_never()
-    );
+    assert!(chain.admit(MINUTE, &Demand::tokens(1)).unwrap_err().is_never());
 }
 
 #[test]
 fn a_model_of_the_table_gives_its_rate_and_ratio() {
     let ptu = PtuModel::named("gpt-5.2").expect("in the table").ptu(110);
-    assert_eq!(
-        (ptu.ptus, ptu.input_tpm_per_ptu, ptu.output_ratio),
-        (110, 3_400, 8)
-    );
+    assert_eq!((ptu.ptus, ptu.input_tpm_per_ptu, ptu.output_ratio), (110, 3_400, 8));
     assert_eq!(PtuModel::named("gpt-2"), None);
 }

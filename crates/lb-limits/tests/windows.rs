@@ -1,14 +1,12 @@
 //! Every figure here is computed by hand.
 
 use lb_limits::{
-    Admit, Chain, Demand, Kind, Limit, MINUTE, Quotas, RequestPeriod, SECOND, Unit, Window,
-    azure_standard, azure_standard_with_period,
+    Admit, Chain, Demand, Kind, Limit, MINUTE, Quotas, RequestPeriod, SECOND, Unit, Window, azure_standard,
+    azure_standard_with_period,
 };
 
 fn requests(limit: u64, length_ns: u64, kind: Kind) -> Chain {
-    Chain::new([Window::new(Unit::Requests, limit, length_ns)
-        .kind(kind)
-        .into()])
+    Chain::new([Window::new(Unit::Requests, limit, length_ns).kind(kind).into()])
 }
 
 fn one() -> Demand {
@@ -82,6 +80,17 @@ fn until_reached_lets_the_last_one_overshoot() {
 }
 
 #[test]
+fn gcra_until_reached_admits_as_soon_as_a_fraction_of_a_unit_is_back() {
+    let window = Window::new(Unit::Requests, 2, 10).kind(Kind::Gcra).admit(Admit::UntilReached);
+    let mut chain = Chain::new([window.into()]);
+    assert_eq!(hint(&mut chain, 0, &one()), Some(0));
+    assert_eq!(hint(&mut chain, 0, &one()), Some(0));
+    assert_eq!(hint(&mut chain, 0, &one()), Some(1), "a fifth is back at 1");
+    assert_eq!(hint(&mut chain, 1, &one()), Some(0));
+    assert_eq!(hint(&mut chain, 1, &one()), Some(5), "at 5 it is exactly 2, so 6");
+}
+
+#[test]
 fn a_request_larger_than_the_limit_is_never_admitted() {
     for kind in [Kind::Fixed { phase_ns: 0 }, Kind::Sliding, Kind::Gcra] {
         let window = Window::new(Unit::Tokens, 100, MINUTE).kind(kind);
@@ -93,9 +102,7 @@ fn a_request_larger_than_the_limit_is_never_admitted() {
 
 #[test]
 fn a_counted_refusal_of_a_sliding_window_delays_itself() {
-    let window = Window::new(Unit::Requests, 1, 10)
-        .kind(Kind::Sliding)
-        .counts_refused(true);
+    let window = Window::new(Unit::Requests, 1, 10).kind(Kind::Sliding).counts_refused(true);
     let mut chain = Chain::new([window.into()]);
     assert_eq!(hint(&mut chain, 0, &one()), Some(0));
     // The refusal at 4 counts until 14.
@@ -108,27 +115,19 @@ fn a_counted_refusal_of_a_sliding_window_delays_itself() {
 fn a_refusal_charges_only_the_windows_that_count_refused_requests() {
     let mut chain = Chain::new([
         Window::new(Unit::Tokens, 100, MINUTE).into(),
-        Window::new(Unit::Requests, 10, MINUTE)
-            .counts_refused(true)
-            .into(),
+        Window::new(Unit::Requests, 10, MINUTE).counts_refused(true).into(),
     ]);
     assert!(chain.admit(0, &Demand::tokens(90)).is_ok());
     let refusal = chain.admit(0, &Demand::tokens(20)).unwrap_err();
     assert_eq!(refusal.limit(), 0);
-    let remaining: Vec<_> = chain
-        .limits()
-        .iter()
-        .map(|limit| limit.remaining(0))
-        .collect();
+    let remaining: Vec<_> = chain.limits().iter().map(|limit| limit.remaining(0)).collect();
     assert_eq!(remaining, [10, 8]);
 }
 
 #[test]
 fn the_refusal_names_the_limit_with_the_longest_wait() {
-    let mut chain = Chain::new([
-        Window::new(Unit::Requests, 1, 10 * SECOND).into(),
-        Window::new(Unit::Tokens, 100, MINUTE).into(),
-    ]);
+    let mut chain =
+        Chain::new([Window::new(Unit::Requests, 1, 10 * SECOND).into(), Window::new(Unit::Tokens, 100, MINUTE).into()]);
     assert!(chain.admit(0, &Demand::tokens(100)).is_ok());
     let refusal = chain.admit(SECOND, &Demand::tokens(1)).unwrap_err();
     assert_eq!((refusal.limit(), refusal.hint_ns()), (1, Some(59 * SECOND)));
@@ -153,24 +152,9 @@ fn remaining_and_reset_tell_what_the_headers_show() {
     let [tokens, requests] = chain.limits() else {
         panic!("two limits");
     };
-    assert_eq!(
-        (tokens.remaining(6 * SECOND), tokens.resets_at(6 * SECOND)),
-        (600, Some(MINUTE))
-    );
-    assert_eq!(
-        (
-            requests.remaining(6 * SECOND),
-            requests.resets_at(6 * SECOND)
-        ),
-        (9, Some(10 * SECOND))
-    );
-    assert_eq!(
-        (
-            requests.remaining(10 * SECOND),
-            requests.resets_at(10 * SECOND)
-        ),
-        (10, Some(10 * SECOND))
-    );
+    assert_eq!((tokens.remaining(6 * SECOND), tokens.resets_at(6 * SECOND)), (600, Some(MINUTE)));
+    assert_eq!((requests.remaining(6 * SECOND), requests.resets_at(6 * SECOND)), (9, Some(10 * SECOND)));
+    assert_eq!((requests.remaining(10 * SECOND), requests.resets_at(10 * SECOND)), (10, Some(10 * SECOND)));
 }
 
 #[test]
