@@ -1,0 +1,117 @@
+//! Faults on the wire: what is safe to send again, and what is not.
+
+use std::{
+    io::Write,
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+use lb_core::{Backend, Fault};
+use lb_emulator::Reply;
+
+use crate::{
+    stack::{Call, Failure, SocketStack, assert_counted, backend, cooling, pool, pool_with, snapshot},
+    upstream::{Emulated, PATIENCE, Upstream},
+};
+
+/// Sends over a pool of a faulty and a healthy backend; expects this fault, and that nobody is blamed for it.
+fn expect_returned<S: SocketStack>(fault: Fault, call: &Call, reply: &Reply) {
+    let stack = S::new();
+    let (faulty, healthy) = (stack.upstream("faulty"), stack.upstream("healthy"));
+    faulty.emulator.script(reply.clone());
+    let (pool, _) = pool([backend(&faulty, 1), backend(&healthy, 2)]);
+    match stack.send(&pool, call.clone()) {
+        Err(Failure::Transport(found)) => assert_eq!(found, fault),
+        other => panic!("expected a {fault} fault, got {other:?}"),
+    }
+    assert!(healthy.received().is_empty(), "the first backend may have executed and billed it");
+    assert_eq!(cooling(&pool, "faulty"), None);
+    assert_eq!(snapshot(&pool, "faulty").counters.faults, 1);
+}
+
+/// The same, over a pool that opted in to failing over.
+fn expect_failover_if_opted_in<S: SocketStack>(call: &Call, reply: &Reply) {
+    let stack = S::new();
+    let (faulty, healthy) = (stack.upstream("faulty"), stack.upstream("healthy"));
+    faulty.emulator.script(reply.clone());
+    let both = [backend(&faulty, 1), backend(&healthy, 2)];
+    let (pool, _) = pool_with(both, |pool| pool.fail_over_after_send(true));
+    assert_eq!(stack.send(&pool, call.clone()).unwrap().served(), ("healthy", 2));
+    assert_eq!(cooling(&pool, "faulty"), Some(Duration::from_secs(10)));
+}
+
+pub fn a_timeout_after_sending_is_returned_unless_opted_in<S: SocketStack>() {
+    // Long enough for the healthy backend on a busy machine.
+    let call = Call::chat().timeout(Duration::from_secs(2));
+    expect_returned::<S>(Fault::Timeout, &call, &Reply::no_head());
+    expect_failover_if_opted_in::<S>(&call, &Reply::no_head());
+}
+
+pub fn a_reset_after_sending_is_returned_unless_opted_in<S: SocketStack>() {
+    expect_returned::<S>(Fault::Reset, &Call::chat(), &Reply::reset());
+    expect_failover_if_opted_in::<S>(&Call::chat(), &Reply::reset());
+}
+
+/// Sends over a pool of `endpoint` and a healthy backend; expects a failover.
+fn expect_connect_fault<S: SocketStack>(endpoint: &str) {
+    let stack = S::new();
+    let healthy = stack.upstream("healthy");
+    let faulty = Backend::builder(endpoint).name("faulty");
+    let (pool, _) = pool([faulty, backend(&healthy, 2)]);
+    assert_eq!(stack.send(&pool, Call::chat()).unwrap().served(), ("healthy", 2), "{endpoint}");
+    assert_eq!(cooling(&pool, "faulty"), Some(Duration::from_secs(10)));
+}
+
+pub fn a_name_that_does_not_resolve_fails_over<S: SocketStack>() {
+    // RFC 6761: `.invalid` never resolves.
+    expect_connect_fault::<S>("http://name.invalid");
+}
+
+pub fn a_tls_handshake_that_fails_fails_over<S: SocketStack>() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        // Not TLS: the client gives up on the first bytes.
+        let (mut connection, _) = listener.accept().unwrap();
+        let _ = connection.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    expect_connect_fault::<S>(&endpoint);
+    server.join().unwrap();
+}
+
+pub fn a_refusal_whose_body_stalls_delays_nobody<S: SocketStack>() {
+    let stack = S::new();
+    let (first, second) = (stack.upstream("first"), stack.upstream("second"));
+    first.emulator.script(Reply::status(429).header("retry-after", "5").body(vec![b'x'; 20_000]).stall_body());
+    let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
+    let start = Instant::now();
+    assert_eq!(stack.send(&pool, Call::chat()).unwrap().served(), ("second", 2));
+    assert!(start.elapsed() < PATIENCE, "the body stalls for ever: failover waited for it");
+}
+
+pub fn a_slow_head_is_waited_for<S: SocketStack>() {
+    let stack = S::new();
+    let only: Emulated = stack.upstream("only");
+    only.emulator.script(Reply::status(200).head_delay(Duration::from_millis(100)).body("late"));
+    let (pool, _) = pool([backend(&only, 1)]);
+    assert_eq!(stack.send(&pool, Call::chat()).unwrap().text(), "late");
+    assert_counted(&pool, &only);
+}
+
+macro_rules! faults {
+    ($stack:ty) => {
+        tests_for!(
+            $stack,
+            faults,
+            [
+                a_timeout_after_sending_is_returned_unless_opted_in,
+                a_reset_after_sending_is_returned_unless_opted_in,
+                a_name_that_does_not_resolve_fails_over,
+                a_tls_handshake_that_fails_fails_over,
+                a_refusal_whose_body_stalls_delays_nobody,
+                a_slow_head_is_waited_for,
+            ]
+        );
+    };
+}
+pub(crate) use faults;

@@ -1,0 +1,101 @@
+//! reqwest, async.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use lb_core::{LoadBalancer, Pool};
+use lb_reqwest::ReqwestTransport;
+use tokio::runtime::Runtime;
+
+use crate::{
+    stack::{AsyncStack, Body, Call, Failure, Reply, SocketStack, Stack},
+    upstream::Emulated,
+};
+
+pub struct Reqwest {
+    transport: ReqwestTransport,
+    /// With a thread of its own, on which drains go on between requests.
+    runtime: Arc<Runtime>,
+}
+
+impl Reqwest {
+    fn balancer(&self, pool: &Arc<Pool>) -> LoadBalancer<ReqwestTransport> {
+        LoadBalancer::new(Arc::clone(pool), self.transport.clone())
+    }
+
+    fn reply(&self, result: Result<reqwest::Response, lb_core::Error<reqwest::Error>>) -> Result<Reply, Failure> {
+        let mut response = result.map_err(|error| Failure::of(&error, &self.transport))?;
+        let headers = response.headers().iter();
+        Ok(Reply {
+            status: response.status().as_u16(),
+            headers: headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
+            served: response.extensions().get().cloned(),
+            exhausted: response.extensions().get().copied(),
+            url: Some(response.url().to_string()),
+            next_chunk: {
+                let runtime = Arc::clone(&self.runtime);
+                Box::new(move || match runtime.block_on(response.chunk()) {
+                    Ok(chunk) => Ok(chunk.map(|chunk| chunk.to_vec())),
+                    Err(error) => Err(error.to_string()),
+                })
+            },
+        })
+    }
+}
+
+fn request(call: Call) -> reqwest::Request {
+    let mut request = reqwest::Request::new(call.method.clone(), call.url().parse().unwrap());
+    for (name, value) in &call.headers {
+        request.headers_mut().append(*name, value.parse().unwrap());
+    }
+    *request.timeout_mut() = call.timeout;
+    *request.body_mut() = Some(match call.body {
+        Body::Bytes(body) => body.into(),
+        Body::OneShot(body) => {
+            let chunks = [Ok::<_, std::io::Error>(body)];
+            reqwest::Body::wrap_stream(futures::stream::iter(chunks))
+        }
+    });
+    request
+}
+
+impl Stack for Reqwest {
+    type Upstream = Emulated;
+
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        Self { transport: ReqwestTransport::new().unwrap(), runtime: Arc::new(runtime) }
+    }
+
+    fn upstream(&self, name: &str) -> Emulated {
+        Emulated::start(name)
+    }
+
+    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
+        self.reply(self.runtime.block_on(self.balancer(pool).send(request(call))))
+    }
+
+    fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
+        self.reply(self.runtime.block_on(self.balancer(pool).try_send(request(call))))
+    }
+}
+
+impl SocketStack for Reqwest {}
+
+impl AsyncStack for Reqwest {
+    fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
+        let balancer = self.balancer(pool);
+        self.runtime.block_on(async {
+            tokio::select! {
+                result = balancer.send(request(call)) => panic!("the response came first: {result:?}"),
+                arrived = until => assert!(arrived, "the request did not arrive"),
+            }
+        });
+    }
+}
+
+crate::failover::failover!(Reqwest);
+crate::wire::wire!(Reqwest);
+crate::faults::faults!(Reqwest);
+crate::streaming::streaming!(Reqwest);
+crate::cancel::cancel!(Reqwest);
+tests_for!(Reqwest, reuse, [refusals_share_connections]);

@@ -1,0 +1,195 @@
+//! What the suite needs to know of an HTTP stack, and what goes in and out of it.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use http::Method;
+use lb_core::{
+    Backend, BackendBuilder, BackendSnapshot, Exhausted, Fault, MockClock, Pool, PoolBuilder, Served, State,
+};
+
+use crate::upstream::{Emulated, Upstream};
+
+/// An HTTP stack under test: a transport, and a way to make upstreams that it can reach.
+pub trait Stack {
+    type Upstream: Upstream;
+
+    fn new() -> Self;
+    fn upstream(&self, name: &str) -> Self::Upstream;
+    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure>;
+    fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure>;
+}
+
+/// A stack with sockets.
+pub trait SocketStack: Stack<Upstream = Emulated> {}
+
+/// A stack whose requests are futures.
+pub trait AsyncStack: SocketStack {
+    /// Sends, and drops the future as soon as `until` is ready; panics if the response comes first.
+    fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>);
+}
+
+/// A request, for any stack.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub method: Method,
+    pub path_and_query: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Body,
+    pub timeout: Option<Duration>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Body {
+    Bytes(Vec<u8>),
+    /// A stream, which can be read only once.
+    OneShot(Vec<u8>),
+}
+
+impl Call {
+    pub fn post(path_and_query: &str) -> Self {
+        let body = Body::Bytes(br#"{"messages":[]}"#.to_vec());
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { method: Method::POST, path_and_query: path_and_query.to_owned(), headers, body, timeout: None }
+    }
+
+    /// A chat completion on a deployment named `caller`.
+    pub fn chat() -> Self {
+        Self::post("/openai/deployments/caller/chat/completions?api-version=2024-10-21")
+    }
+
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    pub fn body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// The caller's URL: its origin must not matter.
+    pub fn url(&self) -> String {
+        format!("http://caller.invalid:9{}", self.path_and_query)
+    }
+}
+
+/// The next piece of a body; `None` at its end.
+pub type NextChunk = Box<dyn FnMut() -> Result<Option<Vec<u8>>, String>>;
+
+/// A response, from any stack.
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub served: Option<Served>,
+    pub exhausted: Option<Exhausted>,
+    pub url: Option<String>,
+    pub next_chunk: NextChunk,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(n, _)| n == name)?;
+        std::str::from_utf8(value).ok()
+    }
+
+    pub fn body(mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        while let Some(chunk) = (self.next_chunk)().unwrap() {
+            body.extend(chunk);
+        }
+        body
+    }
+
+    pub fn text(self) -> String {
+        String::from_utf8(self.body()).unwrap()
+    }
+
+    /// The name of the backend that served, and after how many attempts.
+    pub fn served(&self) -> (&str, u32) {
+        let served = self.served.as_ref().expect("a backend's response says who served");
+        (served.backend(), served.attempts())
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reply({}, {:?}, {:?})", self.status, self.served, self.exhausted)
+    }
+}
+
+/// An error, from any stack.
+#[derive(Debug)]
+pub enum Failure {
+    Transport(Fault),
+    Address(String),
+    Credential,
+    Exhausted(Exhausted),
+}
+
+impl Failure {
+    pub fn of<T: lb_core::Transport>(error: &lb_core::Error<T::Error>, transport: &T) -> Self
+    where
+        T::Error: std::error::Error,
+    {
+        Self::with(error, |error| transport.fault(error))
+    }
+
+    pub fn with<E: std::error::Error>(error: &lb_core::Error<E>, fault: impl FnOnce(&E) -> Fault) -> Self {
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("api-version"), "an error prints a query: {text}");
+        assert!(!text.contains("CANARY"), "an error prints a secret: {text}");
+        match error {
+            lb_core::Error::Transport(error) => Self::Transport(fault(error)),
+            lb_core::Error::Address(error) => Self::Address(error.to_string()),
+            lb_core::Error::Credential { .. } => Self::Credential,
+            lb_core::Error::Exhausted(exhausted) => Self::Exhausted(*exhausted),
+            other => panic!("unknown error {other:?}"),
+        }
+    }
+}
+
+/// A backend at an upstream, with its name.
+pub fn backend(upstream: &impl Upstream, priority: u32) -> BackendBuilder {
+    Backend::builder(upstream.endpoint()).name(upstream.name()).priority(priority)
+}
+
+/// A pool on a mock clock.
+pub fn pool_with(
+    backends: impl IntoIterator<Item = BackendBuilder>,
+    options: impl FnOnce(PoolBuilder) -> PoolBuilder,
+) -> (Arc<Pool>, MockClock) {
+    let clock = MockClock::new();
+    let backends = backends.into_iter().map(|backend| backend.build().unwrap());
+    let pool = options(Pool::builder().backends(backends).clock(clock.clone())).build().unwrap();
+    (Arc::new(pool), clock)
+}
+
+pub fn pool(backends: impl IntoIterator<Item = BackendBuilder>) -> (Arc<Pool>, MockClock) {
+    pool_with(backends, |options| options)
+}
+
+/// How long the backend named `name` still cools down; `None` if it is available.
+pub fn cooling(pool: &Pool, name: &str) -> Option<Duration> {
+    match snapshot(pool, name).state {
+        State::Cooling { remaining, .. } => Some(remaining),
+        State::Available => None,
+    }
+}
+
+pub fn snapshot<'p>(pool: &'p Pool, name: &str) -> BackendSnapshot<'p> {
+    pool.snapshot().backends.into_iter().find(|entry| entry.backend.name() == name).unwrap()
+}
+
+/// Checks that nothing is in flight and that the counters add up to what the upstream received.
+pub fn assert_counted(pool: &Pool, upstream: &impl Upstream) {
+    let counters = snapshot(pool, upstream.name()).counters;
+    let ended = counters.successes + counters.throttles + counters.server_errors + counters.rejected;
+    assert_eq!(counters.in_flight, 0, "{counters:?}");
+    assert_eq!(counters.attempts, ended + counters.faults + counters.cancelled, "{counters:?}");
+    assert_eq!(ended, upstream.received().len() as u64, "{counters:?}");
+}

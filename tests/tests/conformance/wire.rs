@@ -1,0 +1,214 @@
+//! What is on the wire: addresses, credentials, bodies, and answers as they came.
+
+use crate::{
+    stack::{Body, Call, Failure, Stack, assert_counted, backend, cooling, pool, snapshot},
+    upstream::{Answer, Upstream},
+};
+
+pub fn prefix_and_deployment_are_each_backends_own_on_every_attempt<S: Stack>() {
+    let stack = S::new();
+    let upstreams = ["a", "b", "c"].map(|name| {
+        let upstream = stack.upstream(name);
+        upstream.always(Answer::throttled(5));
+        upstream
+    });
+    let [a, b, c] = upstreams.each_ref();
+    let at = |upstream: &S::Upstream, priority, prefix| {
+        let endpoint = format!("{}{prefix}", upstream.endpoint());
+        lb_core::Backend::builder(endpoint).name(upstream.name()).priority(priority)
+    };
+    let (pool, _) =
+        pool([at(a, 1, "/team-a").deployment("gpt-a"), at(b, 2, ""), at(c, 3, "/x/y/").deployment("gpt-c")]);
+    stack.send(&pool, Call::chat()).unwrap();
+    let tail = "chat/completions?api-version=2024-10-21";
+    let paths = upstreams.each_ref().map(|upstream| upstream.received()[0].path_and_query.clone());
+    assert_eq!(
+        paths,
+        [
+            format!("/team-a/openai/deployments/gpt-a/{tail}"),
+            format!("/openai/deployments/caller/{tail}"),
+            format!("/x/y/openai/deployments/gpt-c/{tail}"),
+        ]
+    );
+}
+
+pub fn a_path_without_a_deployment_is_left_alone<S: Stack>() {
+    let stack = S::new();
+    let only = stack.upstream("only");
+    let (pool, _) = pool([backend(&only, 1).deployment("mine")]);
+    stack.send(&pool, Call::post("/openai/v1/chat/completions?x=%20y&z=/deployments/q")).unwrap();
+    assert_eq!(only.received()[0].path_and_query, "/openai/v1/chat/completions?x=%20y&z=/deployments/q");
+}
+
+pub fn the_host_is_each_backends_own<S: Stack>() {
+    let stack = S::new();
+    let (first, second) = (stack.upstream("first"), stack.upstream("second"));
+    first.script(Answer::throttled(5));
+    let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
+    stack.send(&pool, Call::chat()).unwrap();
+    for upstream in [&first, &second] {
+        let endpoint = upstream.endpoint();
+        let authority = endpoint.strip_prefix("http://").unwrap();
+        let host = upstream.received()[0].header("host").map(str::to_owned);
+        // The scripted stack has no wire, and so no host header.
+        assert!(host.is_none() || host.as_deref() == Some(authority), "{host:?} at {authority}");
+        assert!(!upstream.received()[0].contains("caller.invalid"));
+    }
+}
+
+pub fn each_backend_gets_its_own_key_and_no_other<S: Stack>() {
+    let stack = S::new();
+    let upstreams = ["a", "b", "c"].map(|name| {
+        let upstream = stack.upstream(name);
+        upstream.always(Answer::throttled(5));
+        upstream
+    });
+    let [a, b, c] = upstreams.each_ref();
+    let (pool, _) = pool([
+        backend(a, 1).api_key("CANARY-A"),
+        backend(b, 2).bearer_token("CANARY-B"),
+        backend(c, 3).forward_caller_credential(),
+    ]);
+    let call = Call::chat().header("api-key", "CANARY-CALLER").header("authorization", "Bearer CANARY-CALLER");
+    let call = call.header("x-api-key", "CANARY-CALLER").header("ocp-apim-subscription-key", "CANARY-CALLER");
+    stack.send(&pool, call).unwrap();
+
+    let [at_a, at_b, at_c] = upstreams.each_ref().map(|upstream| upstream.received().remove(0));
+    assert_eq!((at_a.header("api-key"), at_a.header("authorization")), (Some("CANARY-A"), None));
+    assert_eq!((at_b.header("api-key"), at_b.header("authorization")), (None, Some("Bearer CANARY-B")));
+    for name in lb_core::CALLER_CREDENTIALS {
+        assert!(at_c.header(name).is_some_and(|value| value.ends_with("CANARY-CALLER")), "{name}");
+    }
+    for (received, foreign) in [
+        (&at_a, ["CANARY-B", "CANARY-CALLER"]),
+        (&at_b, ["CANARY-A", "CANARY-CALLER"]),
+        (&at_c, ["CANARY-A", "CANARY-B"]),
+    ] {
+        assert!(foreign.iter().all(|canary| !received.contains(canary)), "{received:?}");
+    }
+}
+
+pub fn the_callers_credential_goes_everywhere_if_no_backend_has_one<S: Stack>() {
+    let stack = S::new();
+    let (first, second) = (stack.upstream("first"), stack.upstream("second"));
+    first.script(Answer::throttled(5));
+    let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
+    stack.send(&pool, Call::chat().header("authorization", "Bearer entra")).unwrap();
+    for upstream in [&first, &second] {
+        assert_eq!(upstream.received()[0].header("authorization"), Some("Bearer entra"));
+    }
+}
+
+pub fn every_attempt_carries_exactly_the_callers_body_and_headers<S: Stack>() {
+    let bodies = [Vec::new(), vec![0], (0..=255).cycle().take(300_000).collect::<Vec<u8>>()];
+    for body in bodies {
+        let stack = S::new();
+        let upstreams = ["a", "b", "c"].map(|name| {
+            let upstream = stack.upstream(name);
+            upstream.always(Answer::status(503));
+            upstream
+        });
+        let (pool, _) = pool(upstreams.iter().map(|upstream| backend(upstream, 1)));
+        let call = Call::chat().header("x-custom", "one").header("x-ms-client-request-id", "two");
+        stack.send(&pool, call.body(Body::Bytes(body.clone()))).unwrap();
+        for upstream in &upstreams {
+            let received = &upstream.received()[0];
+            assert!(received.body == body, "{} bytes arrived of {}", received.body.len(), body.len());
+            assert_eq!(received.method, http::Method::POST);
+            assert_eq!(received.header("content-type"), Some("application/json"));
+            assert_eq!(
+                (received.header("x-custom"), received.header("x-ms-client-request-id")),
+                (Some("one"), Some("two"))
+            );
+            if let Some(length) = received.header("content-length") {
+                assert_eq!(length, body.len().to_string());
+            }
+        }
+    }
+}
+
+pub fn a_body_that_cannot_be_replayed_gets_one_attempt_and_its_real_answer<S: Stack>() {
+    for backends in [1, 2] {
+        let stack = S::new();
+        let (first, second) = (stack.upstream("first"), stack.upstream("second"));
+        first.script(Answer::throttled(5).body("too busy"));
+        let both = [backend(&first, 1), backend(&second, 2)];
+        let (pool, _) = pool(both.into_iter().take(backends));
+        let call = Call::chat().body(Body::OneShot(b"streamed".to_vec()));
+        let reply = stack.send(&pool, call).unwrap();
+        assert_eq!((reply.status, reply.served()), (429, ("first", 1)));
+        assert_eq!(reply.text(), "too busy");
+        assert_eq!(first.received()[0].body, b"streamed");
+        assert!(second.received().is_empty());
+        assert!(cooling(&pool, "first").is_some(), "the backend still cools down");
+    }
+}
+
+pub fn an_answer_is_returned_exactly_as_it_came<S: Stack>() {
+    let stack = S::new();
+    let only = stack.upstream("only");
+    let body: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    let answer = Answer::status(201).header("x-one", "1").header("apim-request-id", "id");
+    only.script(answer.header("content-type", "application/octet-stream").body(body.clone()));
+    let (pool, _) = pool([backend(&only, 1)]);
+    let reply = stack.send(&pool, Call::chat()).unwrap();
+    assert_eq!(reply.status, 201);
+    assert_eq!((reply.header("x-one"), reply.header("apim-request-id")), (Some("1"), Some("id")));
+    if let Some(url) = &reply.url {
+        assert_eq!(*url, format!("{}{}", only.endpoint(), Call::chat().path_and_query));
+    }
+    assert!(reply.body() == body);
+}
+
+pub fn redirects_are_returned_and_never_followed<S: Stack>() {
+    for status in [301, 302, 303, 307, 308] {
+        let stack = S::new();
+        let (only, elsewhere) = (stack.upstream("only"), stack.upstream("elsewhere"));
+        only.script(Answer::status(status).header("location", &format!("{}/stolen", elsewhere.endpoint())));
+        let (pool, _) = pool([backend(&only, 1).api_key("CANARY")]);
+        let reply = stack.send(&pool, Call::chat()).unwrap();
+        assert_eq!((reply.status, reply.served()), (status, ("only", 1)));
+        assert!(reply.header("location").is_some_and(|location| location.ends_with("/stolen")));
+        assert!(elsewhere.received().is_empty(), "a redirect was followed with a key on board");
+        assert_eq!(snapshot(&pool, "only").counters.successes, 1);
+    }
+}
+
+pub fn a_request_that_cannot_be_addressed_blames_nobody<S: Stack>() {
+    let stack = S::new();
+    let only = stack.upstream("only");
+    let at_prefix = lb_core::Backend::builder(format!("{}/{}", only.endpoint(), "p".repeat(100))).name("only");
+    let (pool, _) = pool([at_prefix]);
+    // Just short enough for the caller's URI, and too long with the backend's prefix.
+    let long = format!("/{}?api-version=1", "x".repeat(65_490));
+    match stack.send(&pool, Call::post(&long)) {
+        Err(Failure::Address(message)) => assert!(message.contains("only"), "{message}"),
+        other => panic!("expected an address error, got {other:?}"),
+    }
+    assert_eq!(cooling(&pool, "only"), None);
+    assert_eq!(snapshot(&pool, "only").counters.cancelled, 1);
+    assert!(only.received().is_empty());
+    assert_counted(&pool, &only);
+}
+
+macro_rules! wire {
+    ($stack:ty) => {
+        tests_for!(
+            $stack,
+            wire,
+            [
+                prefix_and_deployment_are_each_backends_own_on_every_attempt,
+                a_path_without_a_deployment_is_left_alone,
+                the_host_is_each_backends_own,
+                each_backend_gets_its_own_key_and_no_other,
+                the_callers_credential_goes_everywhere_if_no_backend_has_one,
+                every_attempt_carries_exactly_the_callers_body_and_headers,
+                a_body_that_cannot_be_replayed_gets_one_attempt_and_its_real_answer,
+                an_answer_is_returned_exactly_as_it_came,
+                redirects_are_returned_and_never_followed,
+                a_request_that_cannot_be_addressed_blames_nobody,
+            ]
+        );
+    };
+}
+pub(crate) use wire;
