@@ -1,0 +1,14 @@
+//! What one balancer does, told step by step on a mock clock: async, boxed and blocking alike.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
+
+mod credentials;
+mod discards;
+mod exhaustion;
+mod faults;
+mod hints;
+mod large;
+mod reads;
+mod seed;
+mod stragglers;
+mod wire;
