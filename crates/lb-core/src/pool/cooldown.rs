@@ -1,13 +1,15 @@
 //! The cooldowns of a pool: until when each backend is out, and why.
 //!
 //! Readers take no lock: they look at one counter per tier, and at the deadlines only if it is not zero. Writers take
-//! one short mutex and publish in this order, so that a reader never sees less than it should:
+//! one short mutex, under which the deadline, the counter and the cause of a backend change together.
 //!
-//! - a cooldown begins: first the deadline is stored, then the tier's counter goes up (release). A reader that sees
-//!   the counter (acquire) sees the deadline. One that does not may still pick the backend, which equals picking it a
-//!   moment earlier; after `extend` has returned, nobody does.
-//! - a cooldown ends: first the deadline is cleared, then the counter goes down. A reader that sees zero (acquire)
-//!   knows that every backend of the tier is available.
+//! A backend is out for a reader that sees both a counter that is not zero and a deadline that has not passed. What a
+//! reader may see of a change that is half done is harmless:
+//!
+//! - of a mark: the backend is still available, which equals looking a moment earlier. Both stores release, so a
+//!   reader that learnt of the mark in any way (acquire) sees both: after `extend` has returned, it picks the backend
+//!   no more;
+//! - of a recovery: the backend is available already, and its deadline has passed.
 //!
 //! A backend that is available stays so until somebody marks it, so no reader can miss one.
 
@@ -236,10 +238,10 @@ mod tests {
     }
 }
 
-/// Run with `RUSTFLAGS="--cfg lb_loom" cargo test -p lb-core --lib --release loom`.
+/// Run with `RUSTFLAGS="--cfg lb_loom" cargo test -p lb-core --lib --release loom_models`.
 #[cfg(all(test, lb_loom))]
-mod loom {
-    use loom::{sync::Arc, thread};
+mod loom_models {
+    use ::loom::{sync::Arc, thread};
 
     use super::*;
     use crate::outcome::Reason;
