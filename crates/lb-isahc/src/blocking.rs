@@ -15,7 +15,7 @@ use crate::{
     drain::drain,
     fault::fault,
     headers::ResponseHeaders,
-    original::{Original, Payload},
+    original::{Original, Payload, zeroes},
     response_body::ResponseBody,
     stream::stream,
     synthesize::synthesize,
@@ -90,8 +90,9 @@ impl BlockingTransport for IsahcTransport {
     }
 }
 
+/// The bytes of a body in memory.
 fn bytes(mut body: Body) -> Result<Vec<u8>, isahc::Error> {
-    let mut bytes = Vec::new();
-    body.read_to_end(&mut bytes)?;
+    let mut bytes = zeroes(body.len());
+    body.read_exact(&mut bytes)?;
     Ok(bytes)
 }

@@ -123,3 +123,50 @@ impl Wake for Unpark {
         self.0.unpark();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// Gives what it is told to, and tells when it is dropped.
+    struct Reader {
+        read: fn() -> Poll<io::Result<usize>>,
+        dropped: Sender<()>,
+    }
+
+    impl AsyncRead for Reader {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            (self.read)()
+        }
+    }
+
+    impl Drop for Reader {
+        fn drop(&mut self) {
+            let _ = self.dropped.send(());
+        }
+    }
+
+    #[test]
+    fn neither_stalled_nor_endless_bodies_pile_up() {
+        let (dropped, is_dropped) = channel();
+        let body = |read| AsyncBody::from_reader(Reader { read, dropped: dropped.clone() });
+
+        for _ in 0..MAX_DRAINS + 8 {
+            drain(body(|| Poll::Pending));
+            assert!(OPEN.load(Ordering::Relaxed) <= MAX_DRAINS);
+        }
+        for _ in 0..MAX_DRAINS + 8 {
+            is_dropped.recv_timeout(Duration::from_secs(20)).unwrap();
+        }
+        drain(body(|| Poll::Ready(Ok(16 * 1024))));
+        is_dropped.recv_timeout(Duration::from_secs(20)).unwrap();
+
+        drain(AsyncBody::from_reader_sized(
+            Reader { read: || unreachable!("too large to be read"), dropped: dropped.clone() },
+            MAX_BYTES as u64 + 1,
+        ));
+        is_dropped.recv_timeout(Duration::from_secs(20)).unwrap();
+    }
+}

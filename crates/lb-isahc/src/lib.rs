@@ -1,4 +1,108 @@
-//! A priority load balancer for Azure OpenAI and OpenAI-compatible backends, over [isahc](isahc) 2.
+//! A priority load balancer for Azure OpenAI and OpenAI-compatible backends, over [isahc] 2, async and blocking.
+//!
+//! isahc's own requests go in and its own responses come out, with their options, their extensions and their body as a
+//! stream. What changes in an application: build the request as before, and give it to the balancer instead of the
+//! client. It runs under any executor.
+//!
+//! ```no_run
+//! use isahc::{AsyncReadResponseExt, Request};
+//! use lb_isahc::{Backend, IsahcTransport, LoadBalancer, Pool};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = Pool::new([
+//!     Backend::builder("ptu.openai.azure.com").api_key(std::env::var("PTU_KEY")?).build()?,
+//!     Backend::builder("standard.openai.azure.com").priority(2).api_key(std::env::var("STANDARD_KEY")?).build()?,
+//! ])?;
+//! let balancer = LoadBalancer::new(pool, IsahcTransport::new()?);
+//!
+//! // A path is enough: each attempt goes to its backend's origin.
+//! let request = Request::post("/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21")
+//!     .header("content-type", "application/json")
+//!     .body(r#"{"messages":[{"role":"user","content":"Hello"}]}"#.into())?;
+//!
+//! let mut response = balancer.send(request).await?;
+//! println!("{} {}", response.status(), String::from_utf8(response.bytes().await?)?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The same transport, pool and requests serve without async:
+//!
+//! ```no_run
+//! use isahc::Request;
+//! use lb_isahc::{Backend, BlockingLoadBalancer, Exhausted, IsahcTransport, Pool, Served};
+//!
+//! # fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = Pool::new([Backend::new("ptu.openai.azure.com", 1)?, Backend::new("eu.openai.azure.com", 2)?])?;
+//! let balancer = BlockingLoadBalancer::new(pool, IsahcTransport::new()?);
+//! let response = balancer.send(Request::post("/openai/v1/embeddings").body("{}".into())?)?;
+//!
+//! // Which backend served is an extension of the response. A synthesised 429 has another instead.
+//! if let Some(served) = response.extensions().get::<Served>() {
+//!     println!("{} from {served}", response.status());
+//! } else if let Some(exhausted) = response.extensions().get::<Exhausted>() {
+//!     println!("no backend for {:?}", exhausted.retry_after());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What counts as which fault
+//!
+//! | isahc's error | [`Fault`] | because |
+//! | --- | --- | --- |
+//! | `ConnectionFailed`, `NameResolution`, `BadServerCertificate` | `Connect` | nothing was sent |
+//! | `Timeout` without a `remote_addr` | `Connect` | DNS, TCP or TLS did not get through: nothing was sent |
+//! | `Timeout` otherwise | `Timeout` | the request may have been executed |
+//! | a request body's own error, of any kind | `Request` | the caller's body failed, not the backend |
+//! | `InvalidRequest`, `ClientInitialization`, `InvalidTlsConfiguration`, `BadClientCertificate`, `TlsEngine` | `Request` | the request or the client is at fault: no backend would do better |
+//! | anything else (`Io`, `ProtocolViolation`, `RequestBodyNotRewindable`, ...) | `Reset` | the request may have been executed |
+//!
+//! # TLS, and building
+//!
+//! This crate enables no feature of isahc, so no TLS either: `isahc = "2"` in the application brings isahc's defaults
+//! (rustls, HTTP/2, a bundled libcurl). Without a TLS backend `https` fails as a `ProtocolViolation`. Without isahc's
+//! `static-curl` feature, the system's libcurl is linked if its development package is there; otherwise the bundled
+//! one is compiled, which takes a C compiler.
+//!
+//! # Versions of `http`
+//!
+//! isahc 2 takes `http` 1 or 0.2, whichever the lock file had first. If the compiler expects `http::Request` and finds
+//! `http::Request`, `cargo update isahc` moves it to 1. This crate only uses `isahc::http`, and works with both: its
+//! tests pass with isahc on `http` 1.5.0 and 0.2.12, over libcurl 8.22 and 7.88.
+//!
+//! # What isahc does to requests
+//!
+//! The caller's headers are sent as they are, without `host` and credentials that a backend replaces. libcurl and isahc
+//! add what is missing: `accept`, `user-agent`, `accept-encoding` (and decompress, unless `automatic_decompression` is
+//! off), to a POST without a content type `application/x-www-form-urlencoded`, and over HTTP/1.1 to a body above 1 MiB
+//! `expect: 100-continue`, which costs a second if the server ignores it (`expect_continue` turns it off).
+//!
+//! libcurl sends a request again, to the same backend, if a pooled connection was closed before any byte of the answer
+//! came.
+//!
+//! # Timeouts
+//!
+//! isahc's `timeout` covers one attempt, from its start to the end of the body, so it also ends long streams. Prefer
+//! `connect_timeout`, which fails over, and `low_speed_timeout`.
+//!
+//! # What it costs, and limits
+//!
+//! - A body in memory is copied once, and once more for each attempt that another may follow. A body that streams
+//!   cannot be sent twice: such a request gets one attempt, and its real answer.
+//! - Options of isahc go with every attempt. Extensions of another crate go only with an attempt that no other can
+//!   follow: `http` 0.2 cannot copy them.
+//! - isahc gives a response when the first byte of its body is here, or its end: a refusal whose body never starts
+//!   delays failover until a timeout, and a stream's head comes with its first event.
+//! - A dropped request is abandoned when the backend sends something, or at its timeout; isahc does not look before.
+//! - With a `Dialer` to a Unix socket isahc knows no `remote_addr`, so that every timeout counts as a connect fault and
+//!   fails over, although the request may have been executed.
+//! - A header value outside ASCII is an [`Error::Address`], where isahc alone would panic.
+//! - Credentials do not belong into a client's `default_headers`: isahc adds them below the balancer, which then cannot
+//!   take them off. Its own `authentication` is not used on a backend with a credential. `isahc::wire` at trace level
+//!   logs every header.
+//! - Discarded answers are drained by one background thread, so that connections are reused: up to 64 KiB, 100 ms and
+//!   32 at a time, else they are dropped. The thread starts with the first of them, and sleeps while there are none.
 
 mod address;
 mod blocking;

@@ -51,6 +51,11 @@ impl<B: Default + From<Vec<u8>>> Original<B> {
     }
 }
 
+/// Room for a body of this length.
+pub(crate) fn zeroes(length: Option<u64>) -> Vec<u8> {
+    vec![0; length.and_then(|length| usize::try_from(length).ok()).unwrap_or_default()]
+}
+
 impl<B> fmt::Debug for Original<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body = match &self.payload {

@@ -16,7 +16,7 @@ use crate::{
     drain::drain,
     fault::fault,
     headers::ResponseHeaders,
-    original::{Original, Payload},
+    original::{Original, Payload, zeroes},
     stream::async_stream,
     synthesize::synthesize,
 };
@@ -79,9 +79,9 @@ impl Transport for IsahcTransport {
         let payload = if body.is_empty() {
             Payload::Absent
         } else if body.reset() {
-            // Only a body in memory can be reset, and reading it is never pending.
-            let mut bytes = Vec::new();
-            body.read_to_end(&mut bytes).await?;
+            // Only a body in memory can be reset. It knows its length, and reading it is never pending.
+            let mut bytes = zeroes(body.len());
+            body.read_exact(&mut bytes).await?;
             Payload::Memory(bytes)
         } else {
             Payload::Stream(async_stream(body))
