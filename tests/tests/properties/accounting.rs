@@ -1,0 +1,80 @@
+//! Accounting: counters against a recount of the whole history.
+
+use lb_core::Counters;
+use proptest::prelude::*;
+
+use crate::{
+    case::case,
+    cases,
+    history::{History, What},
+};
+
+/// How often something happened at a backend before the record `at`.
+fn count(history: &History, backend: usize, at: usize, what: &str) -> u64 {
+    let is = |record: &&(u64, What)| match &record.1 {
+        What::Picked { backend: of, .. } => *of == backend && what == "attempts",
+        What::Settled { backend: of, answer, .. } => *of == backend && what == History::counted_as(answer),
+        What::Dropped { backend: of } => *of == backend && what == "cancelled",
+        _ => false,
+    };
+    history.records[..at].iter().filter(is).count() as u64
+}
+
+fn ended(counters: &Counters) -> u64 {
+    let Counters { successes, throttles, server_errors, faults, rejected, cancelled, .. } = *counters;
+    successes + throttles + server_errors + faults + rejected + cancelled
+}
+
+proptest! {
+    #![proptest_config(cases(256))]
+
+    #[test]
+    fn attempts_are_conserved_at_every_moment(case in case()) {
+        let history = case.play();
+        for (_, _, seen) in history.looks() {
+            for seen in seen {
+                prop_assert_eq!(seen.counters.attempts, ended(&seen.counters) + seen.counters.in_flight);
+            }
+        }
+    }
+
+    #[test]
+    fn every_counter_equals_a_recount_of_what_happened(case in case()) {
+        let history = case.play();
+        for (at, _, seen) in history.looks() {
+            for backend in history.backends() {
+                let counters = &seen[backend].counters;
+                for (name, counter) in [
+                    ("attempts", counters.attempts),
+                    ("successes", counters.successes),
+                    ("throttles", counters.throttles),
+                    ("server_errors", counters.server_errors),
+                    ("faults", counters.faults),
+                    ("rejected", counters.rejected),
+                    ("cancelled", counters.cancelled),
+                ] {
+                    prop_assert_eq!(counter, count(&history, backend, at, name), "{} of b{}", name, backend);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn after_all_futures_are_gone_nothing_is_in_flight(case in case()) {
+        let history = case.play();
+        let (_, _, seen) = history.looks().last().unwrap();
+        prop_assert!(seen.iter().all(|seen| seen.counters.in_flight == 0), "{seen:#?}");
+    }
+
+    #[test]
+    fn events_tell_of_every_attempt_from_its_begin_to_its_end(case in case()) {
+        let history = case.play();
+        let told = |word: &str| history.log.iter().filter(|line| line.starts_with(word)).count() as u64;
+        let (_, _, seen) = history.looks().last().unwrap();
+        let attempts: u64 = seen.iter().map(|seen| seen.counters.attempts).sum();
+        prop_assert_eq!((told("sent "), told("settled ")), (attempts, attempts));
+        let later = history.picks().filter(|pick| pick.number > 1).count() as u64;
+        prop_assert_eq!(told("failed over "), later);
+        prop_assert!(told("available ") <= told("cooling "));
+    }
+}

@@ -1,0 +1,234 @@
+//! The world: plays a case against a balancer, and writes down what happened.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use lb_core::{
+    Clock, Error, LoadBalancer, MockClock, Pool, Rng, SeededRng, State,
+    test_util::{OneShot, ScriptedFault},
+};
+use lb_tests::{
+    gate::{Gate, RequestId},
+    journal::Journal,
+};
+
+use crate::{
+    case::{Answer, Ask, Case, Event},
+    history::{Delivered, History, Seen, What},
+};
+
+type Asking = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Error<ScriptedFault>>> + Send>>;
+
+/// Counts what it draws.
+#[derive(Debug)]
+struct CountingRng {
+    inner: SeededRng,
+    draws: Arc<AtomicU64>,
+}
+
+impl Rng for CountingRng {
+    fn next_u64(&self) -> u64 {
+        self.draws.fetch_add(1, Ordering::Relaxed);
+        self.inner.next_u64()
+    }
+}
+
+struct Running {
+    id: usize,
+    asking: Asking,
+    /// The number of the attempt that is open.
+    attempt: u32,
+    backend: usize,
+}
+
+struct World {
+    clock: MockClock,
+    gate: Gate,
+    pool: Arc<Pool>,
+    balancer: Arc<LoadBalancer<Gate, CountingRng>>,
+    draws: Arc<AtomicU64>,
+    running: Vec<Running>,
+    history: History,
+}
+
+impl Case {
+    /// Plays the case; the wall clock starts at the epoch.
+    pub(crate) fn play(&self) -> History {
+        self.play_at(SystemTime::UNIX_EPOCH)
+    }
+
+    pub(crate) fn play_at(&self, wall: SystemTime) -> History {
+        let (clock, gate, journal) = (MockClock::starting_at(wall), Gate::new(), Journal::new());
+        let draws = Arc::new(AtomicU64::new(0));
+        let rng = CountingRng { inner: SeededRng::new(self.seed), draws: Arc::clone(&draws) };
+        let pool = self.pool().clock(clock.clone()).observer(journal.clone()).build().unwrap();
+        let pool = Arc::new(pool);
+        let balancer = Arc::new(LoadBalancer::with_parts(Arc::clone(&pool), gate.clone(), rng));
+        let history = History::new(self.clone(), Arc::clone(&pool), clock.clone());
+        let mut world = World { clock, gate, pool, balancer, draws, running: Vec::new(), history };
+        for event in &self.events {
+            world.play(event);
+        }
+        // At rest: whoever still waits gives up.
+        while let Some(running) = world.running.pop() {
+            world.drop_running(running);
+        }
+        world.history.log = journal.lines();
+        world.history
+    }
+}
+
+impl World {
+    fn play(&mut self, event: &Event) {
+        match event {
+            Event::Start(ask) => self.start(ask),
+            Event::Answer(which, answer) if !self.running.is_empty() => {
+                let mut running = self.running.swap_remove(which.index(self.running.len()));
+                self.gate.answer(RequestId(running.id as u64), response(answer));
+                let (request, backend) = (running.id, running.backend);
+                self.note(What::Settled { request, backend, answer: answer.clone() });
+                let finished = self.poll(&mut running);
+                if !finished {
+                    self.running.push(running);
+                }
+            }
+            Event::Poll(which) if !self.running.is_empty() => {
+                let mut running = self.running.swap_remove(which.index(self.running.len()));
+                assert!(!self.poll(&mut running), "nothing was answered");
+                self.running.push(running);
+            }
+            Event::Cancel(which) if !self.running.is_empty() => {
+                let running = self.running.swap_remove(which.index(self.running.len()));
+                self.drop_running(running);
+            }
+            Event::Wait(duration) => self.clock.advance(*duration),
+            Event::WaitUntilDeadline(which, early) => {
+                let snapshot = self.pool.snapshot();
+                let left = |state| match state {
+                    State::Cooling { remaining, .. } => Some(remaining),
+                    State::Available => None,
+                };
+                let left: Vec<_> = snapshot.backends.iter().filter_map(|backend| left(backend.state)).collect();
+                if !left.is_empty() {
+                    self.clock.advance(left[which.index(left.len())].saturating_sub(Duration::from_nanos(*early)));
+                }
+            }
+            _ => {}
+        }
+        self.look();
+    }
+
+    fn start(&mut self, ask: &Ask) {
+        let id = self.history.asks.len();
+        self.history.asks.push(ask.clone());
+        let request = request(ask, id);
+        let (balancer, typed) = (Arc::clone(&self.balancer), ask.typed);
+        let asking: Asking =
+            Box::pin(
+                async move { if typed { balancer.try_send(request).await } else { balancer.send(request).await } },
+            );
+        let mut running = Running { id, asking, attempt: 0, backend: usize::MAX };
+        if !self.poll(&mut running) {
+            self.running.push(running);
+        }
+    }
+
+    /// Polls a request, and notes its next attempt or its end; true if it ended.
+    fn poll(&mut self, running: &mut Running) -> bool {
+        let request = running.id;
+        let (before, sent) = (self.draws.load(Ordering::Relaxed), self.gate.sent());
+        let polled = running.asking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let draws = self.draws.load(Ordering::Relaxed) - before;
+        if let Poll::Ready(result) = polled {
+            assert_eq!(self.gate.sent(), sent, "the end of a request sends nothing");
+            let result = match result {
+                Ok(response) => Delivered::Response(response),
+                Err(Error::Transport(ScriptedFault(fault))) => Delivered::Fault(fault),
+                Err(Error::Exhausted(exhausted)) => Delivered::Exhausted(exhausted),
+                Err(other) => panic!("nothing here gives {other:?}"),
+            };
+            self.note(What::Delivered { request, result, draws });
+            return true;
+        }
+        let attempt = self.gate.waiting(RequestId(request as u64)).expect("a pending request waits at the gate");
+        if attempt.number != running.attempt {
+            running.attempt = attempt.number;
+            running.backend = attempt.backend[1..].parse().unwrap();
+            let (backend, number) = (running.backend, attempt.number);
+            assert_eq!(self.gate.sent(), sent + 1, "one attempt at a time");
+            self.note(What::Picked { request, backend, number, sent: attempt.request, draws });
+        }
+        false
+    }
+
+    fn drop_running(&mut self, running: Running) {
+        let backend = running.backend;
+        drop(running);
+        self.note(What::Dropped { backend });
+        self.look();
+    }
+
+    /// Notes the state of every backend.
+    fn look(&mut self) {
+        let snapshot = self.pool.snapshot();
+        let mut seen: Vec<_> = snapshot
+            .backends
+            .iter()
+            .map(|backend| {
+                let deadline = match backend.state {
+                    State::Available => None,
+                    State::Cooling { until, .. } => Some(until.as_nanos()),
+                };
+                let index: usize = backend.backend.name()[1..].parse().unwrap();
+                (index, Seen { deadline, counters: backend.counters })
+            })
+            .collect();
+        seen.sort_by_key(|(index, _)| *index);
+        self.note(What::Looked(seen.into_iter().map(|(_, seen)| seen).collect()));
+    }
+
+    fn note(&mut self, what: What) {
+        self.history.records.push((self.clock.now().as_nanos(), what));
+    }
+}
+
+/// The caller's request, before any balancing.
+pub(crate) fn request(ask: &Ask, id: usize) -> Request<Bytes> {
+    let mut request = Request::post(ask.path)
+        .header("api-key", "CALLER-CANARY")
+        .header("authorization", "Bearer CALLER-CANARY")
+        .header("content-length", ask.body.len())
+        .header("host", "caller.example")
+        .header("x-id", id)
+        .body(Bytes::from(ask.body.clone()))
+        .unwrap();
+    request.extensions_mut().insert(RequestId(id as u64));
+    if ask.one_shot {
+        request.extensions_mut().insert(OneShot);
+    }
+    request
+}
+
+/// The answer as it comes from a backend.
+pub(crate) fn response(answer: &Answer) -> Result<Response<Bytes>, lb_core::Fault> {
+    match answer {
+        Answer::Fault(fault) => Err(*fault),
+        Answer::Status { status, hint, body } => {
+            let mut response = Response::new(Bytes::from(body.clone()));
+            *response.status_mut() = http::StatusCode::from_u16(*status).unwrap();
+            if let Some((name, value)) = hint.header() {
+                response.headers_mut().insert(name, HeaderValue::from_bytes(&value).unwrap());
+            }
+            Ok(response)
+        }
+    }
+}
