@@ -1,1 +1,48 @@
-//! Shared parts of the examples.
+//! What the examples share; the example programs are beside this crate's `Cargo.toml`.
+//!
+//! In reading order:
+//!
+//! 1. a [`Deployment`] says where one backend lives and which [`Key`] it takes;
+//! 2. a [`Stage`] is several of them, emulated or from a [`Config`], and the [`Prompt`] to send;
+//! 3. an [`Approach`] sends the same requests in one way: without a balancer, or over one HTTP stack;
+//! 4. [`Decisions`] prints what the pool decides, as it happens;
+//! 5. a [`Report`] counts what came of it;
+//! 6. a [`Quickstart`] runs all of that.
+
+mod answer;
+mod approach;
+mod config;
+mod decisions;
+mod deployment;
+mod events;
+mod key;
+mod prompt;
+mod quickstart;
+mod report;
+mod stage;
+mod workload;
+
+pub use answer::Answer;
+pub use approach::Approach;
+pub use config::{Config, ConfigError};
+pub use decisions::Decisions;
+pub use deployment::Deployment;
+pub use events::Events;
+pub use key::Key;
+pub use prompt::Prompt;
+pub use quickstart::Quickstart;
+pub use report::{Report, Row, Share};
+pub use stage::{Setup, Stage};
+pub use workload::Workload;
+
+/// Any error, as the examples hand it to `main`.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// An error that says `problem`, unless `holds`: an example exits non-zero if what it shows is not so.
+///
+/// # Errors
+///
+/// If it does not hold.
+pub fn ensure(holds: bool, problem: &str) -> Result<(), BoxError> {
+    if holds { Ok(()) } else { Err(problem.into()) }
+}

@@ -1,0 +1,89 @@
+//! The same requests to one deployment alone, and then balanced over three, by every HTTP stack.
+//!
+//! ```text
+//! cargo run --release --example quickstart
+//! cargo run --release --example quickstart -- --quiet --requests 120
+//! cargo run --release --example quickstart -- --json
+//! PTU_KEY=... PAYG_KEY=... cargo run --release --example quickstart -- --config examples/quickstart.toml
+//! ```
+//!
+//! It exits with 1 if a balanced request failed, or if the emulated deployment alone refused none.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Parser, builder::PossibleValuesParser};
+use lb_examples::{Approach, BoxError, Config, Decisions, Quickstart, Setup};
+
+/// The same requests to one deployment alone, and then balanced over three, by every HTTP stack.
+#[derive(Parser)]
+#[command(name = "quickstart")]
+struct Cli {
+    /// Requests per approach
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    requests: usize,
+
+    /// Requests at a time
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    concurrency: usize,
+
+    /// Run only this approach; repeat for more
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Approach::ALL.map(Approach::name)))]
+    approach: Vec<String>,
+
+    /// Use the deployments of this TOML file instead of emulated ones; examples/quickstart.toml is a sample
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Print one JSON document instead of the table; decisions go to standard error
+    #[arg(long)]
+    json: bool,
+
+    /// Do not print decisions
+    #[arg(long)]
+    quiet: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), BoxError> {
+    let setup = match &cli.config {
+        Some(file) => Setup::Configured(Config::load(file)?),
+        // What a short completion takes, more or less.
+        None => Setup::Emulated { latency: Duration::from_millis(100) },
+    };
+    let is_chosen = |approach: &Approach| cli.approach.is_empty() || cli.approach.iter().any(|n| n == approach.name());
+    let approaches: Vec<_> = Approach::ALL.into_iter().filter(is_chosen).collect();
+    let decisions = match (cli.quiet, cli.json) {
+        (true, _) => Decisions::new(io::sink()),
+        (_, true) => Decisions::new(io::stderr()),
+        _ => Decisions::new(io::stdout()),
+    };
+
+    let mut out = io::stdout();
+    if !cli.json {
+        let (requests, concurrency, runs) = (cli.requests, cli.concurrency, approaches.len());
+        writeln!(out, "{}", setup.description())?;
+        writeln!(out, "{requests} requests by each of {runs} approaches, {concurrency} at a time.")?;
+    }
+    let quickstart = Quickstart { setup, requests: cli.requests, concurrency: cli.concurrency, approaches };
+    let report = quickstart.run(&decisions)?;
+    if cli.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+    } else {
+        writeln!(out, "\n{report}")?;
+    }
+    Ok(report.verdict()?)
+}

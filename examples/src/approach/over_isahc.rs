@@ -1,0 +1,74 @@
+//! Balanced, over isahc: async, blocking, and streaming. One transport serves all three.
+
+use std::{io, sync::Arc};
+
+use futures::{AsyncReadExt, io as async_io};
+use isahc::{
+    AsyncBody, Body, HttpClient,
+    config::Configurable,
+    http::{self, Request, Response},
+};
+use lb_isahc::{BlockingLoadBalancer, IsahcTransport, LoadBalancer, Pool};
+
+use crate::{Answer, BoxError, Events, Workload};
+
+pub(crate) async fn send_all(work: &Workload, pool: Arc<Pool>) -> Result<Vec<Answer>, BoxError> {
+    let balancer = LoadBalancer::new(pool, transport(work)?);
+    let send_one = async || -> Result<Answer, BoxError> {
+        let response: Response<AsyncBody> = balancer.send(request(work)?).await?;
+        let answer = answer(&response);
+        async_io::copy(response.into_body(), &mut async_io::sink()).await?;
+        Ok(answer)
+    };
+    Ok(work.send_from_a_task(async || send_one().await.unwrap_or_else(|error| Answer::failed(&*error))).await)
+}
+
+pub(crate) async fn send_all_streaming(work: &Workload, pool: Arc<Pool>) -> Result<Vec<Answer>, BoxError> {
+    let balancer = LoadBalancer::new(pool, transport(work)?);
+    let send_one = async || -> Result<Answer, BoxError> {
+        let response: Response<AsyncBody> = balancer.send(request(work)?).await?;
+        let answer = answer(&response);
+        let mut body = response.into_body();
+        let mut events = Events::default();
+        let mut chunk = [0; 4096];
+        loop {
+            let length = body.read(&mut chunk).await?;
+            if length == 0 {
+                return Ok(answer.if_complete(events.is_complete()));
+            }
+            // An application shows them here, one by one, as they arrive.
+            events.push(&chunk[..length]);
+        }
+    };
+    Ok(work.send_from_a_task(async || send_one().await.unwrap_or_else(|error| Answer::failed(&*error))).await)
+}
+
+pub(crate) fn send_all_blocking(work: &Workload, pool: Arc<Pool>) -> Result<Vec<Answer>, BoxError> {
+    let balancer = BlockingLoadBalancer::new(pool, transport(work)?);
+    let send_one = || -> Result<Answer, BoxError> {
+        let response: Response<Body> = balancer.send(request(work)?)?;
+        let answer = answer(&response);
+        io::copy(&mut response.into_body(), &mut io::sink())?;
+        Ok(answer)
+    };
+    Ok(work.send_from_threads(|| send_one().unwrap_or_else(|error| Answer::failed(&*error))))
+}
+
+fn transport(work: &Workload) -> Result<IsahcTransport, isahc::Error> {
+    let mut builder = HttpClient::builder().connect_timeout(Workload::CONNECT_TIMEOUT).timeout(Workload::TIMEOUT);
+    if work.is_local {
+        builder = builder.proxy(None);
+    }
+    builder.build().map(IsahcTransport::with_client)
+}
+
+/// An async or a blocking request.
+fn request<B: From<String>>(work: &Workload) -> http::Result<Request<B>> {
+    let request = Request::post(work.prompt.url()).header("content-type", "application/json");
+    request.body(work.prompt.body.to_string().into())
+}
+
+fn answer<B>(response: &Response<B>) -> Answer {
+    let extensions = response.extensions();
+    Answer::balanced(response.status().as_u16(), extensions.get(), extensions.get())
+}

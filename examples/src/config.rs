@@ -1,0 +1,168 @@
+//! The configuration file of the quickstart: real deployments instead of emulated ones.
+
+use std::{env, error::Error, fmt, fs, path::Path};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{Deployment, Key, Prompt};
+
+/// Deployments and the request to send them, from a TOML file; `examples/quickstart.toml` is one with comments.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The deployments, in the order of the file.
+    pub deployments: Vec<Deployment>,
+    /// What is sent to them.
+    pub prompt: Prompt,
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    api_version: Option<String>,
+    path: Option<String>,
+    prompt: Option<String>,
+    max_tokens: Option<u32>,
+    body: Option<String>,
+    backends: Vec<Entry>,
+}
+
+/// A `[[backends]]` of the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    endpoint: String,
+    #[serde(default = "one")]
+    priority: u32,
+    #[serde(default = "one")]
+    weight: u32,
+    deployment: Option<String>,
+    key_env: Option<String>,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+impl Config {
+    /// Reads the file, and the keys from the environment variables that it names.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or is not valid, or a key is not there. The error says where and what to do, and
+    /// prints no key.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let failed = |problem| ConfigError { file: path.display().to_string(), problem };
+        let text = fs::read_to_string(path).map_err(|error| failed(format!("cannot be read: {error}")))?;
+        Self::parse(&text, |name| env::var(name).ok()).map_err(failed)
+    }
+
+    /// Reads the text of a file, and the keys from `variable`.
+    fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|error| {
+            // Not the error's own text: it quotes the line, and that could hold a key.
+            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            format!("line {line}: {}", error.message().trim_end())
+        })?;
+        let prompt = file.prompt()?;
+        let deployments = file.backends.into_iter().map(|entry| entry.deployment(&variable));
+        let deployments = deployments.collect::<Result<Vec<_>, _>>()?;
+        if deployments.is_empty() {
+            return Err("backends: there is none; add a [[backends]] table per deployment".to_owned());
+        }
+        for deployment in &deployments {
+            deployment.backend().map_err(|error| error.to_string())?;
+        }
+        Ok(Self { deployments, prompt })
+    }
+}
+
+impl File {
+    fn prompt(&self) -> Result<Prompt, String> {
+        let path = match (&self.path, &self.api_version) {
+            (Some(path), None) if path.starts_with('/') => path.clone(),
+            (Some(_), None) => return Err("path: it must begin with /".to_owned()),
+            (None, Some(version)) => self.deployments_path(version)?,
+            _ => return Err("give either api_version (for /openai/deployments/...) or path, not both".to_owned()),
+        };
+        match (&self.body, &self.prompt) {
+            (Some(_), None) if self.max_tokens.is_some() => {
+                Err("max_tokens: it goes with prompt; with body, write it into the body".to_owned())
+            }
+            (Some(body), None) => match serde_json::from_str(body) {
+                Ok(body @ Value::Object(_)) => Ok(Prompt { path, body }),
+                _ => Err("body: it must be a JSON object, in the quotes ''' of a TOML string".to_owned()),
+            },
+            (None, Some(prompt)) => {
+                let max_tokens = self.max_tokens.ok_or("max_tokens: it is missing; it bounds what a run costs")?;
+                Ok(Prompt::chat(path, prompt, max_tokens))
+            }
+            _ => Err("give either prompt and max_tokens, or body with the whole JSON".to_owned()),
+        }
+    }
+
+    /// The path with the deployment of the most preferred backend; the balancer puts in those of the others.
+    fn deployments_path(&self, version: &str) -> Result<String, String> {
+        if let Some(entry) = self.backends.iter().find(|entry| entry.deployment.is_none()) {
+            return Err(format!("backend {}: deployment is missing; api_version needs one per backend", entry.name));
+        }
+        let first = self.backends.iter().min_by_key(|entry| entry.priority);
+        let deployment = first.and_then(|entry| entry.deployment.as_deref()).unwrap_or_default();
+        Ok(format!("/openai/deployments/{deployment}/chat/completions?api-version={version}"))
+    }
+}
+
+impl Entry {
+    fn deployment(self, variable: impl Fn(&str) -> Option<String>) -> Result<Deployment, String> {
+        let Self { name, endpoint, priority, weight, deployment, key_env } = self;
+        let key = match key_env {
+            None => None,
+            Some(variable_name) => Some(key(&name, &variable_name, variable)?),
+        };
+        Ok(Deployment { name, endpoint, priority, weight, deployment, key })
+    }
+}
+
+fn key(backend: &str, name: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Key, String> {
+    // Strict, and not quoted below: somebody will write the key itself here.
+    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    if !name.starts_with(|c: char| c.is_ascii_uppercase()) || !name.chars().all(is_name) {
+        return Err(format!(
+            "backend {backend}: key_env must be the name of an environment variable in capitals, such as PTU_KEY, \
+             and not the key"
+        ));
+    }
+    match variable(name).map(|value| value.trim().to_owned()) {
+        Some(value) if !value.is_empty() => Ok(Key::new(value)),
+        _ => Err(format!("backend {backend}: the environment variable {name} is not set; export it with the key")),
+    }
+}
+
+/// The deployments, in words.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} configured deployments, asked for {}:", self.deployments.len(), self.prompt.path)?;
+        for Deployment { name, endpoint, priority, weight, key, .. } in &self.deployments {
+            let key = if key.is_some() { "with a key" } else { "without a key" };
+            write!(f, "\n  {name}  priority {priority}  weight {weight}  {endpoint}  {key}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug)]
+pub struct ConfigError {
+    file: String,
+    problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file, self.problem)
+    }
+}
+
+impl Error for ConfigError {}

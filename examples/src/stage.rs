@@ -1,0 +1,113 @@
+//! A stage: the deployments of one approach, fresh, so that approaches compare.
+
+use std::{sync::Arc, time::Duration};
+
+use lb_core::{Observer, Pool};
+use lb_emulator::{
+    Emulator, StartError,
+    lb_limits::{Ptu, RequestPeriod, SECOND, azure_standard_with_period},
+};
+
+use crate::{BoxError, Config, Deployment, Key, Prompt};
+
+/// What the emulated deployments are, in words.
+const EMULATED: &str = "\
+Three emulated deployments, each with a key of its own:
+  ptu       priority 1  6 PTUs of gpt-4.1 with a burst of 1 s: about 7 requests per second
+  standard  priority 2  360 requests per minute, evaluated per second: 6 in each
+  overflow  priority 3  60,000 requests per minute, pay-as-you-go: takes whatever is left
+Quotas are small and periods short, so that refusals and recoveries happen within a few seconds.";
+
+/// Where the deployments come from.
+#[derive(Debug)]
+pub enum Setup {
+    /// Emulated in this process.
+    Emulated {
+        /// How long a request takes that is served.
+        latency: Duration,
+    },
+    /// Real ones, or emulators of another process.
+    Configured(Config),
+}
+
+impl Setup {
+    /// The deployments, untouched if they are emulated.
+    ///
+    /// # Errors
+    ///
+    /// If an emulator cannot start.
+    pub fn open(&self) -> Result<Stage, StartError> {
+        match self {
+            Self::Emulated { latency } => Stage::emulated(*latency),
+            Self::Configured(config) => Ok(Stage {
+                deployments: config.deployments.clone(),
+                prompt: config.prompt.clone(),
+                is_local: false,
+                emulators: Vec::new(),
+            }),
+        }
+    }
+
+    /// What it is, in words.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match self {
+            Self::Emulated { .. } => EMULATED.to_owned(),
+            Self::Configured(config) => config.to_string(),
+        }
+    }
+}
+
+/// Deployments that can be sent to, until this is dropped.
+#[derive(Debug)]
+pub struct Stage {
+    /// The deployments, in the order in which they were given.
+    pub deployments: Vec<Deployment>,
+    /// What is sent to them.
+    pub prompt: Prompt,
+    /// Whether they are on this machine.
+    pub is_local: bool,
+    /// Serving as long as they are here.
+    #[expect(dead_code, reason = "held, not used")]
+    emulators: Vec<Emulator>,
+}
+
+impl Stage {
+    fn emulated(latency: Duration) -> Result<Self, StartError> {
+        let per_second =
+            |requests: u64| azure_standard_with_period(1_000_000, 60 * requests, 0, RequestPeriod::OneSecond);
+        let builders = [
+            Emulator::builder().name("ptu").ptu(Ptu::new(6, 3_000).burst_ns(SECOND)),
+            Emulator::builder().name("standard").limits(per_second(6)),
+            Emulator::builder().name("overflow").limits(per_second(1_000)),
+        ];
+        let mut deployments = Vec::new();
+        let mut emulators = Vec::new();
+        for (builder, priority) in builders.into_iter().zip(1..) {
+            let key = format!("key {priority}");
+            let emulator = builder.key(&key).latency(latency).start()?;
+            deployments.push(Deployment {
+                name: emulator.name().to_owned(),
+                endpoint: emulator.url(),
+                priority,
+                weight: 1,
+                deployment: None,
+                key: Some(Key::new(key)),
+            });
+            emulators.push(emulator);
+        }
+        let path = "/openai/deployments/gpt-4.1/chat/completions?api-version=2024-10-21";
+        let prompt = Prompt::chat(path, "What does a load balancer with priorities do? Answer in a sentence.", 16);
+        Ok(Self { deployments, prompt, is_local: true, emulators })
+    }
+
+    /// A pool of these deployments that tells `observer` what it decides.
+    ///
+    /// # Errors
+    ///
+    /// If a deployment is invalid, or some have keys and others have none.
+    pub fn pool(&self, observer: impl Observer + 'static) -> Result<Arc<Pool>, BoxError> {
+        let backends = self.deployments.iter().map(Deployment::backend).collect::<Result<Vec<_>, _>>()?;
+        Ok(Arc::new(Pool::builder().backends(backends).observer(observer).build()?))
+    }
+}
