@@ -1,0 +1,285 @@
+//! Observing: what `tracing` and an observer are told, and what they may do while they are told.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fmt::Debug,
+    rc::Rc,
+    sync::{
+        Arc, LazyLock, Mutex, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+        mpsc,
+    },
+    time::{Duration, SystemTime},
+};
+
+use lb_core::{
+    BlockingLoadBalancer, BoxFuture, Clock, Credential, CredentialError, CredentialSource, Event, Instant, MockClock,
+    Observer, Outcome, Pool, SeededRng, Step,
+    test_util::{Reply, ScriptedTransport},
+};
+use lb_tests::{
+    journal::Journal,
+    stage::{ask, host, pool_of},
+};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+/// One event as a subscriber sees it.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Told {
+    level: String,
+    target: String,
+    fields: BTreeMap<String, String>,
+}
+
+impl Visit for Told {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.fields.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.fields.insert(field.name().to_owned(), value.to_owned());
+    }
+}
+
+type Hook = Rc<dyn Fn(Told)>;
+
+thread_local! {
+    /// Who listens on this thread.
+    static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+}
+
+/// Hands every event to the hook of its thread.
+struct PerThread;
+
+impl<S: tracing::Subscriber> Layer<S> for PerThread {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let Some(hook) = HOOK.with_borrow(Clone::clone) else { return };
+        let (level, target) = (event.metadata().level().to_string(), event.metadata().target().to_owned());
+        let mut told = Told { level, target, ..Told::default() };
+        event.record(&mut told);
+        hook(told);
+    }
+}
+
+/// The subscriber is global and there before the first event: `tracing` remembers of each event whether anybody was
+/// interested when it first came up.
+fn install() {
+    static INSTALLED: LazyLock<()> = LazyLock::new(|| {
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(PerThread)).unwrap();
+    });
+    LazyLock::force(&INSTALLED);
+}
+
+/// Calls `hook` with every event of this thread while `run` runs.
+fn listen(hook: impl Fn(Told) + 'static, run: impl FnOnce()) {
+    HOOK.set(Some(Rc::new(hook)));
+    run();
+    HOOK.set(None);
+}
+
+/// Every event of this thread while `run` runs.
+fn keep(run: impl FnOnce()) -> Vec<Told> {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let into = Rc::clone(&told);
+    listen(move |event| into.borrow_mut().push(event), run);
+    told.take()
+}
+
+/// A request that fails over, one that is refused, and one after the reset.
+fn three_requests(balancer: &BlockingLoadBalancer<ScriptedTransport, SeededRng>, clock: &MockClock) {
+    assert_eq!(balancer.send(ask()).unwrap().status(), 429);
+    assert_eq!(balancer.send(ask()).unwrap().status(), 429);
+    clock.advance(Duration::from_secs(4));
+    assert_eq!(balancer.send(ask()).unwrap().status(), 200);
+}
+
+fn scripted() -> ScriptedTransport {
+    install();
+    let transport = ScriptedTransport::new();
+    transport.reply("a", Reply::status(429).header("retry-after", "4")).reply("b", Reply::status(503));
+    transport
+}
+
+#[test]
+fn tracing_events_carry_level_target_and_fields() {
+    let clock = MockClock::new();
+    let pool = pool_of(&[("a", 1), ("b", 2)]).clock(clock.clone()).build().unwrap();
+    let balancer = BlockingLoadBalancer::with_parts(pool, scripted(), SeededRng::new(1));
+    let told = keep(|| three_requests(&balancer, &clock));
+    assert!(told.iter().all(|told| told.target == "lb_core"));
+
+    let line = |told: &Told| {
+        let mut fields = told.fields.clone();
+        let message = fields.remove("message").unwrap();
+        let fields: Vec<_> = fields.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{} {message}: {}", told.level, fields.join(" "))
+    };
+    let hint = "Some(Hint { delay: 4s, source: RetryAfter })";
+    let expected = [
+        "DEBUG sent: attempt=1 backend=a priority=1".to_owned(),
+        format!("TRACE settled: attempt=1 backend=a outcome=Answered {{ status: 429, hint: {hint} }}"),
+        "WARN cooling: backend=a duration_ms=4000 hint=retry-after reason=429 until_ns=4000000000".to_owned(),
+        format!("INFO failed over: from=a outcome=Answered {{ status: 429, hint: {hint} }} to=b"),
+        "DEBUG sent: attempt=2 backend=b priority=2".to_owned(),
+        "TRACE settled: attempt=2 backend=b outcome=Answered { status: 503, hint: None }".to_owned(),
+        "WARN cooling: backend=b duration_ms=10000 hint=default reason=503 until_ns=10000000000".to_owned(),
+        "WARN exhausted: attempts=2 backends=2 cooling=2 retry_after_ms=4000 synthesized=true".to_owned(),
+        "WARN exhausted: attempts=0 backends=2 cooling=2 retry_after_ms=4000 synthesized=true".to_owned(),
+        "INFO available again: backend=a".to_owned(),
+        "DEBUG sent: attempt=1 backend=a priority=1".to_owned(),
+        "TRACE settled: attempt=1 backend=a outcome=Answered { status: 200, hint: None }".to_owned(),
+    ];
+    assert_eq!(told.iter().map(line).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn an_observer_is_told_the_same_in_the_same_order() {
+    let (clock, journal) = (MockClock::new(), Journal::new());
+    let pool = pool_of(&[("a", 1), ("b", 2)]).clock(clock.clone()).observer(Arc::new(journal.clone()));
+    let balancer = BlockingLoadBalancer::with_parts(pool.build().unwrap(), scripted(), SeededRng::new(1));
+    let told = keep(|| three_requests(&balancer, &clock));
+    let words = |line: &str| {
+        ["sent", "settled", "cooling", "failed over", "available", "exhausted"]
+            .into_iter()
+            .find(|word| line.starts_with(word))
+            .unwrap()
+            .to_owned()
+    };
+    let observed: Vec<_> = journal.lines().iter().map(|line| words(line)).collect();
+    let traced: Vec<_> = told.iter().map(|told| words(&told.fields["message"])).collect();
+    assert_eq!(observed, traced);
+}
+
+/// Everything that may be done with a pool from within a call of it.
+fn meddle(pool: &Pool) {
+    let rng = SeededRng::new(5);
+    let at = Instant::from_nanos(1);
+    assert_eq!(pool.snapshot_at(at).backends.len(), pool.backends().len());
+    let mut dispatch = pool.dispatch();
+    while let Step::Try(_) = dispatch.next(|| at, &rng) {
+        let _ = dispatch.settle(Outcome::answered(503, &http::HeaderMap::new(), || SystemTime::UNIX_EPOCH), || at);
+    }
+    assert!(!format!("{pool:?}").is_empty());
+}
+
+/// Meddles with the pool whenever it is called, but not while it is called by its own meddling.
+#[derive(Clone, Default)]
+struct Meddler(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    pool: OnceLock<Weak<Pool>>,
+    busy: AtomicBool,
+    times: AtomicU32,
+}
+
+impl Meddler {
+    fn act(&self) {
+        let Some(pool) = self.0.pool.get().and_then(Weak::upgrade) else { return };
+        if !self.0.busy.swap(true, Ordering::SeqCst) {
+            meddle(&pool);
+            self.0.times.fetch_add(1, Ordering::SeqCst);
+            self.0.busy.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Observer for Meddler {
+    fn on_event(&self, _: &Event<'_>) {
+        self.act();
+    }
+}
+
+impl Clock for Meddler {
+    fn now(&self) -> Instant {
+        self.act();
+        Instant::from_nanos(1)
+    }
+    fn wall(&self) -> SystemTime {
+        self.act();
+        SystemTime::UNIX_EPOCH
+    }
+}
+
+impl CredentialSource for Meddler {
+    fn credential(&self) -> BoxFuture<'_, Result<Credential, CredentialError>> {
+        self.act();
+        Box::pin(std::future::ready(Credential::api_key("KEY")))
+    }
+}
+
+/// Runs requests on a pool that `build` makes with a meddler; a deadlock is a failure instead of a hang.
+fn without_deadlock(build: impl Fn(Meddler) -> Pool + Send + 'static, through_tracing: bool) -> u32 {
+    let (done, is_done) = mpsc::channel();
+    std::thread::spawn(move || {
+        let meddler = Meddler::default();
+        let pool = Arc::new(build(meddler.clone()));
+        meddler.0.pool.set(Arc::downgrade(&pool)).unwrap();
+        let transport = scripted();
+        transport.reply("a", Reply::status(429).header("retry-after", "Thu, 01 Jan 1970 00:00:05 GMT"));
+        let balancer = BlockingLoadBalancer::with_parts(pool, transport, SeededRng::new(1));
+        let requests = || (0..5).for_each(|_| drop(balancer.send(ask())));
+        if through_tracing {
+            let traced = meddler.clone();
+            listen(move |_| traced.act(), requests);
+        } else {
+            requests();
+        }
+        done.send(meddler.0.times.load(Ordering::SeqCst)).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(30)).expect("the pool held a lock while it called")
+}
+
+fn two() -> lb_core::PoolBuilder {
+    pool_of(&[("a", 1), ("b", 2)])
+}
+
+#[test]
+fn an_observer_may_use_the_pool_from_within_an_event() {
+    assert!(without_deadlock(|meddler| two().clock(MockClock::new()).observer(meddler).build().unwrap(), false) >= 3);
+}
+
+#[test]
+fn a_tracing_layer_may_use_the_pool_from_within_an_event() {
+    assert!(without_deadlock(|_| two().clock(MockClock::new()).build().unwrap(), true) >= 3);
+}
+
+#[test]
+fn a_clock_may_look_at_the_pool_while_it_is_read() {
+    assert!(without_deadlock(|meddler| two().clock(meddler).build().unwrap(), false) >= 3);
+}
+
+#[test]
+fn a_credential_source_may_use_the_pool_while_it_is_asked() {
+    let build = |meddler: Meddler| {
+        let backend = |name, priority| host(name, priority).credential_source(meddler.clone()).build().unwrap();
+        Pool::builder().backends([backend("a", 1), backend("b", 2)]).clock(MockClock::new()).build().unwrap()
+    };
+    assert!(without_deadlock(build, false) >= 1);
+}
+
+#[test]
+fn a_recovery_is_told_after_it_took_effect_and_a_cooldown_too() {
+    struct Check(OnceLock<Weak<Pool>>, Mutex<Vec<String>>);
+    impl Observer for Check {
+        fn on_event(&self, event: &Event<'_>) {
+            let Some(pool) = self.0.get().and_then(Weak::upgrade) else { return };
+            let (Event::Cooling { backend, .. } | Event::Available { backend }) = event else { return };
+            let snapshot = pool.snapshot();
+            let seen = snapshot.backends.iter().find(|seen| seen.backend.name() == backend.name()).unwrap();
+            self.1.lock().unwrap().push(match seen.state {
+                lb_core::State::Available => format!("{} is available", backend.name()),
+                lb_core::State::Cooling { .. } => format!("{} is out", backend.name()),
+            });
+        }
+    }
+    let (clock, check) = (MockClock::new(), Arc::new(Check(OnceLock::new(), Mutex::default())));
+    let pool = Arc::new(two().clock(clock.clone()).observer(Arc::clone(&check)).build().unwrap());
+    check.0.set(Arc::downgrade(&pool)).unwrap();
+    let balancer = BlockingLoadBalancer::with_parts(pool, scripted(), SeededRng::new(1));
+    three_requests(&balancer, &clock);
+    assert_eq!(*check.1.lock().unwrap(), ["a is out", "b is out", "a is available"]);
+}
