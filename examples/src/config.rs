@@ -2,6 +2,7 @@
 
 use std::{env, error::Error, fmt, fs, path::Path};
 
+use lb_core::Pool;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -63,18 +64,20 @@ impl Config {
     fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|error| {
             // Not the error's own text: it quotes the line, and that could hold a key.
-            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             format!("line {line}: {}", error.message().trim_end())
         })?;
         let prompt = file.prompt()?;
         let deployments = file.backends.into_iter().map(|entry| entry.deployment(&variable));
         let deployments = deployments.collect::<Result<Vec<_>, _>>()?;
-        if deployments.is_empty() {
-            return Err("backends: there is none; add a [[backends]] table per deployment".to_owned());
+        if let (Some(without), true) =
+            (deployments.iter().find(|d| d.key.is_none()), deployments.iter().any(|d| d.key.is_some()))
+        {
+            return Err(format!("backend {}: key_env is missing; either all have one or none", without.name));
         }
-        for deployment in &deployments {
-            deployment.backend().map_err(|error| error.to_string())?;
-        }
+        let backends = deployments.iter().map(Deployment::backend).collect::<Result<Vec<_>, _>>();
+        // Everything else that a pool can refuse, before anything is sent.
+        backends.and_then(Pool::new).map_err(|error| error.to_string())?;
         Ok(Self { deployments, prompt })
     }
 }
@@ -166,3 +169,83 @@ impl fmt::Display for ConfigError {
 }
 
 impl Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../quickstart.toml");
+
+    /// Every variable is set to something that must not be printed.
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, |_| Some("CANARY".to_owned()))
+    }
+
+    #[test]
+    fn the_sample_is_valid_and_its_keys_come_from_the_environment() {
+        let config = Config::parse(SAMPLE, |name| Some(format!("value of {name}\n"))).unwrap();
+        let keys: Vec<_> = config.deployments.iter().map(|d| d.key.as_ref().unwrap().reveal()).collect();
+        assert_eq!(keys, ["value of PTU_KEY", "value of STANDARD_KEY", "value of OVERFLOW_KEY"]);
+        assert_eq!(config.deployments[1].weight, 3);
+        assert_eq!(config.prompt.path, "/openai/deployments/gpt-4.1-ptu/chat/completions?api-version=2024-10-21");
+        assert_eq!(config.prompt.body["max_tokens"], 16);
+    }
+
+    #[test]
+    fn the_lines_that_the_sample_comments_out_are_valid_too() {
+        let replaced = ["api_version", "prompt", "max_tokens"];
+        let used = SAMPLE.lines().filter(|line| !replaced.iter().any(|name| line.starts_with(name)));
+        // "#name = value" is a setting, "# Text" a comment.
+        let is_setting = |line: &&str| line[1..].starts_with(|c: char| c.is_ascii_lowercase());
+        let used = used.map(|line| if line.starts_with('#') && is_setting(&line) { &line[1..] } else { line });
+        let config = parse(&used.collect::<Vec<_>>().join("\n")).unwrap();
+        assert_eq!(config.prompt.path, "/openai/v1/chat/completions");
+        assert_eq!(config.prompt.body["model"], "gpt-5-mini");
+    }
+
+    #[test]
+    fn an_error_names_the_line_and_the_key_and_quotes_no_secret() {
+        let error = parse(&SAMPLE.replace("key_env = \"PTU_KEY\"", "key = \"CANARY\"")).unwrap_err();
+        let line = SAMPLE.lines().position(|line| line == "key_env = \"PTU_KEY\"").unwrap() + 1;
+        assert!(error.starts_with(&format!("line {line}: unknown field `key`")), "{error}");
+        assert!(error.contains("key_env") && !error.contains("CANARY"), "{error}");
+        let error = parse(&SAMPLE.replace("\"PTU_KEY\"", "\"c4n4ryCANARY\"")).unwrap_err();
+        assert!(error.starts_with("backend ptu: key_env must be the name") && !error.contains("CANARY"), "{error}");
+        let error = parse(&SAMPLE.replace("priority = 1", "priority = 0")).unwrap_err();
+        assert!(error.contains("ptu") && !error.contains("CANARY"), "{error}");
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_named() {
+        for value in [None, Some("  ".to_owned())] {
+            let error = Config::parse(SAMPLE, |name| if name == "PTU_KEY" { value.clone() } else { Some("k".into()) });
+            let expected = "backend ptu: the environment variable PTU_KEY is not set; export it with the key";
+            assert_eq!(error.unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        let refusals = [
+            ("api_version = \"2024-10-21\"", "", "api_version"),
+            ("api_version = \"2024-10-21\"", "path = \"openai/v1\"", "path: it must begin with /"),
+            ("deployment = \"gpt-4.1-ptu\"", "", "backend ptu: deployment is missing"),
+            ("max_tokens = 16", "", "max_tokens: it is missing"),
+            ("max_tokens = 16", "max_tokens = 16\nbody = '{}'", "either prompt and max_tokens, or body"),
+            ("name = \"standard\"", "name = \"ptu\"", "backend ptu: another one has the same name"),
+            ("https://my-ptu", "ftp://my-ptu", "backend ptu: "),
+            ("\nkey_env = \"OVERFLOW_KEY\"", "", "backend overflow: key_env is missing"),
+        ];
+        for (from, to, expected) in refusals {
+            let text = SAMPLE.replace(from, to);
+            assert_ne!(text, SAMPLE, "{from}");
+            let error = parse(&text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+        let (request, _) = SAMPLE.split_once("[[backends]]").unwrap();
+        for text in [request.to_owned(), format!("{request}\nbackends = []")] {
+            let error = parse(&text).unwrap_err();
+            assert!(error.contains("backend"), "{error}");
+        }
+    }
+}
