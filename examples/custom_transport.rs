@@ -1,4 +1,4 @@
-//! A whole transport for an HTTP client that has no adapter crate: ureq 3, in about 40 lines.
+//! A whole transport for an HTTP client that has no adapter crate: ureq 3, in about 50 lines.
 //!
 //! ```text
 //! cargo run --release --example custom_transport

@@ -4,7 +4,7 @@
 //! cargo run --release --example quickstart
 //! cargo run --release --example quickstart -- --quiet --requests 120
 //! cargo run --release --example quickstart -- --json
-//! PTU_KEY=... PAYG_KEY=... cargo run --release --example quickstart -- --config examples/quickstart.toml
+//! cargo run --release --example quickstart -- --config my.toml
 //! ```
 //!
 //! It exits with 1 if a balanced request failed, or if the emulated deployment alone refused none.
@@ -76,7 +76,7 @@ fn run(cli: &Cli) -> Result<(), BoxError> {
     if !cli.json {
         let (requests, concurrency, runs) = (cli.requests, cli.concurrency, approaches.len());
         writeln!(out, "{}", setup.description())?;
-        writeln!(out, "{requests} requests by each of {runs} approaches, {concurrency} at a time.")?;
+        writeln!(out, "Approaches: {runs}. Requests per approach: {requests}, {concurrency} at a time.")?;
     }
     let quickstart = Quickstart { setup, requests: cli.requests, concurrency: cli.concurrency, approaches };
     let report = quickstart.run(&decisions)?;

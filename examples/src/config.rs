@@ -146,7 +146,7 @@ fn key(backend: &str, name: &str, variable: impl Fn(&str) -> Option<String>) -> 
 /// The deployments, in words.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} configured deployments, asked for {}:", self.deployments.len(), self.prompt.path)?;
+        write!(f, "Configured deployments, asked for {}:", self.prompt.path)?;
         for Deployment { name, endpoint, priority, weight, key, .. } in &self.deployments {
             let key = if key.is_some() { "with a key" } else { "without a key" };
             write!(f, "\n  {name}  priority {priority}  weight {weight}  {endpoint}  {key}")?;

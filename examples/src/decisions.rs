@@ -61,7 +61,12 @@ impl Observer for Decisions {
             }
             Event::Available { backend } => self.line("available", format_args!("{}", backend.name())),
             Event::Exhausted { exhausted, attempts, .. } => {
-                self.line("exhausted", format_args!("{exhausted} ({attempts} attempts)"));
+                let (seconds, cooling, all) =
+                    (exhausted.retry_after().as_secs_f64(), exhausted.cooling(), exhausted.backends());
+                self.line(
+                    "exhausted",
+                    format_args!("for {seconds:.3} s ({cooling} of {all} cooling, {attempts} tried)"),
+                );
             }
             // `Settled` says of every attempt what the others say of the interesting ones.
             _ => {}

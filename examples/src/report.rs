@@ -121,8 +121,9 @@ impl fmt::Display for Report {
         }
         writeln!(f, " {:>8}", "duration")?;
         for row in &self.approaches {
-            let Row { approach, requests, succeeded, failed, throttles_absorbed, served, seconds, .. } = row;
-            write!(f, "{approach:<18} {requests:>8} {succeeded:>9} {failed:>6} {throttles_absorbed:>13}")?;
+            let Row { approach, requests, succeeded, failed, served, seconds, .. } = row;
+            let absorbed = if approach.is_balanced() { row.throttles_absorbed.to_string() } else { "-".to_owned() };
+            write!(f, "{approach:<18} {requests:>8} {succeeded:>9} {failed:>6} {absorbed:>13}")?;
             for share in served {
                 write!(f, " {:>1$}", format!("{:.1} %", share.percent), width(share))?;
             }

@@ -15,7 +15,7 @@ const EMULATED: &str = "\
 Three emulated deployments, each with a key of its own:
   ptu       priority 1  6 PTUs of gpt-4.1 with a burst of 1 s: about 7 requests per second
   standard  priority 2  360 requests per minute, evaluated per second: 6 in each
-  overflow  priority 3  60,000 requests per minute, pay-as-you-go: takes whatever is left
+  overflow  priority 3  no limit: takes whatever is left, and would cost the most
 Quotas are small and periods short, so that refusals and recoveries happen within a few seconds.";
 
 /// Where the deployments come from.
@@ -74,12 +74,11 @@ pub struct Stage {
 
 impl Stage {
     fn emulated(latency: Duration) -> Result<Self, StartError> {
-        let per_second =
-            |requests: u64| azure_standard_with_period(1_000_000, 60 * requests, 0, RequestPeriod::OneSecond);
+        let standard = azure_standard_with_period(1_000_000, 360, 0, RequestPeriod::OneSecond);
         let builders = [
             Emulator::builder().name("ptu").ptu(Ptu::new(6, 3_000).burst_ns(SECOND)),
-            Emulator::builder().name("standard").limits(per_second(6)),
-            Emulator::builder().name("overflow").limits(per_second(1_000)),
+            Emulator::builder().name("standard").limits(standard),
+            Emulator::builder().name("overflow"),
         ];
         let mut deployments = Vec::new();
         let mut emulators = Vec::new();
