@@ -85,7 +85,7 @@ impl Config {
 impl File {
     fn prompt(&self) -> Result<Prompt, String> {
         let path = match (&self.path, &self.api_version) {
-            (Some(path), None) if path.starts_with('/') => path.clone(),
+            (Some(path), None) if path.starts_with('/') => self.fitting(path)?,
             (Some(_), None) => return Err("path: it must begin with /".to_owned()),
             (None, Some(version)) => self.deployments_path(version)?,
             _ => return Err("give either api_version (for /openai/deployments/...) or path, not both".to_owned()),
@@ -106,13 +106,27 @@ impl File {
         }
     }
 
+    /// The path, if it has the deployment of the most preferred backend, which is asked without a balancer too.
+    fn fitting(&self, path: &str) -> Result<String, String> {
+        match self.first() {
+            Some(Entry { name, deployment: Some(own), .. }) if !path.contains(&format!("/deployments/{own}/")) => {
+                Err(format!("backend {name}: path must have its deployment as /deployments/{own}/; or leave it out"))
+            }
+            _ => Ok(path.to_owned()),
+        }
+    }
+
+    /// The most preferred backend.
+    fn first(&self) -> Option<&Entry> {
+        self.backends.iter().min_by_key(|entry| entry.priority)
+    }
+
     /// The path with the deployment of the most preferred backend; the balancer puts in those of the others.
     fn deployments_path(&self, version: &str) -> Result<String, String> {
         if let Some(entry) = self.backends.iter().find(|entry| entry.deployment.is_none()) {
             return Err(format!("backend {}: deployment is missing; api_version needs one per backend", entry.name));
         }
-        let first = self.backends.iter().min_by_key(|entry| entry.priority);
-        let deployment = first.and_then(|entry| entry.deployment.as_deref()).unwrap_or_default();
+        let deployment = self.first().and_then(|entry| entry.deployment.as_deref()).unwrap_or_default();
         Ok(format!("/openai/deployments/{deployment}/chat/completions?api-version={version}"))
     }
 }
@@ -195,6 +209,8 @@ mod tests {
     fn the_lines_that_the_sample_comments_out_are_valid_too() {
         let replaced = ["api_version", "prompt", "max_tokens"];
         let used = SAMPLE.lines().filter(|line| !replaced.iter().any(|name| line.starts_with(name)));
+        // In the v1 API the body names the deployment.
+        let used = used.filter(|line| !line.starts_with("deployment"));
         // "#name = value" is a setting, "# Text" a comment.
         let is_setting = |line: &&str| line[1..].starts_with(|c: char| c.is_ascii_lowercase());
         let used = used.map(|line| if line.starts_with('#') && is_setting(&line) { &line[1..] } else { line });
@@ -229,6 +245,11 @@ mod tests {
         let refusals = [
             ("api_version = \"2024-10-21\"", "", "api_version"),
             ("api_version = \"2024-10-21\"", "path = \"openai/v1\"", "path: it must begin with /"),
+            (
+                "api_version = \"2024-10-21\"",
+                "path = \"/openai/v1/chat\"",
+                "backend ptu: path must have its deployment",
+            ),
             ("deployment = \"gpt-4.1-ptu\"", "", "backend ptu: deployment is missing"),
             ("max_tokens = 16", "", "max_tokens: it is missing"),
             ("max_tokens = 16", "max_tokens = 16\nbody = '{}'", "either prompt and max_tokens, or body"),
