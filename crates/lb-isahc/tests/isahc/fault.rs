@@ -59,7 +59,7 @@ fn a_timeout_after_the_request_went_out_is_a_timeout() {
             return respond(stream, 200, "", b"");
         }
         std::thread::sleep(LONG);
-        Ok(())
+        Err(std::io::ErrorKind::Other.into())
     });
     let transport = IsahcTransport::new().unwrap();
     assert_eq!(fault(&transport, &server.url()), (Fault::Timeout, ErrorKind::Timeout));

@@ -22,7 +22,7 @@ use lb_isahc::{Backend, BlockingLoadBalancer, Error, IsahcTransport, LoadBalance
 use server::Server;
 
 /// Both faces of the transport, so that one test can ask both.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 enum Face {
     Async,
     Blocking,
