@@ -39,10 +39,10 @@ impl<E> From<AddressError> for Error<E> {
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transport(error) => write!(f, "request failed: {error}"),
+            Self::Transport(error) => error.fmt(f),
             Self::Address(error) => error.fmt(f),
-            Self::Credential { backend, source } => {
-                write!(f, "no credential for backend {backend}: {source}; check its credential source")
+            Self::Credential { backend, .. } => {
+                write!(f, "no credential for backend {backend}; check its credential source")
             }
             Self::Exhausted(exhausted) => exhausted.fmt(f),
         }
@@ -52,8 +52,9 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
 impl<E: StdError + 'static> StdError for Error<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Transport(error) => Some(error),
-            Self::Address(error) => Some(error),
+            // Transparent: the text is the transport's own, so its cause is the next one.
+            Self::Transport(error) => error.source(),
+            Self::Address(_) => None,
             Self::Credential { source, .. } => Some(source),
             Self::Exhausted(_) => None,
         }
@@ -155,7 +156,7 @@ impl fmt::Display for Exhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { cooling, backends, .. } = self;
         let secs = self.retry_after_secs();
-        write!(f, "no backend available for {secs} s ({cooling} of {backends} cooling down); retry after that")
+        write!(f, "no backend available for {secs} s ({cooling} of {backends} cooling down)")
     }
 }
 

@@ -121,10 +121,10 @@ pub(crate) fn trace(event: &Event<'_>) {
             tracing::debug!(target: TARGET, backend = backend.name(), priority = backend.priority(), attempt, "sent");
         }
         Event::Settled { backend, attempt, outcome } => {
-            tracing::trace!(target: TARGET, backend = backend.name(), attempt, ?outcome, "settled");
+            tracing::trace!(target: TARGET, backend = backend.name(), attempt, %outcome, "settled");
         }
         Event::FailedOver { from, to, outcome } => {
-            tracing::info!(target: TARGET, from = from.name(), to = to.name(), ?outcome, "failed over");
+            tracing::info!(target: TARGET, from = from.name(), to = to.name(), %outcome, "failed over");
         }
         Event::Cooling { backend, until, duration, reason, hint } => tracing::warn!(
             target: TARGET,

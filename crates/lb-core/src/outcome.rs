@@ -45,6 +45,16 @@ impl Outcome {
     }
 }
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered { status, .. } => write!(f, "status {status}"),
+            Self::Faulted(fault) => write!(f, "{fault} fault"),
+            Self::Cancelled => f.write_str("cancelled"),
+        }
+    }
+}
+
 /// Why no response head came, as the transport sees it.
 ///
 /// What counts is whether the backend may have executed the request, and whose fault it is.

@@ -51,8 +51,12 @@ use crate::{
 ///
 /// # Common mistakes
 ///
-/// Addressing the caller's request in `prepare` sends the second attempt to the first backend. Address in `send`:
-/// [`Target::address`] does all of it for an `http::Request`, from the original's URI and headers.
+/// - Addressing the caller's request in `prepare` sends the second attempt to the first backend. Address in `send`:
+///   [`Target::address`] does all of it for an `http::Request`, from the original's URI and headers.
+/// - Leaving the client as it comes. It must follow no redirects (one takes a credential to another host), make no
+///   error of a 4xx or 5xx status, not retry on its own, and have a connect timeout, so that a backend that is not
+///   there fails over soon.
+/// - Printing the request's URL in an error: its query can be secret.
 ///
 /// # Example
 ///
@@ -171,8 +175,9 @@ pub trait Transport: Send + Sync {
     /// Puts on the response which backend served it: into its extensions, if the response type has any.
     fn mark(&self, response: &mut Self::Response, served: Served);
 
-    /// Takes a response that will not be returned. It must return at once. A stack whose connections are reused only
-    /// when their bodies were read should read a small one in the background. By default it is dropped.
+    /// Takes a response that will not be returned; failover waits for this call, so it must return at once. By default
+    /// the response is dropped, which is always correct. A stack whose connections are reused only when their bodies
+    /// were read does better to read a small one in the background, for a bounded time.
     fn discard(&self, response: Self::Response) {
         drop(response);
     }

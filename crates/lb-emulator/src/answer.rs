@@ -11,7 +11,7 @@ use crate::openai::{self, Completion, Operation, Prompt};
 use crate::play::Step;
 use crate::quota::{Quota, Refused, Settlement};
 use crate::received::Received;
-use crate::reply::{Cut, Kind, Reply};
+use crate::reply::{Cut, CutAfter, Kind, Reply};
 
 /// What is to be sent for one request, before it is sent.
 #[derive(Debug)]
@@ -179,11 +179,18 @@ impl Answer {
         // A body that is to stall must be announced, even if it is empty.
         let chunked = stream || (length == 0 && !(reply.cut.is_none() && steps.is_empty()));
 
-        let (keep, cut) = match reply.cut {
-            Some((after, cut)) => (after, Some(cut)),
-            None => (usize::MAX, None),
-        };
-        for (index, part) in parts.into_iter().take(keep).enumerate() {
+        let (mut events, mut bytes) = (usize::MAX, usize::MAX);
+        match reply.cut {
+            Some((CutAfter::Events(after), _)) => events = after,
+            Some((CutAfter::Bytes(after), _)) => bytes = after,
+            None => {}
+        }
+        for (index, mut part) in parts.into_iter().take(events).enumerate() {
+            part.truncate(bytes);
+            bytes -= part.len();
+            if part.is_empty() {
+                break;
+            }
             if stream {
                 if index > 0 && !config.event_interval.is_zero() {
                     steps.push(Step::Wait(config.event_interval));
@@ -192,7 +199,7 @@ impl Answer {
             }
             steps.push(Step::Send(part));
         }
-        steps.extend(cut.map(|cut| match cut {
+        steps.extend(reply.cut.map(|(_, cut)| match cut {
             Cut::Reset => Step::Reset,
             Cut::Stall => Step::Stall,
         }));

@@ -60,7 +60,7 @@
 //! | a 200 whose stream is a refusal | [`Reply::stream`] |
 //! | a late head, a late body | [`Reply::head_delay`], [`Reply::body_delay`] |
 //! | no head, ever | [`Reply::no_head`] |
-//! | a head whose body stalls, a stream that stalls | [`Reply::stall_body`], [`Reply::stall_after`] |
+//! | a head whose body stalls, a body or a stream that stalls | [`Reply::stall_body`], [`Reply::stall_after_bytes`], [`Reply::stall_after`] |
 //! | a reset instead of an answer, a reset within one | [`Reply::reset`], [`Reply::reset_after`] |
 //! | nobody listens | [`Emulator::refuse_connections`] |
 //! | kept connections go away | [`Emulator::close_connections`] |

@@ -30,7 +30,7 @@ pub struct Reply {
     pub(crate) headers: HeaderMap,
     pub(crate) head_delay: Duration,
     pub(crate) body_delay: Duration,
-    pub(crate) cut: Option<(usize, Cut)>,
+    pub(crate) cut: Option<(CutAfter, Cut)>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,6 +44,13 @@ pub(crate) enum Kind {
     NoHead,
     /// What is wrong with the script.
     Invalid(String),
+}
+
+/// Where a body ends early.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CutAfter {
+    Events(usize),
+    Bytes(usize),
 }
 
 /// How a body ends early.
@@ -152,14 +159,20 @@ impl Reply {
     /// Sends `events` events of a stream, then nothing more; the connection stays open. A body that
     /// is not a stream counts as one event.
     pub fn stall_after(mut self, events: usize) -> Self {
-        self.cut = Some((events, Cut::Stall));
+        self.cut = Some((CutAfter::Events(events), Cut::Stall));
+        self
+    }
+
+    /// Sends `bytes` bytes of the body, then nothing more; the connection stays open.
+    pub fn stall_after_bytes(mut self, bytes: usize) -> Self {
+        self.cut = Some((CutAfter::Bytes(bytes), Cut::Stall));
         self
     }
 
     /// Sends `events` events of a stream, then resets the connection (RST). A body that is not a
     /// stream counts as one event.
     pub fn reset_after(mut self, events: usize) -> Self {
-        self.cut = Some((events, Cut::Reset));
+        self.cut = Some((CutAfter::Events(events), Cut::Reset));
         self
     }
 }

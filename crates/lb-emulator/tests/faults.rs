@@ -155,6 +155,17 @@ fn a_body_can_stall_behind_its_head_for_ever() {
 }
 
 #[test]
+fn a_body_can_stall_in_its_middle() {
+    let emulator = emulator();
+    emulator.script(Reply::status(429).body("0123456789").stall_after_bytes(4));
+    let mut raw = Raw::post(&emulator, HELLO);
+    let head = raw.head();
+    assert!(head.to_ascii_lowercase().contains("content-length: 10"), "{head}");
+    assert_eq!(raw.until("3"), "0123");
+    assert!(raw.is_silent());
+}
+
+#[test]
 fn a_head_can_be_late() {
     let emulator = emulator();
     let delay = Duration::from_millis(30);

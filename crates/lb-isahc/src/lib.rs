@@ -119,7 +119,8 @@ mod transport;
 pub use isahc;
 #[doc(no_inline)]
 pub use lb_core::{
-    self, Backend, BlockingLoadBalancer, BuildError, Error, Exhausted, Fault, LoadBalancer, Pool, Served,
+    self, Backend, BlockingLoadBalancer, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool,
+    Served, State,
 };
 pub use original::Original;
 pub use transport::IsahcTransport;

@@ -53,7 +53,8 @@
 //! # Timeouts
 //!
 //! reqwest's `timeout` covers one attempt, from its start to the end of the body, so it also ends long streams. Prefer
-//! `connect_timeout` (which fails over) and `read_timeout`.
+//! `connect_timeout` (which fails over) and, on the async client, `read_timeout`. The async client has no timeout unless
+//! you set one; the blocking one has 30 s.
 //!
 //! # Limits
 //!
@@ -61,6 +62,8 @@
 //! - A user name or password in the request's URL is never sent: backends have credentials instead.
 //! - Credentials do not belong into a client's `default_headers`: reqwest adds them to every request, below the
 //!   balancer, which then cannot take them off.
+//! - With reqwest's feature `system-proxy`, a client uses the proxy of the environment: `no_proxy()` on the builder keeps
+//!   requests to a backend on this machine off it.
 //! - Discarded answers are drained in the background, so that connections are reused: up to 64 KiB, 100 ms and 32 at a
 //!   time, else they are dropped. That needs the tokio runtime that reqwest needs. Over `reqwest::blocking` a stalled
 //!   body is held by one of at most 8 threads until the client's own timeout.
@@ -82,6 +85,7 @@ mod transport;
 pub use blocking::BlockingReqwestTransport;
 #[doc(no_inline)]
 pub use lb_core::{
-    self, Backend, BlockingLoadBalancer, BuildError, Error, Exhausted, Fault, LoadBalancer, Pool, Served,
+    self, Backend, BlockingLoadBalancer, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool,
+    Served, State,
 };
 pub use transport::ReqwestTransport;

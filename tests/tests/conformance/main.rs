@@ -26,6 +26,8 @@ mod streaming;
 mod upstream;
 mod wire;
 
+mod isahc;
+mod isahc_blocking;
 mod reqwest;
 mod reqwest_blocking;
 mod scripted;

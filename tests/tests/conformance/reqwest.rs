@@ -79,9 +79,13 @@ impl Stack for Reqwest {
     }
 }
 
-impl SocketStack for Reqwest {}
+impl SocketStack for Reqwest {
+    const HEAD_NEEDS_NO_BODY: bool = true;
+}
 
 impl AsyncStack for Reqwest {
+    const ABANDONS_AT_ONCE: bool = true;
+
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         let balancer = self.balancer(pool);
         self.runtime.block_on(async {

@@ -76,7 +76,9 @@ impl Stack for Reqwest {
     }
 }
 
-impl SocketStack for Reqwest {}
+impl SocketStack for Reqwest {
+    const HEAD_NEEDS_NO_BODY: bool = true;
+}
 
 crate::failover::failover!(Reqwest);
 crate::wire::wire!(Reqwest);

@@ -20,10 +20,16 @@ pub trait Stack {
 }
 
 /// A stack with sockets.
-pub trait SocketStack: Stack<Upstream = Emulated> {}
+pub trait SocketStack: Stack<Upstream = Emulated> {
+    /// A response is here as soon as its head is, whether or not a body follows.
+    const HEAD_NEEDS_NO_BODY: bool;
+}
 
 /// A stack whose requests are futures.
 pub trait AsyncStack: SocketStack {
+    /// Dropping a request closes its connection at once.
+    const ABANDONS_AT_ONCE: bool;
+
     /// Sends, and drops the future as soon as `until` is ready; panics if the response comes first.
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>);
 }

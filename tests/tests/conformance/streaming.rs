@@ -22,10 +22,9 @@ fn serving<S: SocketStack>(stack: &S, name: &str) -> Emulated {
     upstream
 }
 
-/// Releases event n + 1 only after event n has been read.
+/// Releases event n + 1 only after event n has been read; the first one has been released.
 fn read_in_lockstep(gate: &StreamGate, reply: &mut Response) {
     for number in 1..=EVENTS {
-        gate.release_one();
         let mut event = Vec::new();
         while !event.ends_with(b"\n\n") {
             event.extend((reply.next_chunk)().unwrap().expect("the stream goes on"));
@@ -33,6 +32,7 @@ fn read_in_lockstep(gate: &StreamGate, reply: &mut Response) {
         let text = String::from_utf8(event).unwrap();
         assert_eq!(text.matches("data: ").count(), 1, "one event was released: {text}");
         assert_eq!(text == "data: [DONE]\n\n", number == EVENTS, "{number}: {text}");
+        gate.release_one();
     }
     assert_eq!((reply.next_chunk)().unwrap(), None);
 }
@@ -42,6 +42,7 @@ pub fn each_event_arrives_before_the_next_one_is_sent<S: SocketStack>() {
     let only = serving(&stack, "only");
     let gate = only.emulator.hold_streams();
     let (pool, _) = pool([backend(&only, 1)]);
+    gate.release_one();
     let mut reply = stack.send(&pool, streaming_call()).unwrap();
     assert!(reply.header("content-type").is_some_and(|value| value.starts_with("text/event-stream")));
     read_in_lockstep(&gate, &mut reply);
@@ -54,6 +55,7 @@ pub fn a_stream_after_a_failover_is_unbuffered_too<S: SocketStack>() {
     first.script(Answer::throttled(5).body("slow down"));
     let gate = second.emulator.hold_streams();
     let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
+    gate.release_one();
     let mut reply = stack.send(&pool, streaming_call()).unwrap();
     assert_eq!(reply.served(), ("second", 2));
     read_in_lockstep(&gate, &mut reply);
@@ -65,12 +67,12 @@ pub fn a_stream_that_breaks_is_an_error_and_is_not_sent_again<S: SocketStack>() 
     first.emulator.script(Reply::serve().reset_after(2));
     let gate = first.emulator.hold_streams();
     let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
+    gate.release_one();
     let mut reply = stack.send(&pool, streaming_call()).unwrap();
     for _ in 0..2 {
-        gate.release_one();
         assert!((reply.next_chunk)().unwrap().is_some());
+        gate.release_one();
     }
-    gate.open();
     assert!((reply.next_chunk)().is_err(), "the caller must see that the stream broke");
     assert_eq!(first.received().len(), 1);
     assert!(second.received().is_empty());

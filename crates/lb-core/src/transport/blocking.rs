@@ -25,6 +25,65 @@ use crate::{
 /// # Cancel safety
 ///
 /// A blocking call cannot be dropped. If `send` panics, the attempt is settled as cancelled.
+///
+/// # Example
+///
+/// A whole transport, over a client that is a function; [`Transport`] names the mistakes that real clients invite:
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use lb_core::{BlockingTransport, Error, Exhausted, Fault, Head, Served, Target};
+///
+/// struct Echo;
+///
+/// impl BlockingTransport for Echo {
+///     type Request = Request<Bytes>;
+///     type Original = Request<Bytes>;
+///     type Response = Response<Bytes>;
+///     type Error = std::io::Error;
+///
+///     fn prepare(&self, request: Request<Bytes>) -> Result<Request<Bytes>, std::io::Error> {
+///         Ok(request)
+///     }
+///     fn replay(&self, original: &Request<Bytes>) -> Option<Request<Bytes>> {
+///         Some(original.clone())
+///     }
+///     fn take(&self, original: &mut Request<Bytes>) -> Request<Bytes> {
+///         std::mem::take(original)
+///     }
+///     fn send(
+///         &self,
+///         mut request: Request<Bytes>,
+///         target: &Target<'_>,
+///     ) -> Result<Response<Bytes>, Error<std::io::Error>> {
+///         target.address(&mut request)?;
+///         Ok(Response::new(request.into_body())) // here a real client sends the request
+///     }
+///     fn head<'r>(&self, response: &'r Response<Bytes>) -> Head<'r> {
+///         Head::new(response.status().as_u16(), response.headers())
+///     }
+///     fn fault(&self, error: &std::io::Error) -> Fault {
+///         match error.kind() {
+///             std::io::ErrorKind::ConnectionRefused => Fault::Connect,
+///             std::io::ErrorKind::TimedOut => Fault::Timeout,
+///             _ => Fault::Reset,
+///         }
+///     }
+///     fn synthesize(&self, _: &Request<Bytes>, exhausted: &Exhausted) -> Response<Bytes> {
+///         exhausted.to_response()
+///     }
+///     fn mark(&self, response: &mut Response<Bytes>, served: Served) {
+///         response.extensions_mut().insert(served);
+///     }
+/// }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let pool = lb_core::Pool::new([lb_core::Backend::new("a.example", 1)?])?;
+/// # let balancer = lb_core::BlockingLoadBalancer::new(pool, Echo);
+/// # assert_eq!(balancer.send(Request::new(Bytes::from("hi")))?.body(), "hi");
+/// # Ok(())
+/// # }
+/// ```
 pub trait BlockingTransport: Send + Sync {
     /// The request, as the caller hands it in and as it is sent.
     type Request: Send;
@@ -50,7 +109,8 @@ pub trait BlockingTransport: Send + Sync {
         self.replay(original).is_some()
     }
 
-    /// The request moved out of the original, for an attempt that no other can follow.
+    /// The request moved out of the original, for an attempt that no other can follow. What
+    /// [`synthesize`](BlockingTransport::synthesize) needs must stay.
     fn take(&self, original: &mut Self::Original) -> Self::Request;
 
     /// Addresses the request to the target and sends it; returns when the response head is here.
@@ -72,7 +132,8 @@ pub trait BlockingTransport: Send + Sync {
     /// Puts on the response which backend served it.
     fn mark(&self, response: &mut Self::Response, served: Served);
 
-    /// Takes a response that will not be returned; it must return at once. By default it is dropped.
+    /// Takes a response that will not be returned; it must return at once. By default it is dropped, which is always
+    /// correct; to read it takes a thread of its own.
     fn discard(&self, response: Self::Response) {
         drop(response);
     }

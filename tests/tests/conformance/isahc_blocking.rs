@@ -1,0 +1,72 @@
+//! isahc, blocking.
+
+use std::{io::Cursor, sync::Arc};
+
+use isahc::{Body as NativeBody, http::Response};
+use lb_core::{BlockingLoadBalancer, BlockingTransport, Pool};
+use lb_isahc::IsahcTransport;
+
+use crate::{
+    isahc::request,
+    reqwest_blocking::read_some,
+    stack::{Body, Call, Failure, Reply, SocketStack, Stack},
+    upstream::Emulated,
+};
+
+pub struct Isahc(IsahcTransport);
+
+impl Isahc {
+    fn balancer(&self, pool: &Arc<Pool>) -> BlockingLoadBalancer<IsahcTransport> {
+        BlockingLoadBalancer::new(Arc::clone(pool), self.0.clone())
+    }
+
+    fn reply(&self, result: Result<Response<NativeBody>, lb_core::Error<isahc::Error>>) -> Result<Reply, Failure> {
+        let fault = |error: &isahc::Error| BlockingTransport::fault(&self.0, error);
+        let (parts, mut body) = result.map_err(|error| Failure::with(&error, fault))?.into_parts();
+        Ok(Reply {
+            status: parts.status.as_u16(),
+            headers: parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
+            served: parts.extensions.get().cloned(),
+            exhausted: parts.extensions.get().copied(),
+            url: None,
+            next_chunk: Box::new(move || read_some(&mut body)),
+        })
+    }
+}
+
+fn body(body: Body) -> NativeBody {
+    match body {
+        Body::Bytes(body) => body.into(),
+        Body::OneShot(body) => NativeBody::from_reader(Cursor::new(body)),
+    }
+}
+
+impl Stack for Isahc {
+    type Upstream = Emulated;
+
+    fn new() -> Self {
+        Self(IsahcTransport::new().unwrap())
+    }
+
+    fn upstream(&self, name: &str) -> Emulated {
+        Emulated::start(name)
+    }
+
+    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
+        self.reply(self.balancer(pool).send(request(call, body)))
+    }
+
+    fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
+        self.reply(self.balancer(pool).try_send(request(call, body)))
+    }
+}
+
+impl SocketStack for Isahc {
+    const HEAD_NEEDS_NO_BODY: bool = false;
+}
+
+crate::failover::failover!(Isahc);
+crate::wire::wire!(Isahc);
+crate::faults::faults!(Isahc);
+crate::streaming::streaming!(Isahc);
+tests_for!(Isahc, reuse, [refusals_share_connections]);
