@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use lb_core::{Event, Observer, Outcome};
+use lb_core::{Event, Observer};
 
 /// Prints each decision of a pool as a short line with the seconds since it was made. Clones print to the same place.
 ///
@@ -51,8 +51,7 @@ impl Observer for Decisions {
                 self.line("sent", format_args!("{} (attempt {attempt})", backend.name()));
             }
             Event::FailedOver { from, to, outcome } => {
-                let why = reason(outcome);
-                self.line("failed over", format_args!("{} -> {} ({why})", from.name(), to.name()));
+                self.line("failed over", format_args!("{} -> {} ({outcome})", from.name(), to.name()));
             }
             Event::Cooling { backend, duration, reason, hint, .. } => {
                 let hint = hint.as_ref().map_or("no hint", |source| source.as_str());
@@ -77,14 +76,5 @@ impl Observer for Decisions {
 impl fmt::Debug for Decisions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decisions").finish_non_exhaustive()
-    }
-}
-
-/// Why an attempt failed, in a word.
-fn reason(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Answered { status, .. } => status.to_string(),
-        Outcome::Faulted(fault) => fault.to_string(),
-        _ => "cancelled".to_owned(),
     }
 }

@@ -30,7 +30,7 @@ impl Quickstart {
     }
 
     fn run_one(&self, approach: Approach, decisions: &Decisions) -> Result<Row, BoxError> {
-        let stage = self.setup.open()?;
+        let stage = self.setup.open(self.requests)?;
         let first = stage.deployments.iter().min_by_key(|deployment| deployment.priority);
         let first = first.ok_or("there is no deployment; name at least one")?;
         decisions.headline(&match approach {

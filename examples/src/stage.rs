@@ -15,7 +15,7 @@ const EMULATED: &str = "\
 Three emulated deployments, each with a key of its own:
   ptu       priority 1  6 PTUs of gpt-4.1 with a burst of 1 s: about 7 requests per second
   standard  priority 2  360 requests per minute, evaluated per second: 6 in each
-  overflow  priority 3  no limit: takes whatever is left, and would cost the most
+  overflow  priority 3  as many requests in each second as the whole run has: it takes what is left, at the highest price
 Quotas are small and periods short, so that refusals and recoveries happen within a few seconds.";
 
 /// Where the deployments come from.
@@ -31,14 +31,14 @@ pub enum Setup {
 }
 
 impl Setup {
-    /// The deployments, untouched if they are emulated.
+    /// The deployments for a run of so many requests, untouched if they are emulated.
     ///
     /// # Errors
     ///
     /// If an emulator cannot start.
-    pub fn open(&self) -> Result<Stage, StartError> {
+    pub fn open(&self, requests: usize) -> Result<Stage, StartError> {
         match self {
-            Self::Emulated { latency } => Stage::emulated(*latency),
+            Self::Emulated { latency } => Stage::emulated(*latency, requests),
             Self::Configured(config) => Ok(Stage {
                 deployments: config.deployments.clone(),
                 prompt: config.prompt.clone(),
@@ -73,12 +73,16 @@ pub struct Stage {
 }
 
 impl Stage {
-    fn emulated(latency: Duration) -> Result<Self, StartError> {
-        let standard = azure_standard_with_period(1_000_000, 360, 0, RequestPeriod::OneSecond);
+    fn emulated(latency: Duration, requests: usize) -> Result<Self, StartError> {
+        let per_second = |requests: u64| {
+            let (tpm, rpm) = (requests.saturating_mul(60_000), requests.saturating_mul(60));
+            azure_standard_with_period(tpm, rpm, 0, RequestPeriod::OneSecond)
+        };
+        let whole_run = requests.try_into().unwrap_or(u64::MAX);
         let builders = [
             Emulator::builder().name("ptu").ptu(Ptu::new(6, 3_000).burst_ns(SECOND)),
-            Emulator::builder().name("standard").limits(standard),
-            Emulator::builder().name("overflow"),
+            Emulator::builder().name("standard").limits(per_second(6)),
+            Emulator::builder().name("overflow").limits(per_second(whole_run)),
         ];
         let mut deployments = Vec::new();
         let mut emulators = Vec::new();

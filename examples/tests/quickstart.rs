@@ -50,7 +50,7 @@ fn decisions_are_printed_and_keys_are_not() {
     let (mut reader, writer) = io::pipe().unwrap();
     let printing = std::thread::spawn(move || {
         let quickstart = quickstart(&[Approach::Reqwest]);
-        let stage = format!("{:?}", quickstart.setup.open().unwrap());
+        let stage = format!("{:?}", quickstart.setup.open(1).unwrap());
         quickstart.run(&Decisions::new(writer)).unwrap();
         stage
     });
