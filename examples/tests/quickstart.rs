@@ -56,7 +56,7 @@ fn decisions_are_printed_and_keys_are_not() {
     });
     let text = io::read_to_string(&mut reader).unwrap();
     let stage = printing.join().unwrap();
-    for decision in ["sent         ptu (attempt 1)", "failed over  ptu -> standard (429)", "retry-after-ms)"] {
+    for decision in ["sent         ptu (attempt 1)", "failed over  ptu -> standard (status 429)", "retry-after-ms)"] {
         assert!(text.contains(decision), "{decision}: {text}");
     }
     assert!(!text.contains("key 1") && !stage.contains("key 1") && stage.contains("redacted"), "{stage}");

@@ -5,3 +5,8 @@
 pub mod gate;
 pub mod journal;
 pub mod stage;
+
+/// The example of README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
