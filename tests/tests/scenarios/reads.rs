@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use lb_core::{
-    BlockingLoadBalancer, Clock, Event, Instant, Observer, Outcome, Pool, PoolBuilder, Rng, Step,
+    BlockingLoadBalancer, Clock, Event, Instant, MockClock, Observer, Outcome, Pool, PoolBuilder, Rng, Step,
     test_util::{Reply, ScriptedTransport},
 };
 use lb_tests::stage::{ask, pool_of};
@@ -130,4 +130,20 @@ fn each_decision_is_told_once() {
     transport.reply("a", Reply::status(429));
     let balancer = BlockingLoadBalancer::with_parts(pool, transport, dice(0));
     assert_eq!(balancer.send(ask()).unwrap().status(), 200);
+}
+
+#[test]
+fn once_a_cooldown_is_over_and_noticed_no_clock_is_read_again() {
+    let clock = MockClock::new();
+    let transport = ScriptedTransport::new();
+    transport.reply("a", Reply::status(429).header("retry-after", "4"));
+    let balancer = BlockingLoadBalancer::new(two().clock(clock.clone()).build().unwrap(), transport);
+    let _ = balancer.send(ask());
+    clock.advance(Duration::from_secs(4));
+    let _ = balancer.send(ask());
+    let reads = clock.reads();
+    for _ in 0..3 {
+        let _ = balancer.send(ask());
+    }
+    assert_eq!(clock.reads(), reads);
 }
