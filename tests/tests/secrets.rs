@@ -266,6 +266,9 @@ fn no_error_of_a_builder_shows_a_secret() {
         host(&format!("https://a.example/x?api-key={KEY_A}")),
         host(&format!("https://a.example/x#{KEY_A}")),
         host(&format!("ftp://user:{KEY_A}@a.example?{KEY_A}")),
+        host(&format!("https://{KEY_A}?{KEY_A}@a.example")),
+        host(&format!("https://{KEY_A}#{KEY_A}@a.example")),
+        host(&format!("https://a.example/?user=x@{KEY_A}")),
     ] {
         heap.debug(&builder);
         let error = builder.build().unwrap_err();

@@ -258,6 +258,7 @@ async fn run<T: Transport, R: Rng + ?Sized>(
     let mut original = transport.prepare(request).await.map_err(Error::Transport)?;
     let mut dispatch = pool.dispatch();
     let mut last = None;
+    let mut is_replayable = false;
     loop {
         let mut target = match dispatch.next(|| pool.now(), rng) {
             Step::Try(target) => target,
@@ -272,13 +273,16 @@ async fn run<T: Transport, R: Rng + ?Sized>(
         };
         discard(transport, last);
 
-        let (answer, is_replayable) = match obtain_credential(&mut target, wait).await {
-            Ok(()) => attempt(transport, &mut original, &dispatch, &target).await,
-            Err(error) => (Err(error), true),
+        let (answer, is_spent) = match obtain_credential(&mut target, wait).await {
+            Ok(()) => {
+                let answer = attempt(transport, &mut original, &dispatch, &target, &mut is_replayable).await;
+                (answer, !is_replayable)
+            }
+            Err(error) => (Err(error), false),
         };
         let outcome = outcome(pool, transport, &answer);
         let verdict = dispatch.settle(outcome, || pool.now());
-        if verdict == Verdict::Return || !is_replayable {
+        if verdict == Verdict::Return || is_spent {
             return answer;
         }
         last = Some(answer);
@@ -293,24 +297,25 @@ async fn obtain_credential<E>(target: &mut Target<'_>, wait: Wait) -> Result<(),
     obtained.map_err(|source| Error::Credential { backend: target.backend().name().to_owned(), source })
 }
 
-/// Sends the original to the target; says also whether its body can be replayed. If not, this answer is the caller's.
+/// Sends the original to the target, and finds out whether its body can be replayed. If not, the original is spent, and
+/// this answer is the caller's.
 async fn attempt<T: Transport>(
     transport: &T,
     original: &mut T::Original,
     dispatch: &Dispatch<'_>,
     target: &Target<'_>,
-) -> (Result<T::Response, Error<T::Error>>, bool) {
-    // A second attempt is proof that the body can be replayed; so is the copy for a further one.
+    is_replayable: &mut bool,
+) -> Result<T::Response, Error<T::Error>> {
+    // A copy is proof, this one or an earlier one. Without any, the last possible attempt has to ask before it moves.
     let is_last = dispatch.attempts_are_used_up();
     let copy = if is_last { None } else { transport.replay(original) };
-    let is_replayable = copy.is_some() || (is_last && (target.attempt() > 1 || transport.is_replayable(original)));
+    *is_replayable = copy.is_some() || (is_last && (*is_replayable || transport.is_replayable(original)));
     let request = copy.unwrap_or_else(|| transport.take(original));
-    let answer = transport.send(request, target).await.map(|mut response| {
+    transport.send(request, target).await.map(|mut response| {
         let backend = Arc::clone(target.backend().shared_name());
         transport.mark(&mut response, Served { backend, attempts: target.attempt() });
         response
-    });
-    (answer, is_replayable)
+    })
 }
 
 fn outcome<T: Transport>(pool: &Pool, transport: &T, answer: &Result<T::Response, Error<T::Error>>) -> Outcome {

@@ -78,7 +78,8 @@ impl Exhausted {
 
     /// How long until the soonest backend of the whole pool is available again, to the nanosecond.
     ///
-    /// A backend that is available, but was already tried by this request, counts as one second.
+    /// A backend that is available, but was already tried by this request, or is beyond its `max_attempts`, counts as one
+    /// second.
     #[must_use]
     pub const fn retry_after(&self) -> Duration {
         self.soonest

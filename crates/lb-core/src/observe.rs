@@ -43,6 +43,9 @@ pub enum Event<'a> {
         outcome: Outcome,
     },
     /// A backend is out, or out for longer than before. Level: warn.
+    ///
+    /// [`Available`](Event::Available) follows once, when the last of these cooldowns has ended and somebody looks: do
+    /// not count the two against each other.
     Cooling {
         /// The backend.
         backend: &'a Backend,
@@ -77,7 +80,8 @@ pub enum Event<'a> {
 ///
 /// 1. [`on_event`](Observer::on_event) is called from the thread that made the decision, from any number of threads
 ///    at once, with no lock of the pool held. Events of one request come in order; between requests there is none.
-/// 2. It is on the path of the request: it must be quick, and must neither block nor panic.
+/// 2. It is on the path of the request: it must be quick, and must neither block nor panic. A request that is dropped
+///    while a panic unwinds tells it so, and a second panic there aborts the process.
 ///
 /// # Example
 ///

@@ -3,6 +3,7 @@
 //! `failover` and `wire` run on all stacks, the scripted one included; `faults`, `streaming` and `reuse` on those that
 //! have sockets, and `cancel` on the async ones. Servers are emulators on 127.0.0.1; the pools' time is a mock clock's.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 #![expect(unreachable_pub, reason = "a test binary exports nothing: `pub` says that other modules use it")]
 
 /// One `#[test]` per scenario of a module, for one stack.

@@ -68,8 +68,7 @@ proptest! {
     }
 
     #[test]
-    fn a_single_candidate_draws_no_randomness_and_a_choice_draws_some(mut case in case()) {
-        case.backends.iter_mut().for_each(|spec| spec.weight = 1);
+    fn a_single_candidate_draws_no_randomness_and_a_choice_draws_some(case in case()) {
         let history = case.play();
         for pick in history.picks() {
             let choice = history.candidates(pick.request, pick.at, pick.now).len();

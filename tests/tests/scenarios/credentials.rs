@@ -192,3 +192,16 @@ fn a_body_that_cannot_be_replayed_survives_a_missing_credential_because_nothing_
         },
     );
 }
+
+#[test]
+fn a_body_that_cannot_be_replayed_gets_its_real_answer_also_after_a_missing_credential() {
+    on_every_drive(
+        || first_with(broken()),
+        |stage| {
+            stage.transport.reply("b", Reply::status(429).header("retry-after", "5").body("real"));
+            let response = stage.send(ask_once()).unwrap();
+            assert_eq!((response.status().as_u16(), response.body().as_ref()), (429, b"real".as_ref()));
+            assert!(response.extensions().get::<Exhausted>().is_none());
+        },
+    );
+}

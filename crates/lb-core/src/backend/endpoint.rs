@@ -115,7 +115,11 @@ pub(crate) fn is_dot_segment(segment: &str) -> bool {
 /// The endpoint for an error: nothing before an `@` and nothing after a `?` or `#`, where secrets could be.
 pub(super) fn printable(text: &str) -> String {
     let text = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let (text, rest) = text.find(['?', '#']).map_or((text, ""), |mark| text.split_at(mark));
+    if rest.contains('@') {
+        // A password with a `?`, or a query with an `@`: either part can be secret.
+        return "with an endpoint that cannot be shown".to_owned();
+    }
     let text = text.rsplit('@').next().unwrap_or_default();
     if text.is_empty() {
         return "without an endpoint".to_owned();
@@ -196,6 +200,20 @@ mod tests {
             ("a.example/b\u{e9}", P::Endpoint),
         ] {
             assert_eq!(Endpoint::parse(text).err(), Some(problem), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_of_an_invalid_endpoint_cannot_be_secret() {
+        for (text, printed) in [
+            ("https://user:CANARY@a.example/p?CANARY#CANARY", "a.example/p"),
+            ("https://user:CAN?ARY@a.example", "with an endpoint that cannot be shown"),
+            ("https://user:CAN#ARY@a.example", "with an endpoint that cannot be shown"),
+            ("a.example/?key=x@CANARY", "with an endpoint that cannot be shown"),
+            ("a.example\n", "a.example?"),
+            ("", "without an endpoint"),
+        ] {
+            assert_eq!(printable(text), printed, "{text}");
         }
     }
 

@@ -88,11 +88,14 @@ impl Tier {
         is_candidate: impl Fn(usize) -> bool,
     ) -> Option<usize> {
         let candidates = || self.slots.clone().filter(|&slot| is_candidate(slot));
-        let mut total = 0_u32;
-        let mut last = None;
+        let (mut count, mut total, mut last) = (0, 0_u32, None);
         for slot in candidates() {
+            count += 1;
             total = total.saturating_add(backends[slot].weight());
             last = Some(slot);
+        }
+        if count <= 1 {
+            return last;
         }
         let mut drawn = below(rng, total);
         for slot in candidates() {
