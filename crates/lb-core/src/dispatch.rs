@@ -98,7 +98,7 @@ impl<'p> Dispatch<'p> {
         let mut now = Lazy::new(now);
         loop {
             if !self.attempts_are_used_up() {
-                if let Some(slot) = self.pool.pick(&self.tried, &mut now, rng) {
+                if let Some(slot) = self.pool.pick_untried(&self.tried, &mut now, rng) {
                     return Step::Try(self.open(slot));
                 }
             }

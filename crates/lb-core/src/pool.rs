@@ -109,8 +109,19 @@ impl Pool {
         Dispatch::new(self)
     }
 
+    /// The backend that a new request would go to now: the best priority, at random by weight; `None` if all are cooling.
+    ///
+    /// It counts nothing and promises nothing: to send a request take a [`dispatch`](Pool::dispatch). It serves to
+    /// choose a backend for something that is no request, and is the hot path that the benchmarks measure.
+    ///
+    /// `now` is called at most once, and only if something in the tiers looked at is cooling.
+    #[inline]
+    pub fn pick<R: Rng + ?Sized>(&self, now: impl FnOnce() -> Instant, rng: &R) -> Option<&Backend> {
+        self.pick_untried(&Tried::new(), &mut Lazy::new(now), rng).map(|slot| &self.backends[slot])
+    }
+
     /// Picks an available backend that was not tried: the best priority, at random by weight.
-    pub(crate) fn pick<F: FnOnce() -> Instant, R: Rng + ?Sized>(
+    pub(crate) fn pick_untried<F: FnOnce() -> Instant, R: Rng + ?Sized>(
         &self,
         tried: &Tried,
         now: &mut Lazy<F>,
