@@ -7,6 +7,7 @@ mod policy;
 mod select;
 mod snapshot;
 mod tried;
+mod weights;
 
 use std::{fmt, time::SystemTime};
 
@@ -117,11 +118,34 @@ impl Pool {
     /// `now` is called at most once, and only if something in the tiers looked at is cooling.
     #[inline]
     pub fn pick<R: Rng + ?Sized>(&self, now: impl FnOnce() -> Instant, rng: &R) -> Option<&Backend> {
-        self.pick_untried(&Tried::new(), &mut Lazy::new(now), rng).map(|slot| &self.backends[slot])
+        let slot = match self.pick_first(rng) {
+            Some(slot) => slot,
+            None => self.pick_best(&Tried::new(), &mut Lazy::new(now), rng)?,
+        };
+        self.backends.get(slot)
     }
 
     /// Picks an available backend that was not tried: the best priority, at random by weight.
+    #[inline]
     pub(crate) fn pick_untried<F: FnOnce() -> Instant, R: Rng + ?Sized>(
+        &self,
+        tried: &Tried,
+        now: &mut Lazy<F>,
+        rng: &R,
+    ) -> Option<usize> {
+        let first = if tried.is_empty() { self.pick_first(rng) } else { None };
+        first.or_else(|| self.pick_best(tried, now, rng))
+    }
+
+    /// The usual case, short enough to be inlined: nothing in the first tier is cooling.
+    #[inline]
+    fn pick_first<R: Rng + ?Sized>(&self, rng: &R) -> Option<usize> {
+        self.tiers.first()?.pick_any(&self.cooldowns, rng)
+    }
+
+    /// Every other case.
+    #[inline(never)]
+    fn pick_best<F: FnOnce() -> Instant, R: Rng + ?Sized>(
         &self,
         tried: &Tried,
         now: &mut Lazy<F>,
@@ -133,7 +157,7 @@ impl Pool {
 
     /// Ends every cooldown that has expired.
     pub(crate) fn sweep(&self, now: Instant) {
-        self.cooldowns.sweep(0..self.backends.len(), now, |slot| {
+        self.cooldowns.sweep_all(now, |slot| {
             self.emit(Event::Available { backend: &self.backends[slot] });
         });
     }

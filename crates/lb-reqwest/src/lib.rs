@@ -1,4 +1,4 @@
-//! A priority load balancer for Azure OpenAI and OpenAI-compatible backends, over [reqwest](reqwest) 0.13.
+//! A priority load balancer for Azure OpenAI and OpenAI-compatible backends, over [reqwest] 0.13.
 //!
 //! A [`reqwest::Request`] goes in and a [`reqwest::Response`] comes out, with its URL, its extensions and its body as
 //! a stream. What changes in an application: build the request as before, and give it to the balancer instead of the

@@ -107,11 +107,11 @@ impl PoolBuilder {
         let mut backends = self.backends;
         backends.sort_by_key(Backend::priority);
         let tiers = Tier::of(&backends);
-        let tier_of_slot: Vec<usize> =
-            tiers.iter().enumerate().flat_map(|(index, tier)| tier.slots().map(move |_| index)).collect();
+        let same_priority = backends.chunk_by(|a, b| a.priority() == b.priority());
+        let weights: Vec<Vec<u32>> = same_priority.map(|tier| tier.iter().map(Backend::weight).collect()).collect();
         Ok(Pool {
             counters: backends.iter().map(|_| AtomicCounters::default()).collect(),
-            cooldowns: Cooldowns::new(&tier_of_slot),
+            cooldowns: Cooldowns::new(&weights),
             tiers,
             backends: backends.into(),
             policy: self.policy,

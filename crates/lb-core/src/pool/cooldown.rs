@@ -1,156 +1,280 @@
-//! The cooldowns of a pool: until when each backend is out, and why.
+//! The cooldowns of a pool: who is available, until when the others are out, and why.
 //!
-//! Readers take no lock: they look at one counter per tier, and at the deadlines only if it is not zero. Writers take
-//! one short mutex, under which the deadline, the counter and the cause of a backend change together.
+//! # Shape
 //!
-//! A backend is out for a reader that sees both a counter that is not zero and a deadline that has not passed. What a
-//! reader may see of a change that is half done is harmless:
+//! Each tier is a *sparse set*: an array of its slots whose first `available` entries are available, in any order, and
+//! whose rest is cooling. Picking one at random is one index, whatever the tier's size and whoever cools. Taking a
+//! slot out swaps it with the last available one; recovering swaps it back. `soonest` is the earliest deadline of those
+//! that cool: [`NONE`] says that none does, so that a pick then looks at nothing else and reads no clock.
 //!
-//! - of a mark: the backend is still available, which equals looking a moment earlier. Both stores release, so a
-//!   reader that learnt of the mark in any way (acquire) sees both: after `extend` has returned, it picks the backend
-//!   no more;
-//! - of a recovery: the backend is available already, and its deadline has passed.
+//! # Concurrency
 //!
-//! A backend that is available stays so until somebody marks it, so no reader can miss one.
+//! Readers take no lock. Writers take one short mutex, so there is one at a time, and store in this order, each with
+//! release: the deadline, the set's entries, `available`, `soonest`. Readers load in the opposite order, with acquire.
+//!
+//! - A reader that sees a `soonest` sees the `available` that belongs to it, or a later one; and with that the entries.
+//! - While a mark is half done, a reader may still pick the slot, which equals looking a moment earlier. After
+//!   [`extend`](Cooldowns::extend) has returned, every reader that knows of it sees its stores, and picks it no more.
+//! - While a recovery is half done, a reader may see the slot as available: its deadline has passed.
+//! - A swap moves entries under readers, so one that looks at *several* entries could miss a slot. Whoever has to look
+//!   at all looks at the deadlines instead, which do not move: a slot that is available stays so until it is marked.
+//! - `soonest` may be earlier than the truth (its slot's cooldown was extended), never later: a reader then sweeps for
+//!   nothing, and the sweep corrects it. The verdict that nothing is left does not use it.
 
-use std::{ops::Range, time::Duration};
+#[cfg(all(test, lb_loom))]
+mod loom_models;
+
+use std::time::Duration;
 
 use crate::{
     clock::Instant,
-    pool::policy::Cooldown,
+    pool::{policy::Cooldown, weights::WeightTree},
     sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock},
 };
 
-/// The deadline of a backend that is not cooling; every real one is later than it.
+/// The deadline of a slot that is not cooling; every real one is later than it.
 const AVAILABLE: u64 = 0;
 
-/// Until when each backend is out, and why.
+/// The `soonest` of a tier in which nothing is cooling.
+const NONE: u64 = u64::MAX;
+
+/// How many recoveries are told at a time, so that none needs an allocation.
+const BATCH: usize = 32;
+
+/// Who is available, until when the others are out, and why.
 #[derive(Debug)]
 pub(crate) struct Cooldowns {
-    slots: Box<[Slot]>,
-    /// How many backends of each tier have a deadline, expired or not.
-    cooling: Box<[AtomicU32]>,
-    /// The last cooldown of each backend. Its mutex makes one writer at a time of everything here.
-    causes: Mutex<Box<[Option<Cooldown>]>>,
+    tiers: Box<[SparseSet]>,
+    /// The sparse sets, one after the other: `entries[tier.slots]` is a permutation of `tier.slots`.
+    entries: Box<[AtomicU32]>,
+    /// The deadline of each slot.
+    deadlines: Box<[AtomicU64]>,
+    /// What only writers need, and what makes one at a time of them.
+    cold: Mutex<Box<[Cold]>>,
+}
+
+/// The hot state of one tier, on a cache line of its own.
+#[derive(Debug)]
+#[repr(align(64))]
+struct SparseSet {
+    /// The earliest deadline of the slots that cool, or one before it; [`NONE`] if none cools.
+    soonest: AtomicU64,
+    /// How many are available: they are the first entries.
+    available: AtomicU32,
+    start: u32,
+    len: u32,
+    /// What the available ones weigh, if their weights are unequal.
+    weights: Option<WeightTree>,
 }
 
 #[derive(Debug)]
-struct Slot {
+struct Cold {
     tier: usize,
-    deadline: AtomicU64,
+    /// Where the slot stands in `entries`.
+    position: u32,
+    cause: Option<Cooldown>,
 }
 
-/// The verdict over all backends, taken under the mutex.
+/// The verdict over all slots, taken under the mutex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outlook {
-    /// How long until the soonest backend is available.
+    /// How long until the soonest is available.
     pub(crate) soonest: Duration,
     pub(crate) cooling: usize,
 }
 
 impl Cooldowns {
-    /// Cooldowns of backends that all are available; `tiers` holds the tier of each, from 0.
-    pub(crate) fn new(tiers: &[usize]) -> Self {
-        let count = tiers.iter().max().map_or(0, |last| last + 1);
+    /// Cooldowns of tiers whose slots have these weights, and all are available. Slots count through all tiers.
+    pub(crate) fn new(tiers_of_weights: &[Vec<u32>]) -> Self {
+        let mut start = 0;
+        let mut tiers = Vec::with_capacity(tiers_of_weights.len());
+        let mut cold = Vec::new();
+        for (tier, weights) in tiers_of_weights.iter().enumerate() {
+            // Fits: a pool has at most ten million backends.
+            let len = u32::try_from(weights.len()).unwrap_or(u32::MAX);
+            let are_equal = weights.iter().all(|weight| *weight == weights[0]);
+            tiers.push(SparseSet {
+                soonest: AtomicU64::new(NONE),
+                available: AtomicU32::new(len),
+                start,
+                len,
+                weights: (!are_equal).then(|| WeightTree::new(weights.clone())),
+            });
+            cold.extend((start..start + len).map(|position| Cold { tier, position, cause: None }));
+            start += len;
+        }
         Self {
-            slots: tiers.iter().map(|&tier| Slot { tier, deadline: AtomicU64::new(AVAILABLE) }).collect(),
-            cooling: (0..count).map(|_| AtomicU32::new(0)).collect(),
-            causes: Mutex::new(vec![None; tiers.len()].into()),
+            tiers: tiers.into(),
+            entries: (0..start).map(AtomicU32::new).collect(),
+            deadlines: (0..start).map(|_| AtomicU64::new(AVAILABLE)).collect(),
+            cold: Mutex::new(cold.into()),
         }
     }
 
-    /// Whether any backend of `tier` may be cooling; if not, all are available.
+    /// Whether nothing in `tier` is cooling, as far as anybody noticed: then all its slots are available.
     #[inline]
-    pub(crate) fn any(&self, tier: usize) -> bool {
-        self.cooling[tier].load(Ordering::Acquire) != 0
+    pub(crate) fn all_available(&self, tier: usize) -> bool {
+        self.tiers[tier].soonest.load(Ordering::Acquire) == NONE
     }
 
-    /// Whether the backend in `slot` is available at `now`: not cooling, or only until now.
+    /// How many slots of `tier` are available, at a moment at which none of its cooldowns has expired.
+    #[inline]
+    pub(crate) fn available(&self, tier: usize) -> u32 {
+        self.tiers[tier].available.load(Ordering::Acquire)
+    }
+
+    /// One of the available slots of `tier`, by a number below [`available`](Cooldowns::available).
+    #[inline]
+    pub(crate) fn entry(&self, tier: usize, number: u32) -> usize {
+        // Relaxed: `available` was loaded with acquire, and a swap since then leaves a slot of the tier here too.
+        self.entries[(self.tiers[tier].start + number) as usize].load(Ordering::Relaxed) as usize
+    }
+
+    /// A slot of `tier` at random by weight, if its weights are unequal; `draw` gives a number below its argument.
+    ///
+    /// A writer may come in between: whoever asks has to check that the slot is available. `None` if none was found.
+    pub(crate) fn by_weight(&self, tier: usize, draw: impl FnOnce(u32) -> u32) -> Option<usize> {
+        let set = &self.tiers[tier];
+        let weights = set.weights.as_ref()?;
+        let offset = weights.find(draw(weights.total()));
+        (offset < set.len as usize).then(|| set.start as usize + offset)
+    }
+
+    /// Whether `slot` is available at `now`: not cooling, or only until now.
     #[inline]
     pub(crate) fn is_available(&self, slot: usize, now: Instant) -> bool {
-        self.slots[slot].deadline.load(Ordering::Acquire) <= now.as_nanos()
+        self.deadlines[slot].load(Ordering::Acquire) <= now.as_nanos()
     }
 
-    /// Takes the backend in `slot` out until `now` plus the cooldown; gives its deadline if that made it later.
+    /// Takes `slot` out until `now` plus the cooldown; gives its deadline if that made it later.
     pub(crate) fn extend(&self, slot: usize, now: Instant, cooldown: Cooldown) -> Option<Instant> {
-        let until = now.saturating_add(cooldown.duration);
-        let Slot { tier, deadline } = &self.slots[slot];
-        let mut causes = lock(&self.causes);
-        let old = deadline.load(Ordering::Relaxed);
+        // The last moment there is says that nothing cools, so a cooldown ends one nanosecond before it.
+        let until = now.saturating_add(cooldown.duration).min(Instant::from_nanos(NONE - 1));
+        let mut cold = lock(&self.cold);
+        let old = self.deadlines[slot].load(Ordering::Relaxed);
         // A late answer must not shorten a newer cooldown; one that ends now takes nobody out.
         if until.as_nanos() <= old || until <= now {
             return None;
         }
-        causes[slot] = Some(cooldown);
-        deadline.store(until.as_nanos(), Ordering::Release);
+        cold[slot].cause = Some(cooldown);
+        self.deadlines[slot].store(until.as_nanos(), Ordering::Release);
+        let tier = &self.tiers[cold[slot].tier];
         if old == AVAILABLE {
-            self.cooling[*tier].fetch_add(1, Ordering::Release);
+            let last = tier.available.load(Ordering::Relaxed) - 1;
+            let position = cold[slot].position;
+            self.swap(&mut cold, position, tier.start + last);
+            tier.available.store(last, Ordering::Release);
+            if let Some(weights) = &tier.weights {
+                weights.take(slot - tier.start as usize);
+            }
+        }
+        if until.as_nanos() < tier.soonest.load(Ordering::Relaxed) {
+            tier.soonest.store(until.as_nanos(), Ordering::Release);
         }
         Some(until)
     }
 
-    /// Ends the expired cooldowns among `slots`; each is given to `recovered` exactly once, with no lock held.
-    pub(crate) fn sweep(&self, slots: Range<usize>, now: Instant, mut recovered: impl FnMut(usize)) {
-        // Without the lock at first: a pick looks here often, and an expiry is rare.
-        for slot in slots {
-            if self.has_expired(slot, now) && self.recover(slot, now) {
-                recovered(slot);
+    /// Ends the expired cooldowns of `tier`; each is given to `recovered` exactly once, with no lock held.
+    #[inline]
+    pub(crate) fn sweep(&self, tier: usize, now: Instant, recovered: impl FnMut(usize)) {
+        if self.tiers[tier].soonest.load(Ordering::Acquire) <= now.as_nanos() {
+            self.recover(tier, now, recovered);
+        }
+    }
+
+    /// Ends every cooldown that has expired.
+    pub(crate) fn sweep_all(&self, now: Instant, mut recovered: impl FnMut(usize)) {
+        for tier in 0..self.tiers.len() {
+            self.sweep(tier, now, &mut recovered);
+        }
+    }
+
+    #[cold]
+    fn recover(&self, tier: usize, now: Instant, mut recovered: impl FnMut(usize)) {
+        let mut batch = [0; BATCH];
+        loop {
+            let count = self.recover_batch(tier, now, &mut batch);
+            batch[..count].iter().for_each(|&slot| recovered(slot));
+            if count < BATCH {
+                return;
             }
         }
     }
 
-    /// Whether the cooldown of the backend in `slot` has expired and nobody has noticed yet.
-    fn has_expired(&self, slot: usize, now: Instant) -> bool {
-        let deadline = self.slots[slot].deadline.load(Ordering::Acquire);
-        deadline != AVAILABLE && deadline <= now.as_nanos()
-    }
-
-    /// Ends the cooldown of the backend in `slot` if it has expired: true for exactly one of the threads that try.
-    fn recover(&self, slot: usize, now: Instant) -> bool {
-        let mut causes = lock(&self.causes);
-        let has_expired = self.has_expired(slot, now);
-        if has_expired {
-            causes[slot] = None;
-            self.slots[slot].deadline.store(AVAILABLE, Ordering::Release);
-            self.cooling[self.slots[slot].tier].fetch_sub(1, Ordering::Release);
+    /// Ends as many expired cooldowns as there is room for in `batch`, and corrects `soonest`.
+    fn recover_batch(&self, tier: usize, now: Instant, batch: &mut [usize; BATCH]) -> usize {
+        let mut cold = lock(&self.cold);
+        let tier = &self.tiers[tier];
+        let mut available = tier.available.load(Ordering::Relaxed);
+        let (mut count, mut soonest) = (0, NONE);
+        for position in tier.start + available..tier.start + tier.len {
+            let slot = self.entries[position as usize].load(Ordering::Relaxed) as usize;
+            let deadline = self.deadlines[slot].load(Ordering::Relaxed);
+            if deadline <= now.as_nanos() && count < BATCH {
+                self.deadlines[slot].store(AVAILABLE, Ordering::Release);
+                cold[slot].cause = None;
+                // What stood there is cooling on, and was looked at before: it may move back.
+                self.swap(&mut cold, position, tier.start + available);
+                available += 1;
+                if let Some(weights) = &tier.weights {
+                    weights.put(slot - tier.start as usize);
+                }
+                batch[count] = slot;
+                count += 1;
+            } else {
+                soonest = soonest.min(deadline);
+            }
         }
-        has_expired
+        tier.available.store(available, Ordering::Release);
+        tier.soonest.store(soonest, Ordering::Release);
+        count
     }
 
-    /// The verdict over the whole pool at `now`: `None` if a backend that is available satisfies `is_candidate`.
+    /// Swaps two entries.
+    fn swap(&self, cold: &mut [Cold], here: u32, there: u32) {
+        let a = self.entries[here as usize].load(Ordering::Relaxed);
+        let b = self.entries[there as usize].load(Ordering::Relaxed);
+        self.entries[here as usize].store(b, Ordering::Release);
+        self.entries[there as usize].store(a, Ordering::Release);
+        cold[a as usize].position = there;
+        cold[b as usize].position = here;
+    }
+
+    /// The verdict over the whole pool at `now`: `None` if a slot that is available satisfies `is_candidate`.
     ///
-    /// A backend that is available but no candidate was tried already, and counts as `tried_delay`.
+    /// One that is available but no candidate counts as `tried_delay`.
     pub(crate) fn outlook(
         &self,
         now: Instant,
         tried_delay: Duration,
         is_candidate: impl Fn(usize) -> bool,
     ) -> Option<Outlook> {
-        let _writers_wait = lock(&self.causes);
+        let _writers_wait = lock(&self.cold);
         let mut outlook = Outlook { soonest: Duration::MAX, cooling: 0 };
-        for slot in 0..self.slots.len() {
-            let delay = if self.is_available(slot, now) {
+        for (slot, deadline) in self.deadlines.iter().enumerate() {
+            let deadline = Instant::from_nanos(deadline.load(Ordering::Relaxed));
+            let delay = if deadline <= now {
                 if is_candidate(slot) {
                     return None;
                 }
                 tried_delay
             } else {
                 outlook.cooling += 1;
-                Instant::from_nanos(self.slots[slot].deadline.load(Ordering::Relaxed)).saturating_since(now)
+                deadline.saturating_since(now)
             };
             outlook.soonest = outlook.soonest.min(delay);
         }
         Some(outlook)
     }
 
-    /// Until when and why the backend in `slot` is out at `now`; `None` if it is available.
+    /// Until when and why `slot` is out at `now`; `None` if it is available.
     pub(crate) fn state(&self, slot: usize, now: Instant) -> Option<(Instant, Cooldown)> {
-        let causes = lock(&self.causes);
+        let cold = lock(&self.cold);
         if self.is_available(slot, now) {
             return None;
         }
-        let until = Instant::from_nanos(self.slots[slot].deadline.load(Ordering::Relaxed));
-        causes[slot].map(|cause| (until, cause))
+        let until = Instant::from_nanos(self.deadlines[slot].load(Ordering::Relaxed));
+        cold[slot].cause.map(|cause| (until, cause))
     }
 }
 
@@ -159,17 +283,38 @@ mod tests {
     use super::*;
     use crate::outcome::Reason;
 
-    pub(super) fn secs(secs: u64) -> Instant {
+    fn secs(secs: u64) -> Instant {
         Instant::from_nanos(secs * 1_000_000_000)
     }
 
-    pub(super) fn cooldown(secs: u64) -> Cooldown {
+    fn cooldown(secs: u64) -> Cooldown {
         Cooldown { duration: Duration::from_secs(secs), reason: Reason::Status(429), hint: None }
+    }
+
+    /// The available slots of a tier, sorted; checks that the set is a permutation and knows its positions.
+    fn available(cooldowns: &Cooldowns, tier: usize) -> Vec<usize> {
+        let set = &cooldowns.tiers[tier];
+        let mut entries: Vec<_> = (0..set.len).map(|number| cooldowns.entry(tier, number)).collect();
+        let mut available = entries[..cooldowns.available(tier) as usize].to_vec();
+        for (position, &slot) in (set.start..).zip(&entries) {
+            assert_eq!(lock(&cooldowns.cold)[slot].position, position);
+        }
+        entries.sort_unstable();
+        assert!(entries.into_iter().eq((set.start..set.start + set.len).map(|slot| slot as usize)));
+        available.sort_unstable();
+        available
+    }
+
+    fn swept(cooldowns: &Cooldowns, tier: usize, now: Instant) -> Vec<usize> {
+        let mut recovered = Vec::new();
+        cooldowns.sweep(tier, now, |slot| recovered.push(slot));
+        recovered.sort_unstable();
+        recovered
     }
 
     #[test]
     fn a_straggler_never_shortens_a_cooldown() {
-        let cooldowns = Cooldowns::new(&[0]);
+        let cooldowns = Cooldowns::new(&[vec![1; 1]]);
         assert_eq!(cooldowns.extend(0, secs(0), cooldown(60)), Some(secs(60)));
         assert_eq!(cooldowns.extend(0, secs(1), cooldown(10)), None);
         assert_eq!(cooldowns.extend(0, secs(1), cooldown(60)), Some(secs(61)));
@@ -179,46 +324,59 @@ mod tests {
 
     #[test]
     fn a_cooldown_of_zero_takes_nobody_out() {
-        let cooldowns = Cooldowns::new(&[0]);
+        let cooldowns = Cooldowns::new(&[vec![1; 1]]);
         assert_eq!(cooldowns.extend(0, secs(5), cooldown(0)), None);
-        assert!(!cooldowns.any(0));
+        assert!(cooldowns.all_available(0));
     }
 
     #[test]
     fn an_expired_cooldown_is_recovered_exactly_once() {
-        let cooldowns = Cooldowns::new(&[0, 0, 1]);
+        let cooldowns = Cooldowns::new(&[vec![1; 2], vec![1; 1]]);
         let _ = cooldowns.extend(1, secs(0), cooldown(5));
         let _ = cooldowns.extend(2, secs(0), cooldown(5));
-        assert!(cooldowns.any(0) && cooldowns.any(1));
-        let mut recovered = Vec::new();
-        cooldowns.sweep(0..2, secs(4), |slot| recovered.push(slot));
-        assert_eq!(recovered, []);
-        for _ in 0..2 {
-            cooldowns.sweep(0..2, secs(5), |slot| recovered.push(slot));
-        }
-        assert_eq!(recovered, [1]);
-        assert!(!cooldowns.any(0) && cooldowns.any(1));
+        assert_eq!((available(&cooldowns, 0), available(&cooldowns, 1)), (vec![0], vec![]));
+        assert_eq!(swept(&cooldowns, 0, secs(4)), []);
+        assert_eq!(swept(&cooldowns, 0, secs(5)), [1]);
+        assert_eq!(swept(&cooldowns, 0, secs(5)), []);
+        assert!(cooldowns.all_available(0) && !cooldowns.all_available(1));
+        assert_eq!((available(&cooldowns, 0), available(&cooldowns, 1)), (vec![0, 1], vec![]));
     }
 
     #[test]
-    fn re_marking_an_expired_backend_keeps_the_counter_right() {
-        let cooldowns = Cooldowns::new(&[0]);
+    fn a_sweep_ends_what_has_expired_and_keeps_the_rest() {
+        let cooldowns = Cooldowns::new(&[vec![1; 100]]);
+        for slot in 0..100 {
+            let _ = cooldowns.extend(slot, secs(0), cooldown(if slot % 2 == 0 { 5 } else { 9 }));
+        }
+        assert_eq!(available(&cooldowns, 0), []);
+        // More than one batch.
+        assert_eq!(swept(&cooldowns, 0, secs(5)), (0..100).step_by(2).collect::<Vec<_>>());
+        assert_eq!(available(&cooldowns, 0), (0..100).step_by(2).collect::<Vec<_>>());
+        assert_eq!(swept(&cooldowns, 0, secs(8)), []);
+        assert_eq!(swept(&cooldowns, 0, secs(9)).len(), 50);
+        assert!(cooldowns.all_available(0));
+    }
+
+    #[test]
+    fn re_marking_an_expired_slot_keeps_the_set_right() {
+        let cooldowns = Cooldowns::new(&[vec![1; 2]]);
         let _ = cooldowns.extend(0, secs(0), cooldown(5));
         assert_eq!(cooldowns.extend(0, secs(9), cooldown(5)), Some(secs(14)));
-        cooldowns.sweep(0..1, secs(14), |_| ());
-        assert!(!cooldowns.any(0));
+        assert_eq!(available(&cooldowns, 0), [1]);
+        assert_eq!(swept(&cooldowns, 0, secs(13)), []);
+        assert_eq!(swept(&cooldowns, 0, secs(14)), [0]);
+        assert!(cooldowns.all_available(0));
     }
 
     #[test]
     fn the_outlook_is_the_exact_soonest_deadline_also_after_a_straggler() {
-        let cooldowns = Cooldowns::new(&[0, 0]);
+        let cooldowns = Cooldowns::new(&[vec![1; 1], vec![1; 1]]);
         let outlook = |now, candidate: bool| {
-            cooldowns
-                .outlook(secs(now), Duration::from_secs(1), |_| candidate)
-                .map(|o| (o.soonest.as_secs(), o.cooling))
+            let outlook = cooldowns.outlook(secs(now), Duration::from_secs(1), |_| candidate);
+            outlook.map(|outlook| (outlook.soonest.as_secs(), outlook.cooling))
         };
         let _ = cooldowns.extend(0, secs(0), cooldown(4));
-        assert_eq!(outlook(0, true), None, "the second backend is available");
+        assert_eq!(outlook(0, true), None, "the second slot is available");
         assert_eq!(outlook(0, false), Some((1, 1)), "it was tried: one second");
         let _ = cooldowns.extend(1, secs(0), cooldown(50));
         assert_eq!(outlook(0, true), Some((4, 2)));
@@ -228,122 +386,18 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_backwards_panics_nowhere() {
-        let cooldowns = Cooldowns::new(&[0]);
+    fn a_clock_that_goes_backwards_or_ends_panics_nowhere() {
+        let cooldowns = Cooldowns::new(&[vec![1; 1]]);
+        let end = Instant::from_nanos(u64::MAX);
+        assert_eq!(cooldowns.extend(0, end, cooldown(10)), None);
         let _ = cooldowns.extend(0, secs(100), cooldown(10));
         assert_eq!(cooldowns.extend(0, secs(0), cooldown(10)), None);
         assert!(!cooldowns.is_available(0, secs(0)));
         assert!(cooldowns.is_available(0, secs(110)));
-        assert_eq!(cooldowns.extend(0, Instant::from_nanos(u64::MAX), cooldown(10)), None);
-    }
-}
-
-/// Run with `RUSTFLAGS="--cfg lb_loom" cargo test -p lb-core --lib --release loom_models`.
-#[cfg(all(test, lb_loom))]
-mod loom_models {
-    use ::loom::{sync::Arc, thread};
-
-    use super::*;
-    use crate::outcome::Reason;
-
-    fn cooldown(nanos: u64) -> Cooldown {
-        Cooldown { duration: Duration::from_nanos(nanos), reason: Reason::Status(429), hint: None }
-    }
-
-    fn at(nanos: u64) -> Instant {
-        Instant::from_nanos(nanos)
-    }
-
-    /// What a pick sees without a lock: whether any backend of tier 0 is available at `now`.
-    fn sees_available(cooldowns: &Cooldowns, slots: Range<usize>, now: Instant) -> bool {
-        !cooldowns.any(0) || slots.into_iter().any(|slot| cooldowns.is_available(slot, now))
-    }
-
-    #[test]
-    fn a_backend_is_never_picked_after_its_mark_has_returned() {
-        ::loom::model(|| {
-            let cooldowns = Arc::new(Cooldowns::new(&[0]));
-            let marked = Arc::new(::loom::sync::atomic::AtomicBool::new(false));
-            let writer = {
-                let (cooldowns, marked) = (cooldowns.clone(), marked.clone());
-                thread::spawn(move || {
-                    let _ = cooldowns.extend(0, at(0), cooldown(10));
-                    marked.store(true, Ordering::Release);
-                })
-            };
-            if marked.load(Ordering::Acquire) {
-                assert!(!sees_available(&cooldowns, 0..1, at(5)));
-            }
-            writer.join().unwrap();
-            assert!(!sees_available(&cooldowns, 0..1, at(5)));
-        });
-    }
-
-    #[test]
-    fn a_pick_never_misses_a_healthy_backend_while_others_are_marked_and_recovered() {
-        ::loom::model(|| {
-            let cooldowns = Arc::new(Cooldowns::new(&[0, 0]));
-            let _ = cooldowns.extend(0, at(0), cooldown(5));
-            let writer = {
-                let cooldowns = cooldowns.clone();
-                thread::spawn(move || {
-                    cooldowns.sweep(0..2, at(6), |_| ());
-                    let _ = cooldowns.extend(0, at(6), cooldown(5));
-                })
-            };
-            assert!(sees_available(&cooldowns, 0..2, at(4)), "the second backend was never marked");
-            assert!(cooldowns.outlook(at(4), Duration::from_secs(1), |slot| slot == 1).is_none());
-            writer.join().unwrap();
-        });
-    }
-
-    #[test]
-    fn two_marks_leave_the_later_deadline_and_a_counter_of_one() {
-        ::loom::model(|| {
-            let cooldowns = Arc::new(Cooldowns::new(&[0]));
-            let other = {
-                let cooldowns = cooldowns.clone();
-                thread::spawn(move || cooldowns.extend(0, at(0), cooldown(44)))
-            };
-            let _ = cooldowns.extend(0, at(0), cooldown(4));
-            let _ = other.join().unwrap();
-            assert_eq!(cooldowns.state(0, at(5)).map(|(until, _)| until), Some(at(44)));
-            assert!(cooldowns.recover(0, at(44)));
-            assert!(!cooldowns.any(0));
-        });
-    }
-
-    #[test]
-    fn each_expiry_is_recovered_by_exactly_one_thread() {
-        ::loom::model(|| {
-            let cooldowns = Arc::new(Cooldowns::new(&[0]));
-            let _ = cooldowns.extend(0, at(0), cooldown(5));
-            let other = {
-                let cooldowns = cooldowns.clone();
-                thread::spawn(move || cooldowns.recover(0, at(5)))
-            };
-            let here = cooldowns.recover(0, at(5));
-            let there = other.join().unwrap();
-            assert!(here != there);
-            assert!(!cooldowns.any(0));
-        });
-    }
-
-    #[test]
-    fn a_mark_that_races_a_recovery_is_not_lost() {
-        ::loom::model(|| {
-            let cooldowns = Arc::new(Cooldowns::new(&[0]));
-            let _ = cooldowns.extend(0, at(0), cooldown(5));
-            let sweeper = {
-                let cooldowns = cooldowns.clone();
-                thread::spawn(move || {
-                    let _ = cooldowns.recover(0, at(6));
-                })
-            };
-            let _ = cooldowns.extend(0, at(6), cooldown(10));
-            sweeper.join().unwrap();
-            assert!(cooldowns.any(0));
-            assert_eq!(cooldowns.state(0, at(7)).map(|(until, _)| until), Some(at(16)));
-        });
+        assert_eq!(
+            cooldowns.extend(0, end.min(Instant::from_nanos(u64::MAX - 2)), cooldown(10)).map(Instant::as_nanos),
+            Some(u64::MAX - 1)
+        );
+        assert_eq!(swept(&cooldowns, 0, end), [0]);
     }
 }

@@ -1,4 +1,9 @@
 //! Selection: the lowest priority number that has an available, untried backend; inside it at random by weight.
+//!
+//! The cost does not depend on how many backends there are, how many are cooling, or how many threads pick: with equal
+//! weights a pick is one index into a [sparse set](super::cooldown), with unequal ones a [tree](super::weights) is
+//! descended, in O(log N). Only a request that fails over inside a tier whose tried backends are available again looks
+//! at every backend of the tier, after it has waited for a network anyway.
 
 use std::ops::Range;
 
@@ -14,9 +19,8 @@ use crate::{
 pub(super) struct Tier {
     index: usize,
     slots: Range<usize>,
-    /// Running sums of the weights; `None` if all are equal.
-    sums: Option<Box<[u32]>>,
-    total: u32,
+    /// How many slots there are, if their weights are equal.
+    equals: Option<u32>,
 }
 
 impl Tier {
@@ -27,23 +31,20 @@ impl Tier {
         let tiers = same_priority.enumerate().map(|(index, tier)| {
             let slots = start..start + tier.len();
             start = slots.end;
-            let equal = tier.iter().all(|backend| backend.weight() == tier[0].weight());
-            let sums: Box<[u32]> = tier
-                .iter()
-                .scan(0_u32, |sum, backend| {
-                    *sum = sum.saturating_add(if equal { 1 } else { backend.weight() });
-                    Some(*sum)
-                })
-                .collect();
-            let total = sums.last().copied().unwrap_or(0);
-            Self { index, slots, sums: (!equal).then_some(sums), total }
+            let are_equal = tier.iter().all(|backend| backend.weight() == tier[0].weight());
+            let equals = if are_equal { u32::try_from(tier.len()).ok() } else { None };
+            Self { index, slots, equals }
         });
         tiers.collect()
     }
 
-    /// The slots of this tier's backends.
-    pub(super) fn slots(&self) -> Range<usize> {
-        self.slots.clone()
+    /// Picks among all backends of this tier, if none is cooling and their weights are equal.
+    #[inline]
+    pub(super) fn pick_any<R: Rng + ?Sized>(&self, cooldowns: &Cooldowns, rng: &R) -> Option<usize> {
+        match self.equals {
+            Some(len) if cooldowns.all_available(self.index) => Some(self.slots.start + below(rng, len) as usize),
+            _ => None,
+        }
     }
 
     /// Picks among the available, untried backends of this tier.
@@ -59,28 +60,37 @@ impl Tier {
         rng: &R,
         recovered: impl FnMut(usize),
     ) -> Option<usize> {
-        if cooldowns.any(self.index) {
-            let now = now.get();
-            cooldowns.sweep(self.slots.clone(), now, recovered);
-            self.pick_among(backends, rng, |slot| cooldowns.is_available(slot, now) && !tried.contains(slot))
-        } else if tried.is_empty() {
-            Some(self.pick_any(rng))
-        } else {
-            self.pick_among(backends, rng, |slot| !tried.contains(slot))
+        // With nothing cooling, every moment will do.
+        let mut moment = Instant::from_nanos(0);
+        if !cooldowns.all_available(self.index) {
+            moment = now.get();
+            cooldowns.sweep(self.index, moment, recovered);
         }
-    }
-
-    /// Picks among all backends of the tier.
-    fn pick_any<R: Rng + ?Sized>(&self, rng: &R) -> usize {
-        let drawn = below(rng, self.total);
-        let offset = match &self.sums {
-            Some(sums) => sums.partition_point(|&sum| sum <= drawn),
-            None => drawn as usize,
-        };
-        self.slots.start + offset
+        let is_candidate = |slot: usize| cooldowns.is_available(slot, moment) && !tried.contains(slot);
+        // Those that were tried are mostly cooling, or of another tier: then what is available are the candidates.
+        let is_in_the_way = |slot| self.slots.contains(&slot) && cooldowns.is_available(slot, moment);
+        if !tried.iter().any(is_in_the_way) {
+            let drawn = match self.equals {
+                Some(_) => match cooldowns.available(self.index) {
+                    0 => return None,
+                    available => Some(cooldowns.entry(self.index, below(rng, available))),
+                },
+                None if cooldowns.available(self.index) > 1 => {
+                    cooldowns.by_weight(self.index, |total| below(rng, total))
+                }
+                None => None,
+            };
+            // Another thread may have recovered a tried one since we looked, or marked the one that was drawn.
+            if let Some(slot) = drawn.filter(|slot| is_candidate(*slot)) {
+                return Some(slot);
+            }
+        }
+        self.pick_among(backends, rng, is_candidate)
     }
 
     /// Picks among the backends of the tier that satisfy `is_candidate`, in two passes and without an allocation.
+    ///
+    /// Slots do not move, so a backend that is available all the time is found, whatever other threads mark.
     fn pick_among<R: Rng + ?Sized>(
         &self,
         backends: &[Backend],

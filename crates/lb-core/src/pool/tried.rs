@@ -31,6 +31,20 @@ impl Tried {
         words.is_some_and(|word| word & (1 << bit) != 0)
     }
 
+    /// The slots in the set, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
+        // Most requests succeed at once: nothing is looked at for them.
+        let words = if self.is_empty() { &[] } else { self.inline.as_slice() };
+        words.iter().chain(&self.rest).enumerate().flat_map(|(index, &word)| {
+            let mut left = word;
+            std::iter::from_fn(move || {
+                let bit = left.trailing_zeros() as usize;
+                left &= left.checked_sub(1)?;
+                Some(index * 64 + bit)
+            })
+        })
+    }
+
     /// Adds a slot; it must not be in the set yet.
     pub(crate) fn insert(&mut self, slot: usize) {
         debug_assert!(!self.contains(slot), "each backend is tried at most once");
@@ -61,6 +75,7 @@ mod tests {
             tried.insert(slot);
         }
         assert_eq!(tried.len(), 7);
+        assert!(tried.iter().eq(slots));
         for slot in 0..6000 {
             assert_eq!(tried.contains(slot), slots.contains(&slot), "{slot}");
         }
