@@ -22,7 +22,7 @@ use crate::{
 
 pub use builder::PoolBuilder;
 pub(crate) use cooldown::Cooldowns;
-use counters::AtomicCounters;
+use counters::AllCounters;
 pub use counters::Counters;
 pub(crate) use policy::{Class, Policy};
 use select::Tier;
@@ -58,7 +58,7 @@ pub struct Pool {
     /// Sorted by priority; a backend's index here is its slot everywhere.
     backends: Box<[Backend]>,
     tiers: Box<[Tier]>,
-    counters: Box<[AtomicCounters]>,
+    counters: AllCounters,
     pub(crate) cooldowns: Cooldowns,
     pub(crate) policy: Policy,
     clock: Box<dyn Clock>,
@@ -163,11 +163,11 @@ impl Pool {
     }
 
     pub(crate) fn count_begin(&self, slot: usize) {
-        self.counters[slot].begin();
+        self.counters.begin(slot);
     }
 
     pub(crate) fn count_end(&self, slot: usize, class: Class) {
-        self.counters[slot].end(class);
+        self.counters.end(slot, class);
     }
 
     /// Tells the observer and the subscriber. No lock is held here.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt, num::NonZeroU32, time::Duration};
 
-use super::{AtomicCounters, Cooldowns, Policy, Pool, Tier};
+use super::{AllCounters, Cooldowns, Policy, Pool, Tier};
 use crate::{
     backend::{Auth, Backend},
     clock::{Clock, SystemClock},
@@ -110,7 +110,7 @@ impl PoolBuilder {
         let same_priority = backends.chunk_by(|a, b| a.priority() == b.priority());
         let weights: Vec<Vec<u32>> = same_priority.map(|tier| tier.iter().map(Backend::weight).collect()).collect();
         Ok(Pool {
-            counters: backends.iter().map(|_| AtomicCounters::default()).collect(),
+            counters: AllCounters::new(backends.len()),
             cooldowns: Cooldowns::new(&weights),
             tiers,
             backends: backends.into(),

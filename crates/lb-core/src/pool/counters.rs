@@ -1,6 +1,9 @@
 //! What happened at one backend, counted.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    cell::Cell,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+};
 
 use super::policy::Class;
 
@@ -29,10 +32,20 @@ pub struct Counters {
     pub in_flight: u64,
 }
 
-/// On a cache line of its own: backends that are used by different threads do not slow each other down.
+/// How many lanes the threads share. A thread has one to itself up to this many threads, and from there on shares it
+/// with every eighth.
+const LANES: usize = 8;
+
+/// The counters of all backends, in lanes, so that threads that count the same backend write to different cache lines:
+/// a counter that all share costs several times the pick (it is the only thing that they would wait for).
+#[derive(Debug)]
+pub(super) struct AllCounters {
+    lanes: [Box<[AtomicCounters]>; LANES],
+}
+
 #[derive(Debug, Default)]
 #[repr(align(64))]
-pub(super) struct AtomicCounters {
+struct AtomicCounters {
     attempts: AtomicU64,
     successes: AtomicU64,
     throttles: AtomicU64,
@@ -42,34 +55,42 @@ pub(super) struct AtomicCounters {
     cancelled: AtomicU64,
 }
 
-impl AtomicCounters {
-    pub(super) fn begin(&self) {
-        self.attempts.fetch_add(1, Ordering::Relaxed);
+impl AllCounters {
+    pub(super) fn new(backends: usize) -> Self {
+        let lane = |_| (0..backends).map(|_| AtomicCounters::default()).collect();
+        Self { lanes: std::array::from_fn(lane) }
     }
 
-    pub(super) fn end(&self, class: Class) {
+    pub(super) fn begin(&self, slot: usize) {
+        self.lanes[lane()][slot].attempts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn end(&self, slot: usize, class: Class) {
+        let counters = &self.lanes[lane()][slot];
         let counter = match class {
-            Class::Success => &self.successes,
-            Class::Throttle => &self.throttles,
-            Class::ServerError => &self.server_errors,
-            Class::Fault => &self.faults,
-            Class::Rejected => &self.rejected,
-            Class::Cancelled => &self.cancelled,
+            Class::Success => &counters.successes,
+            Class::Throttle => &counters.throttles,
+            Class::ServerError => &counters.server_errors,
+            Class::Fault => &counters.faults,
+            Class::Rejected => &counters.rejected,
+            Class::Cancelled => &counters.cancelled,
         };
-        // Release: a snapshot that sees this end also sees the beginning, so nothing is in flight less than once.
+        // Release: a snapshot that sees this end also sees the beginning, wherever it was counted.
         counter.fetch_add(1, Ordering::Release);
     }
 
-    pub(super) fn snapshot(&self) -> Counters {
-        let ended = |counter: &AtomicU64| counter.load(Ordering::Acquire);
-        let successes = ended(&self.successes);
-        let throttles = ended(&self.throttles);
-        let server_errors = ended(&self.server_errors);
-        let faults = ended(&self.faults);
-        let rejected = ended(&self.rejected);
-        let cancelled = ended(&self.cancelled);
+    pub(super) fn snapshot(&self, slot: usize) -> Counters {
+        let ended = |of: fn(&AtomicCounters) -> &AtomicU64| -> u64 {
+            self.lanes.iter().map(|lane| of(&lane[slot]).load(Ordering::Acquire)).sum()
+        };
+        let successes = ended(|counters| &counters.successes);
+        let throttles = ended(|counters| &counters.throttles);
+        let server_errors = ended(|counters| &counters.server_errors);
+        let faults = ended(|counters| &counters.faults);
+        let rejected = ended(|counters| &counters.rejected);
+        let cancelled = ended(|counters| &counters.cancelled);
         // Read last: every attempt whose end was counted above has its beginning counted here.
-        let attempts = self.attempts.load(Ordering::Relaxed);
+        let attempts = ended(|counters| &counters.attempts);
         let in_flight = attempts
             .saturating_sub(successes)
             .saturating_sub(throttles)
@@ -78,5 +99,41 @@ impl AtomicCounters {
             .saturating_sub(rejected)
             .saturating_sub(cancelled);
         Counters { attempts, successes, throttles, server_errors, faults, rejected, cancelled, in_flight }
+    }
+}
+
+/// This thread's lane: each thread takes the next one when it first counts.
+fn lane() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static LANE: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    LANE.with(|lane| match lane.get() {
+        Some(lane) => lane,
+        None => {
+            let taken = NEXT.fetch_add(1, Ordering::Relaxed) % LANES;
+            lane.set(Some(taken));
+            taken
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_ends_on_another_thread_than_it_began_is_counted_once() {
+        let counters = AllCounters::new(2);
+        // More threads than lanes.
+        for _ in 0..LANES + 3 {
+            counters.begin(1);
+            std::thread::scope(|scope| {
+                scope.spawn(|| counters.end(1, Class::Success));
+            });
+        }
+        let expected = Counters { attempts: 11, successes: 11, ..Counters::default() };
+        assert_eq!(counters.snapshot(1), expected);
+        assert_eq!(counters.snapshot(0), Counters::default());
     }
 }

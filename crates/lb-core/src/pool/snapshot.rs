@@ -62,7 +62,7 @@ impl Pool {
                 reason: cause.reason,
                 hint: cause.hint,
             });
-            BackendSnapshot { backend, state, counters: self.counters[slot].snapshot() }
+            BackendSnapshot { backend, state, counters: self.counters.snapshot(slot) }
         };
         Snapshot { now, backends: self.backends.iter().enumerate().map(entry).collect() }
     }
