@@ -9,8 +9,8 @@ use std::{
 };
 
 use http::{
-    HeaderMap, Uri,
-    header::HOST,
+    HeaderMap, HeaderName, Uri,
+    header::{AUTHORIZATION, HOST},
     uri::{Parts, PathAndQuery},
 };
 
@@ -23,6 +23,14 @@ use crate::{
 /// The headers in which a caller's credential may come. They are removed from a request to a backend that has a
 /// credential of its own.
 pub const CALLER_CREDENTIALS: [&str; 4] = ["api-key", "authorization", "x-api-key", "ocp-apim-subscription-key"];
+
+/// The same, parsed: so that addressing a request does not parse them each time.
+static CALLER_CREDENTIAL_NAMES: [HeaderName; 4] = [
+    HeaderName::from_static(CALLER_CREDENTIALS[0]),
+    AUTHORIZATION,
+    HeaderName::from_static(CALLER_CREDENTIALS[2]),
+    HeaderName::from_static(CALLER_CREDENTIALS[3]),
+];
 
 /// The longest path and query that an `http::Uri` can hold, in bytes.
 const MAX_PATH_AND_QUERY: usize = u16::MAX as usize - 1;
@@ -115,13 +123,20 @@ impl<'p> Target<'p> {
         }
     }
 
-    /// Addresses `request` to this target: URI and headers.
+    /// Addresses `request` to this target: URI and headers. It allocates nothing where the backend has neither a path
+    /// prefix nor a deployment of its own.
     ///
     /// # Errors
     ///
     /// If the path cannot be addressed, see [`path_and_query`](Target::path_and_query).
     pub fn address<B>(&self, request: &mut http::Request<B>) -> Result<(), AddressError> {
-        *request.uri_mut() = self.uri(request.uri())?;
+        let rewritten = match self.path_and_query(path_of(request.uri()))? {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(rewritten) => Some(self.parse(rewritten)?),
+        };
+        // Taken and not cloned: the parts of a URI share an allocation, and a clone would count it up and down.
+        let unchanged = std::mem::take(request.uri_mut()).into_parts().path_and_query;
+        *request.uri_mut() = self.at_origin(rewritten.or(unchanged))?;
         self.authenticate(request.headers_mut())
     }
 
@@ -131,18 +146,19 @@ impl<'p> Target<'p> {
     ///
     /// As [`path_and_query`](Target::path_and_query).
     pub fn uri(&self, original: &Uri) -> Result<Uri, AddressError> {
-        let path_and_query = match original.path_and_query() {
-            Some(original) => match self.path_and_query(original.as_str())? {
-                // Unchanged: share it instead of parsing it again.
-                Cow::Borrowed(_) => original.clone(),
-                Cow::Owned(rewritten) => self.parse(rewritten)?,
-            },
-            None => self.parse(self.path_and_query("/")?.into_owned())?,
+        let path_and_query = match self.path_and_query(path_of(original))? {
+            // Unchanged: share it instead of parsing it again.
+            Cow::Borrowed(_) => original.path_and_query().cloned(),
+            Cow::Owned(rewritten) => Some(self.parse(rewritten)?),
         };
+        self.at_origin(path_and_query)
+    }
+
+    fn at_origin(&self, path_and_query: Option<PathAndQuery>) -> Result<Uri, AddressError> {
         let mut parts = Parts::default();
         parts.scheme = Some(self.backend.scheme().clone());
         parts.authority = Some(self.backend.authority().clone());
-        parts.path_and_query = Some(path_and_query);
+        parts.path_and_query = Some(path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/")));
         Uri::from_parts(parts).map_err(|_| self.error("its URI is not valid"))
     }
 
@@ -194,7 +210,7 @@ impl<'p> Target<'p> {
     pub fn authenticate(&self, headers: &mut HeaderMap) -> Result<(), AddressError> {
         headers.remove(HOST);
         if let Some(credential) = self.credential()? {
-            for name in CALLER_CREDENTIALS {
+            for name in &CALLER_CREDENTIAL_NAMES {
                 headers.remove(name);
             }
             headers.insert(credential.header().clone(), credential.value().clone());
@@ -213,6 +229,11 @@ impl fmt::Debug for Target<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target").field("backend", &self.backend.name()).field("attempt", &self.attempt).finish()
     }
+}
+
+/// The path and query of a URI; `/` if it has none.
+fn path_of(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", PathAndQuery::as_str)
 }
 
 /// What is before and after the segment that follows the first `/deployments/` of a path.
@@ -296,6 +317,25 @@ mod tests {
         let headers: Vec<_> = request.headers().iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
         assert_eq!(headers, [("x-other", "kept"), ("api-key", "OWN")]);
         assert!(!format!("{request:?}").contains("OWN"));
+    }
+
+    #[test]
+    fn the_parsed_names_are_the_documented_ones() {
+        assert!(CALLER_CREDENTIAL_NAMES.iter().map(HeaderName::as_str).eq(CALLER_CREDENTIALS));
+    }
+
+    #[test]
+    fn addressing_in_place_and_making_a_uri_agree() {
+        for endpoint in ["a.example", "http://a.example:81/p"] {
+            let backend = Backend::new(endpoint, 1).unwrap();
+            let target = Target::new(&backend, 1);
+            for uri in ["https://caller.example/x?y=z", "/x?y=z", "*", "https://caller.example"] {
+                let mut request = http::Request::new(());
+                *request.uri_mut() = uri.parse().unwrap();
+                target.address(&mut request).unwrap();
+                assert_eq!(Ok(request.uri()), target.uri(&uri.parse().unwrap()).as_ref(), "{uri}");
+            }
+        }
     }
 
     #[test]
