@@ -1,0 +1,220 @@
+//! The goals that the project set itself in times of each other, and whether a run met them.
+//!
+//! | # | what | goal |
+//! | ---: | --- | --- |
+//! | 1 | a pick, nothing cooling, over the floor | at most 2x |
+//! | 2 | the same against the seed's port | at least 15x with 3 backends, 25x with 8, 80x with 64, 500x with 1000 |
+//! | 3 | the same against pingora's random choice and tower's p2c | at least 60x |
+//! | 4 | a pick, something cooling in the best tier, over the floor and one clock read | at most 1.25x |
+//! | 5 | the same against the seed's port | at least 2x with 3 backends, 5x with 8, 35x with 64, 500x with 1000 |
+//! | 5 | the same against pingora's with half of the backends disabled | at least 6x |
+//! | 10 | a pick from two threads at once against one | at most 1.15x; 1.6x if one in 1024 marks |
+//! | 12 | what a balancer adds to a loopback request of reqwest | at most 0.5 % |
+//!
+//! The other numbers are counts, of instructions, allocations and clock reads, which tests check.
+
+use std::fmt;
+
+use lb_benches::{
+    groups::{
+        overhead,
+        selection::{self, BALANCER, FLOOR, FLOOR_AND_CLOCK, PINGORA, SEED, TOWER},
+        threads,
+    },
+    state::{Shape, State},
+};
+use serde::Serialize;
+
+use crate::{
+    report::number,
+    rounds::{Measured, Quartiles},
+};
+
+/// One goal, and what was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Goal {
+    /// Its number in the list of goals.
+    pub(crate) number: u32,
+    pub(crate) what: String,
+    pub(crate) bound: Bound,
+    /// NaN (in JSON null) if no round counted.
+    pub(crate) measured: f64,
+    pub(crate) met: bool,
+}
+
+/// What a figure must be.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Bound {
+    /// So many times, or more.
+    AtLeast(f64),
+    /// So many times, or less.
+    AtMost(f64),
+    /// So many hundredths, or less.
+    PercentAtMost(f64),
+}
+
+impl Bound {
+    fn is_met_by(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(bound) => value >= bound,
+            Self::AtMost(bound) | Self::PercentAtMost(bound) => value <= bound,
+        }
+    }
+
+    /// A measured value, in the form of the bound.
+    pub(crate) fn show(self, value: f64) -> String {
+        match self {
+            _ if value.is_nan() => "not measured".to_owned(),
+            Self::AtLeast(_) | Self::AtMost(_) => format!("{}x", number(value)),
+            Self::PercentAtMost(_) => format!("{} %", number(value)),
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(bound) => write!(f, ">= {bound}x"),
+            Self::AtMost(bound) => write!(f, "<= {bound}x"),
+            Self::PercentAtMost(bound) => write!(f, "<= {bound} %"),
+        }
+    }
+}
+
+fn goal(number: u32, what: impl Into<String>, bound: Bound, measured: f64) -> Goal {
+    Goal { number, what: what.into(), bound, measured, met: bound.is_met_by(measured) }
+}
+
+/// What was measured where: a shape, a state, and how many times the one case takes of what the other takes.
+type Ratios = Vec<(Shape, State, f64)>;
+
+/// Goals 1, 2 and 3: nothing is cooling. Goals 4 and 5: something is. Each is given where it is met worst.
+pub(crate) fn of_selection(measured: &[Measured]) -> Vec<Goal> {
+    let none = |case, over| ratios(measured, |_| vec![State::None], case, over);
+    let some = |case, over| ratios(measured, cooling, case, over);
+    let mut goals = vec![
+        worst(1, "nothing cooling, over the floor", Bound::AtMost(2.0), none(BALANCER, FLOOR)),
+        worst(
+            4,
+            "something cooling, over the floor and one clock read",
+            Bound::AtMost(1.25),
+            some(BALANCER, FLOOR_AND_CLOCK),
+        ),
+    ];
+    for (backends, bound) in [(3, 15.0), (8, 25.0), (64, 80.0), (1000, 500.0)] {
+        let what = format!("{backends} backends, nothing cooling, against the seed's port");
+        goals.push(worst(2, &what, Bound::AtLeast(bound), of_size(none(SEED, BALANCER), backends)));
+    }
+    for peer in [PINGORA, TOWER] {
+        goals.push(worst(3, &format!("nothing cooling, against {peer}"), Bound::AtLeast(60.0), none(peer, BALANCER)));
+    }
+    for (backends, bound) in [(3, 2.0), (8, 5.0), (64, 35.0), (1000, 500.0)] {
+        let what = format!("{backends} backends, something cooling, against the seed's port");
+        goals.push(worst(5, &what, Bound::AtLeast(bound), of_size(some(SEED, BALANCER), backends)));
+    }
+    goals.push(worst(
+        5,
+        &format!("something cooling, against {PINGORA}"),
+        Bound::AtLeast(6.0),
+        some(PINGORA, BALANCER),
+    ));
+    goals.sort_by_key(|goal| goal.number);
+    goals
+}
+
+/// The goal where it is met worst, or farthest from being met.
+fn worst(number: u32, what: &str, bound: Bound, ratios: Ratios) -> Goal {
+    let by_ratio = |a: &(Shape, State, f64), b: &(Shape, State, f64)| a.2.total_cmp(&b.2);
+    let ratios = ratios.into_iter();
+    let worst = match bound {
+        Bound::AtLeast(_) => ratios.min_by(by_ratio),
+        Bound::AtMost(_) | Bound::PercentAtMost(_) => ratios.max_by(by_ratio),
+    };
+    match worst {
+        Some((shape, state, ratio)) => goal(number, format!("{what} (worst: {shape} {state})"), bound, ratio),
+        None => goal(number, what, bound, f64::NAN),
+    }
+}
+
+fn of_size(mut ratios: Ratios, backends: usize) -> Ratios {
+    ratios.retain(|(shape, ..)| shape.backends == backends);
+    ratios
+}
+
+/// The ratios of two cases in the sections that have both.
+fn ratios(measured: &[Measured], states: impl Fn(Shape) -> Vec<State>, case: &str, over: &str) -> Ratios {
+    let all = Shape::matrix().flat_map(|shape| states(shape).into_iter().map(move |state| (shape, state)));
+    all.filter_map(|(shape, state)| Some((shape, state, ratio(measured, shape, state, case, over)?))).collect()
+}
+
+/// The states in which a tier that is looked at has something cooling.
+fn cooling(shape: Shape) -> Vec<State> {
+    let best = (0..shape.backends).filter(|&slot| shape.priority(slot) == 1);
+    let is_out_of_best = |&state: &State| best.clone().any(|slot| state.is_out(shape, slot));
+    State::of(shape).filter(is_out_of_best).collect()
+}
+
+/// How many times the one case takes of what the other takes.
+fn ratio(measured: &[Measured], shape: Shape, state: State, case: &str, over: &str) -> Option<f64> {
+    let name = selection::name(shape, state);
+    let section = measured.iter().find(|measured| measured.section == name)?;
+    Some(section.case(case)?.over(section.case(over)?).median)
+}
+
+/// Goal 10: threads do not wait for each other.
+pub(crate) fn of_threads(measured: &[Measured]) -> Vec<Goal> {
+    let bounds = [(threads::NOTHING_COOLING, 1.15), (threads::SOMETHING_COOLING, 1.15), (threads::MARKING, 1.6)];
+    let goals = bounds.into_iter().filter_map(|(name, bound)| {
+        let section = measured.iter().find(|measured| measured.section == name)?;
+        let two = section.case(&threads::name(2))?;
+        Some(goal(10, format!("two threads, {name}, per pick"), Bound::AtMost(bound), section.over_base(two).median))
+    });
+    goals.collect()
+}
+
+/// Goal 12: what the balancer adds, by the stub, is a small share of a request.
+pub(crate) fn of_overhead(measured: &[Measured]) -> Vec<Goal> {
+    let share = || {
+        let section = |name| measured.iter().find(|measured| measured.section == name);
+        let stub = section(overhead::STUB)?;
+        let (bare, balanced) = (stub.case(overhead::BARE)?, stub.case(overhead::BALANCED)?);
+        let request = section(overhead::REQWEST)?.case(overhead::BARE)?;
+        let rounds = bare.nanos.iter().zip(&balanced.nanos).zip(&request.nanos);
+        Some(Quartiles::of(rounds.map(|((bare, balanced), request)| (balanced - bare) / request * 100.0).collect()))
+    };
+    share()
+        .map(|share| goal(12, "share of a loopback reqwest request", Bound::PercentAtMost(0.5), share.median))
+        .into_iter()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rounds::MeasuredCase;
+
+    fn measured(section: &str, cases: &[(&str, f64)]) -> Measured {
+        let case = |&(name, nanos): &(&str, f64)| MeasuredCase { name: name.to_owned(), nanos: vec![nanos; 3] };
+        Measured { section: section.to_owned(), cases: cases.iter().map(case).collect() }
+    }
+
+    #[test]
+    fn a_goal_is_met_at_its_bound_and_missed_beside_it() {
+        let at = |seed: f64| {
+            let better = measured("3x3 none", &[(BALANCER, 1.0), (SEED, 50.0)]);
+            let goals = of_selection(&[better, measured("3x1 none", &[(BALANCER, 1.0), (SEED, seed)])]);
+            goals.into_iter().filter(|goal| !goal.measured.is_nan()).collect::<Vec<_>>()
+        };
+        assert!(at(15.0).len() == 1 && at(15.0)[0].met);
+        assert!(at(14.9).iter().any(|goal| goal.number == 2 && !goal.met && goal.what.contains("3x1 none")));
+    }
+
+    #[test]
+    fn the_share_is_what_the_stub_shows_of_a_request() {
+        let stub = measured(overhead::STUB, &[(overhead::BARE, 300.0), (overhead::BALANCED, 500.0)]);
+        let request = measured(overhead::REQWEST, &[(overhead::BARE, 100_000.0)]);
+        let goals = of_overhead(&[request, stub]);
+        assert!((goals[0].measured - 0.2).abs() < 1e-9 && goals[0].met, "{goals:?}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The groups of cases, shared by the criterion benchmarks and the ratio runner.
+
+pub mod lifecycle;
+pub mod overhead;
+pub mod request;
+pub mod selection;
+pub mod threads;
