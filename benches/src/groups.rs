@@ -2,6 +2,7 @@
 
 pub mod lifecycle;
 pub mod overhead;
+pub mod pieces;
 pub mod request;
 pub mod selection;
 pub mod threads;

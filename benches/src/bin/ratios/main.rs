@@ -46,6 +46,7 @@ enum Group {
     Request,
     Threads,
     Overhead,
+    Pieces,
 }
 
 impl Arguments {
@@ -65,7 +66,7 @@ impl Group {
     /// the clock, starting threads, or one request more or less does not count.
     const fn batch(self) -> Duration {
         match self {
-            Self::Selection | Self::Lifecycle | Self::Request => Duration::from_micros(200),
+            Self::Selection | Self::Lifecycle | Self::Request | Self::Pieces => Duration::from_micros(200),
             Self::Threads => Duration::from_millis(2),
             Self::Overhead => Duration::from_millis(4),
         }
@@ -83,6 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Group::Request => ("request", groups::request::sections()),
             Group::Threads => ("threads", groups::threads::sections()),
             Group::Overhead => ("overhead", groups::overhead::sections()?),
+            Group::Pieces => ("pieces", groups::pieces::sections()),
         };
         let measured = rounds::run(sections, arguments.effort(*group));
         report.add_group(name, &measured);
@@ -90,7 +92,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Group::Selection => goals::of_selection(&measured),
             Group::Threads => goals::of_threads(&measured),
             Group::Overhead => goals::of_overhead(&measured),
-            Group::Lifecycle | Group::Request => Vec::new(),
+            Group::Lifecycle | Group::Request | Group::Pieces => Vec::new(),
         });
         println!("{}", report.last_group());
     }
