@@ -6,25 +6,46 @@
 
 use std::{
     hint::spin_loop,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
+use core_affinity::CoreId;
+
 /// The share of a round in which all threads must have run.
 const OVERLAP: f64 = 0.85;
+
+/// The cores of this process, as it started: a thread that is pinned would see only its own.
+fn all_cores() -> &'static [CoreId] {
+    static CORES: OnceLock<Vec<CoreId>> = OnceLock::new();
+    CORES.get_or_init(|| core_affinity::get_core_ids().unwrap_or_default())
+}
 
 /// How many threads can run at the same time.
 #[must_use]
 pub fn cores() -> usize {
-    core_affinity::get_core_ids().map_or(1, |cores| cores.len())
+    all_cores().len().max(1)
+}
+
+/// Pins the calling thread, and those that it starts, to the first core.
+pub fn pin_to_first_core() {
+    all_cores().first().copied().map(core_affinity::set_for_current);
+}
+
+/// Pins the calling thread, and those that it starts, to the last core.
+pub fn pin_to_last_core() {
+    all_cores().last().copied().map(core_affinity::set_for_current);
 }
 
 /// Runs `op` on each of this many threads, and gives the mean time of a thread; `None` if they did not run together.
 ///
 /// `op` is told how often to repeat itself.
 pub fn run(threads: usize, times: u64, op: &(impl Fn(u64) + Sync + ?Sized)) -> Option<Duration> {
-    let cores = core_affinity::get_core_ids()?;
+    let cores = all_cores();
     let waiting = AtomicUsize::new(threads);
     let spans: Vec<(Instant, Instant)> = thread::scope(|scope| {
         let threads = cores.iter().take(threads).map(|&core| {

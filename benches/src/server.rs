@@ -6,7 +6,9 @@ use std::{
     thread,
 };
 
-/// A completion's size is a few hundred bytes; its content does not matter to a client.
+use crate::overlap;
+
+/// As short as an answer with a body can be: what is in it does not matter to a client.
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 
 /// Starts a server on loopback that answers every request with 200. It lives as long as the process.
@@ -18,6 +20,8 @@ pub fn start() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     thread::spawn(move || {
+        // Where the system puts the threads decides whether a request takes 30 us or 90, and stays so for a connection.
+        overlap::pin_to_last_core();
         for stream in listener.incoming().flatten() {
             thread::spawn(move || serve(stream));
         }

@@ -1,5 +1,7 @@
 //! Whole requests: each adapter beside its bare client over loopback, and over a client that refuses at once.
 //!
+//! The clients run on one core and the server on another, as far as there are two.
+//!
 //! Over loopback the difference is smaller than the noise. What the balancer adds is measured where nothing else
 //! happens, over [the stub](crate::stub), and set against the time of a request.
 
@@ -14,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     case::{Case, Section},
-    server, stub,
+    overlap, server, stub,
 };
 
 /// reqwest, async, over loopback.
@@ -35,6 +37,7 @@ const MOVED: &str = "balanced, one backend";
 /// If there is no loopback to listen on.
 pub fn sections() -> io::Result<Vec<Section>> {
     let origin = format!("http://{}", server::start()?);
+    overlap::pin_to_first_core();
     Ok(vec![
         Section::new(REQWEST, reqwest(&origin)?),
         Section::new("reqwest::blocking over loopback", reqwest_blocking(&origin)),
