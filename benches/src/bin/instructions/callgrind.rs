@@ -1,6 +1,12 @@
 //! Runs the cases under callgrind.
 
-use std::{env, error::Error, fs, path::Path, process::Command};
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::Path,
+    process::{self, Command},
+};
 
 use crate::cases::REGION;
 
@@ -25,11 +31,14 @@ impl Counts {
 
 /// Counts the cases of these names, which are all that the program runs.
 pub(crate) fn count(names: Vec<String>) -> Result<Counts, Box<dyn Error>> {
-    // Beside the program, so that nothing is written outside of the target directory.
-    let folder = env::current_exe()?.with_file_name("callgrind");
+    // Beside the program, so that nothing is written outside of the target directory; of this process, because
+    // callgrind appends to a file that another one writes.
+    let folder = env::current_exe()?.with_file_name(format!("callgrind-{}", process::id()));
     fs::create_dir_all(&folder)?;
-    let once = totals(&folder.join("once.out"), TIMES)?;
-    let twice = totals(&folder.join("twice.out"), 2 * TIMES)?;
+    let both = totals(&folder.join("once.out"), TIMES)
+        .and_then(|once| Ok((once, totals(&folder.join("twice.out"), 2 * TIMES)?)));
+    fs::remove_dir_all(&folder)?;
+    let (once, twice) = both?;
     if once.len() != names.len() || twice.len() != names.len() {
         let found = format!("{} and {} dumps of {} cases", once.len(), twice.len(), names.len());
         return Err(format!("callgrind made {found}: was `{REGION}` inlined?").into());
