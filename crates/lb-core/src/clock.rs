@@ -90,9 +90,11 @@ impl<F: FnOnce() -> Instant> Lazy<F> {
         Self { source: Some(source), read: Instant(0) }
     }
 
+    #[inline]
     pub(crate) fn get(&mut self) -> Instant {
-        if let Some(source) = self.source.take() {
-            self.read = source();
+        // Asked before taking: most calls find it read, and then nothing is to be stored.
+        if self.source.is_some() {
+            self.read = self.source.take().map_or(self.read, |source| source());
         }
         self.read
     }

@@ -25,7 +25,7 @@ pub(crate) use cooldown::Cooldowns;
 use counters::AllCounters;
 pub use counters::Counters;
 pub(crate) use policy::{Class, Policy};
-use select::Tier;
+use select::{Nothing, Selection};
 pub use snapshot::{BackendSnapshot, Snapshot, State};
 pub(crate) use tried::Tried;
 
@@ -57,7 +57,6 @@ pub(crate) use tried::Tried;
 pub struct Pool {
     /// Sorted by priority; a backend's index here is its slot everywhere.
     backends: Box<[Backend]>,
-    tiers: Box<[Tier]>,
     counters: AllCounters,
     pub(crate) cooldowns: Cooldowns,
     pub(crate) policy: Policy,
@@ -118,9 +117,9 @@ impl Pool {
     /// `now` is called at most once, and only if something in the tiers looked at is cooling.
     #[inline]
     pub fn pick<R: Rng + ?Sized>(&self, now: impl FnOnce() -> Instant, rng: &R) -> Option<&Backend> {
-        let slot = match self.pick_first(rng) {
+        let slot = match self.selection().pick_first(rng) {
             Some(slot) => slot,
-            None => self.pick_best(&Tried::new(), &mut Lazy::new(now), rng)?,
+            None => self.pick_with_clock(now, rng)?,
         };
         self.backends.get(slot)
     }
@@ -133,33 +132,32 @@ impl Pool {
         now: &mut Lazy<F>,
         rng: &R,
     ) -> Option<usize> {
-        let first = if tried.is_empty() { self.pick_first(rng) } else { None };
-        first.or_else(|| self.pick_best(tried, now, rng))
+        if !tried.is_empty() {
+            return self.selection().pick_best(tried, now, rng, |slot| self.tell_available(slot));
+        }
+        let first = self.selection().pick_first(rng);
+        first.or_else(|| self.selection().pick_best(Nothing, now, rng, |slot| self.tell_available(slot)))
     }
 
-    /// The usual case, short enough to be inlined: nothing in the first tier is cooling.
-    #[inline]
-    fn pick_first<R: Rng + ?Sized>(&self, rng: &R) -> Option<usize> {
-        self.tiers.first()?.pick_any(&self.cooldowns, rng)
-    }
-
-    /// Every other case.
+    /// The rest of [`pick`](Pool::pick): a call of its own, so that the usual case stays short where it is inlined.
     #[inline(never)]
-    fn pick_best<F: FnOnce() -> Instant, R: Rng + ?Sized>(
-        &self,
-        tried: &Tried,
-        now: &mut Lazy<F>,
-        rng: &R,
-    ) -> Option<usize> {
-        let recovered = |slot: usize| self.emit(Event::Available { backend: &self.backends[slot] });
-        self.tiers.iter().find_map(|tier| tier.pick(&self.backends, &self.cooldowns, tried, now, rng, recovered))
+    fn pick_with_clock<R: Rng + ?Sized>(&self, now: impl FnOnce() -> Instant, rng: &R) -> Option<usize> {
+        self.selection().pick_best(Nothing, &mut Lazy::new(now), rng, |slot| self.tell_available(slot))
+    }
+
+    #[cold]
+    fn tell_available(&self, slot: usize) {
+        self.emit(Event::Available { backend: &self.backends[slot] });
+    }
+
+    #[inline]
+    fn selection(&self) -> Selection<'_> {
+        Selection { backends: &self.backends, cooldowns: &self.cooldowns }
     }
 
     /// Ends every cooldown that has expired.
     pub(crate) fn sweep(&self, now: Instant) {
-        self.cooldowns.sweep_all(now, |slot| {
-            self.emit(Event::Available { backend: &self.backends[slot] });
-        });
+        self.cooldowns.sweep(now, |slot| self.tell_available(slot));
     }
 
     pub(crate) fn count_begin(&self, slot: usize) {

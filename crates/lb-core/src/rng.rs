@@ -32,8 +32,7 @@ impl<R: Rng + ?Sized> Rng for std::sync::Arc<R> {
 
 /// A small generator per thread, seeded from the operating system: the default.
 ///
-/// Each thread draws from a SplitMix64 stream of its own (Steele, Lea and Flood, "Fast splittable pseudorandom number
-/// generators", OOPSLA 2014), so that threads never wait for each other.
+/// Each thread draws from a wyrand stream of its own (Wang Yi, wyhash), so that threads never wait for each other.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ThreadRng;
 
@@ -56,14 +55,18 @@ impl Rng for ThreadRng {
                 0 => seed(),
                 last => last,
             };
-            let next = last.wrapping_add(GOLDEN_GAMMA);
+            let next = last.wrapping_add(0xa076_1d64_78bd_642f);
             state.set(next);
-            mix(next)
+            let product = u128::from(next) * u128::from(next ^ 0xe703_7ed1_a0b4_28db);
+            #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+            let (low, high) = (product as u64, (product >> 64) as u64);
+            low ^ high
         })
     }
 }
 
-/// A generator with a seed, for tests and simulations: the same seed gives the same numbers, on every platform and
+/// A generator with a seed, for tests and simulations, SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
+/// number generators", OOPSLA 2014): the same seed gives the same numbers, on every platform and
 /// in every version of this crate.
 ///
 /// It may be shared by threads; each number is then given out once, in no fixed order.
@@ -96,7 +99,6 @@ impl Rng for SeededRng {
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The output function of SplitMix64.
-#[inline(always)]
 const fn mix(state: u64) -> u64 {
     let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

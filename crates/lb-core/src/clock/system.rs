@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Clock, Instant, nanos};
+use super::{Clock, Instant};
 
 /// The machine's monotonic clock and wall time: the default of a [`Pool`](crate::Pool).
 #[derive(Debug, Clone)]
@@ -27,7 +27,9 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Instant {
-        Instant(nanos(self.origin.elapsed()))
+        let elapsed = self.origin.elapsed();
+        // Not `as_nanos`, which is 128 bits wide: this is most of what a pick costs while something cools.
+        Instant(elapsed.as_secs().saturating_mul(1_000_000_000).saturating_add(elapsed.subsec_nanos().into()))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the system clock")]

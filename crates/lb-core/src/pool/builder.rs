@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt, num::NonZeroU32, time::Duration};
 
-use super::{AllCounters, Cooldowns, Policy, Pool, Tier};
+use super::{AllCounters, Cooldowns, Policy, Pool};
 use crate::{
     backend::{Auth, Backend},
     clock::{Clock, SystemClock},
@@ -106,13 +106,11 @@ impl PoolBuilder {
         }
         let mut backends = self.backends;
         backends.sort_by_key(Backend::priority);
-        let tiers = Tier::of(&backends);
         let same_priority = backends.chunk_by(|a, b| a.priority() == b.priority());
         let weights: Vec<Vec<u32>> = same_priority.map(|tier| tier.iter().map(Backend::weight).collect()).collect();
         Ok(Pool {
             counters: AllCounters::new(backends.len()),
             cooldowns: Cooldowns::new(&weights),
-            tiers,
             backends: backends.into(),
             policy: self.policy,
             clock: self.clock.unwrap_or_else(|| Box::new(SystemClock::new())),

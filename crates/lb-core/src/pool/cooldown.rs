@@ -24,7 +24,7 @@
 #[cfg(all(test, lb_loom))]
 mod loom_models;
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use crate::{
     clock::Instant,
@@ -44,7 +44,7 @@ const BATCH: usize = 32;
 /// Who is available, until when the others are out, and why.
 #[derive(Debug)]
 pub(crate) struct Cooldowns {
-    tiers: Box<[SparseSet]>,
+    tiers: Box<[Tier]>,
     /// The sparse sets, one after the other: `entries[tier.slots]` is a permutation of `tier.slots`.
     entries: Box<[AtomicU32]>,
     /// The deadline of each slot.
@@ -56,7 +56,7 @@ pub(crate) struct Cooldowns {
 /// The hot state of one tier, on a cache line of its own.
 #[derive(Debug)]
 #[repr(align(64))]
-struct SparseSet {
+pub(super) struct Tier {
     /// The earliest deadline of the slots that cool, or one before it; [`NONE`] if none cools.
     soonest: AtomicU64,
     /// How many are available: they are the first entries.
@@ -73,6 +73,39 @@ struct Cold {
     /// Where the slot stands in `entries`.
     position: u32,
     cause: Option<Cooldown>,
+}
+
+impl Tier {
+    /// Its slots.
+    pub(super) fn slots(&self) -> Range<usize> {
+        self.start as usize..(self.start + self.len) as usize
+    }
+
+    /// How many slots it has, if their weights are equal and nothing is cooling, as far as anybody noticed.
+    #[inline]
+    pub(super) fn equals_if_all_available(&self) -> Option<u32> {
+        (self.soonest().is_none() && self.weights.is_none()).then_some(self.len)
+    }
+
+    /// The earliest deadline in it, or a moment before that; `None` if nothing is cooling, as far as anybody noticed:
+    /// then all its slots are available.
+    #[inline]
+    pub(super) fn soonest(&self) -> Option<Instant> {
+        let soonest = self.soonest.load(Ordering::Acquire);
+        (soonest != NONE).then_some(Instant::from_nanos(soonest))
+    }
+
+    /// How many of its slots are available, if none of its cooldowns has expired.
+    #[inline]
+    pub(super) fn available(&self) -> u32 {
+        self.available.load(Ordering::Acquire)
+    }
+
+    /// What its available slots weigh, if their weights are unequal.
+    #[inline]
+    pub(super) fn weights(&self) -> Option<&WeightTree> {
+        self.weights.as_ref()
+    }
 }
 
 /// The verdict over all slots, taken under the mutex.
@@ -93,7 +126,7 @@ impl Cooldowns {
             // Fits: a pool has at most ten million backends.
             let len = u32::try_from(weights.len()).unwrap_or(u32::MAX);
             let are_equal = weights.iter().all(|weight| *weight == weights[0]);
-            tiers.push(SparseSet {
+            tiers.push(Tier {
                 soonest: AtomicU64::new(NONE),
                 available: AtomicU32::new(len),
                 start,
@@ -111,33 +144,17 @@ impl Cooldowns {
         }
     }
 
-    /// Whether nothing in `tier` is cooling, as far as anybody noticed: then all its slots are available.
+    /// The tiers, best priority first.
     #[inline]
-    pub(crate) fn all_available(&self, tier: usize) -> bool {
-        self.tiers[tier].soonest.load(Ordering::Acquire) == NONE
+    pub(super) fn tiers(&self) -> &[Tier] {
+        &self.tiers
     }
 
-    /// How many slots of `tier` are available, at a moment at which none of its cooldowns has expired.
+    /// One of the available slots of `tier`, by a number below [`Tier::available`].
     #[inline]
-    pub(crate) fn available(&self, tier: usize) -> u32 {
-        self.tiers[tier].available.load(Ordering::Acquire)
-    }
-
-    /// One of the available slots of `tier`, by a number below [`available`](Cooldowns::available).
-    #[inline]
-    pub(crate) fn entry(&self, tier: usize, number: u32) -> usize {
+    pub(super) fn entry(&self, tier: &Tier, number: u32) -> usize {
         // Relaxed: `available` was loaded with acquire, and a swap since then leaves a slot of the tier here too.
-        self.entries[(self.tiers[tier].start + number) as usize].load(Ordering::Relaxed) as usize
-    }
-
-    /// A slot of `tier` at random by weight, if its weights are unequal; `draw` gives a number below its argument.
-    ///
-    /// A writer may come in between: whoever asks has to check that the slot is available. `None` if none was found.
-    pub(crate) fn by_weight(&self, tier: usize, draw: impl FnOnce(u32) -> u32) -> Option<usize> {
-        let set = &self.tiers[tier];
-        let weights = set.weights.as_ref()?;
-        let offset = weights.find(draw(weights.total()));
-        (offset < set.len as usize).then(|| set.start as usize + offset)
+        self.entries[(tier.start + number) as usize].load(Ordering::Relaxed) as usize
     }
 
     /// Whether `slot` is available at `now`: not cooling, or only until now.
@@ -174,23 +191,19 @@ impl Cooldowns {
         Some(until)
     }
 
-    /// Ends the expired cooldowns of `tier`; each is given to `recovered` exactly once, with no lock held.
-    #[inline]
-    pub(crate) fn sweep(&self, tier: usize, now: Instant, recovered: impl FnMut(usize)) {
-        if self.tiers[tier].soonest.load(Ordering::Acquire) <= now.as_nanos() {
-            self.recover(tier, now, recovered);
+    /// Ends every cooldown that has expired; each is given to `recovered` exactly once, with no lock held.
+    pub(crate) fn sweep(&self, now: Instant, mut recovered: impl FnMut(usize)) {
+        for tier in &self.tiers {
+            if tier.soonest().is_some_and(|soonest| soonest <= now) {
+                self.recover(tier, now, &mut recovered);
+            }
         }
     }
 
-    /// Ends every cooldown that has expired.
-    pub(crate) fn sweep_all(&self, now: Instant, mut recovered: impl FnMut(usize)) {
-        for tier in 0..self.tiers.len() {
-            self.sweep(tier, now, &mut recovered);
-        }
-    }
-
+    /// Ends the expired cooldowns of `tier`, as [`sweep`](Cooldowns::sweep) does.
     #[cold]
-    fn recover(&self, tier: usize, now: Instant, mut recovered: impl FnMut(usize)) {
+    #[inline(never)]
+    pub(super) fn recover(&self, tier: &Tier, now: Instant, mut recovered: impl FnMut(usize)) {
         let mut batch = [0; BATCH];
         loop {
             let count = self.recover_batch(tier, now, &mut batch);
@@ -202,9 +215,8 @@ impl Cooldowns {
     }
 
     /// Ends as many expired cooldowns as there is room for in `batch`, and corrects `soonest`.
-    fn recover_batch(&self, tier: usize, now: Instant, batch: &mut [usize; BATCH]) -> usize {
+    fn recover_batch(&self, tier: &Tier, now: Instant, batch: &mut [usize; BATCH]) -> usize {
         let mut cold = lock(&self.cold);
-        let tier = &self.tiers[tier];
         let mut available = tier.available.load(Ordering::Relaxed);
         let (mut count, mut soonest) = (0, NONE);
         for position in tier.start + available..tier.start + tier.len {
@@ -294,8 +306,8 @@ mod tests {
     /// The available slots of a tier, sorted; checks that the set is a permutation and knows its positions.
     fn available(cooldowns: &Cooldowns, tier: usize) -> Vec<usize> {
         let set = &cooldowns.tiers[tier];
-        let mut entries: Vec<_> = (0..set.len).map(|number| cooldowns.entry(tier, number)).collect();
-        let mut available = entries[..cooldowns.available(tier) as usize].to_vec();
+        let mut entries: Vec<_> = (0..set.len).map(|number| cooldowns.entry(set, number)).collect();
+        let mut available = entries[..set.available() as usize].to_vec();
         for (position, &slot) in (set.start..).zip(&entries) {
             assert_eq!(lock(&cooldowns.cold)[slot].position, position);
         }
@@ -305,9 +317,16 @@ mod tests {
         available
     }
 
+    fn all_available(cooldowns: &Cooldowns, tier: usize) -> bool {
+        cooldowns.tiers[tier].soonest().is_none()
+    }
+
     fn swept(cooldowns: &Cooldowns, tier: usize, now: Instant) -> Vec<usize> {
         let mut recovered = Vec::new();
-        cooldowns.sweep(tier, now, |slot| recovered.push(slot));
+        let tier = &cooldowns.tiers[tier];
+        if tier.soonest().is_some_and(|soonest| soonest <= now) {
+            cooldowns.recover(tier, now, |slot| recovered.push(slot));
+        }
         recovered.sort_unstable();
         recovered
     }
@@ -326,7 +345,7 @@ mod tests {
     fn a_cooldown_of_zero_takes_nobody_out() {
         let cooldowns = Cooldowns::new(&[vec![1; 1]]);
         assert_eq!(cooldowns.extend(0, secs(5), cooldown(0)), None);
-        assert!(cooldowns.all_available(0));
+        assert!(all_available(&cooldowns, 0));
     }
 
     #[test]
@@ -338,7 +357,7 @@ mod tests {
         assert_eq!(swept(&cooldowns, 0, secs(4)), []);
         assert_eq!(swept(&cooldowns, 0, secs(5)), [1]);
         assert_eq!(swept(&cooldowns, 0, secs(5)), []);
-        assert!(cooldowns.all_available(0) && !cooldowns.all_available(1));
+        assert!(all_available(&cooldowns, 0) && !all_available(&cooldowns, 1));
         assert_eq!((available(&cooldowns, 0), available(&cooldowns, 1)), (vec![0, 1], vec![]));
     }
 
@@ -354,7 +373,7 @@ mod tests {
         assert_eq!(available(&cooldowns, 0), (0..100).step_by(2).collect::<Vec<_>>());
         assert_eq!(swept(&cooldowns, 0, secs(8)), []);
         assert_eq!(swept(&cooldowns, 0, secs(9)).len(), 50);
-        assert!(cooldowns.all_available(0));
+        assert!(all_available(&cooldowns, 0));
     }
 
     #[test]
@@ -365,7 +384,7 @@ mod tests {
         assert_eq!(available(&cooldowns, 0), [1]);
         assert_eq!(swept(&cooldowns, 0, secs(13)), []);
         assert_eq!(swept(&cooldowns, 0, secs(14)), [0]);
-        assert!(cooldowns.all_available(0));
+        assert!(all_available(&cooldowns, 0));
     }
 
     #[test]

@@ -5,103 +5,150 @@
 //! descended, in O(log N). Only a request that fails over inside a tier whose tried backends are available again looks
 //! at every backend of the tier, after it has waited for a network anyway.
 
-use std::ops::Range;
-
-use super::{cooldown::Cooldowns, tried::Tried};
+use super::{
+    Tried,
+    cooldown::{Cooldowns, Tier},
+};
 use crate::{
     backend::Backend,
     clock::{Instant, Lazy},
     rng::{Rng, below},
 };
 
-/// The backends of one priority: consecutive slots, because a pool keeps its backends sorted by priority.
-#[derive(Debug)]
-pub(super) struct Tier {
-    index: usize,
-    slots: Range<usize>,
-    /// How many slots there are, if their weights are equal.
-    equals: Option<u32>,
+/// The backends that a request does not want: those that it has tried.
+///
+/// A trait, so that the first attempt, which has tried none, is compiled without looking.
+pub(super) trait Exclude: Copy {
+    /// Whether nothing is excluded, known when this is compiled.
+    const NOTHING: bool;
+
+    fn contains(self, slot: usize) -> bool;
+
+    /// Whether any excluded slot satisfies `condition`.
+    fn any(self, condition: impl Fn(usize) -> bool) -> bool;
 }
 
-impl Tier {
-    /// The tiers of `backends`, which are sorted by priority.
-    pub(super) fn of(backends: &[Backend]) -> Box<[Self]> {
-        let mut start = 0;
-        let same_priority = backends.chunk_by(|a, b| a.priority() == b.priority());
-        let tiers = same_priority.enumerate().map(|(index, tier)| {
-            let slots = start..start + tier.len();
-            start = slots.end;
-            let are_equal = tier.iter().all(|backend| backend.weight() == tier[0].weight());
-            let equals = if are_equal { u32::try_from(tier.len()).ok() } else { None };
-            Self { index, slots, equals }
-        });
-        tiers.collect()
+/// Excludes nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Nothing;
+
+impl Exclude for Nothing {
+    const NOTHING: bool = true;
+
+    fn contains(self, _: usize) -> bool {
+        false
     }
 
-    /// Picks among all backends of this tier, if none is cooling and their weights are equal.
-    #[inline]
-    pub(super) fn pick_any<R: Rng + ?Sized>(&self, cooldowns: &Cooldowns, rng: &R) -> Option<usize> {
-        match self.equals {
-            Some(len) if cooldowns.all_available(self.index) => Some(self.slots.start + below(rng, len) as usize),
-            _ => None,
-        }
+    fn any(self, _: impl Fn(usize) -> bool) -> bool {
+        false
+    }
+}
+
+impl Exclude for &Tried {
+    const NOTHING: bool = false;
+
+    fn contains(self, slot: usize) -> bool {
+        Tried::contains(self, slot)
     }
 
-    /// Picks among the available, untried backends of this tier.
+    fn any(self, condition: impl Fn(usize) -> bool) -> bool {
+        self.iter().any(condition)
+    }
+}
+
+/// Chooses among `backends`, which are sorted by priority; a backend's index is its slot.
+#[derive(Clone, Copy)]
+pub(super) struct Selection<'p> {
+    pub(super) backends: &'p [Backend],
+    pub(super) cooldowns: &'p Cooldowns,
+}
+
+impl Selection<'_> {
+    /// The usual case, short enough to be inlined: nothing in the first tier is cooling, and its weights are equal.
+    #[inline(always)]
+    pub(super) fn pick_first<R: Rng + ?Sized>(self, rng: &R) -> Option<usize> {
+        // The first tier begins with the first slot.
+        let len = self.cooldowns.tiers().first()?.equals_if_all_available()?;
+        Some(below(rng, len) as usize)
+    }
+
+    /// Every other case: the first tier that has an available backend that was not tried.
     ///
-    /// The clock is read only if something in the tier is cooling. `recovered` is called, with no lock held, for each
-    /// backend whose cooldown is found to have expired.
-    pub(super) fn pick<F: FnOnce() -> Instant, R: Rng + ?Sized>(
-        &self,
-        backends: &[Backend],
-        cooldowns: &Cooldowns,
-        tried: &Tried,
+    /// The clock is read only if something in the tiers looked at is cooling. `recovered` is called, with no lock held,
+    /// for each backend whose cooldown is found to have expired.
+    // Always inlined: it has one caller, which is a call itself.
+    #[inline(always)]
+    pub(super) fn pick_best<E: Exclude, F: FnOnce() -> Instant, R: Rng + ?Sized>(
+        self,
+        tried: E,
         now: &mut Lazy<F>,
         rng: &R,
-        recovered: impl FnMut(usize),
+        mut recovered: impl FnMut(usize),
     ) -> Option<usize> {
-        // With nothing cooling, every moment will do.
-        let mut moment = Instant::from_nanos(0);
-        if !cooldowns.all_available(self.index) {
-            moment = now.get();
-            cooldowns.sweep(self.index, moment, recovered);
-        }
-        let is_candidate = |slot: usize| cooldowns.is_available(slot, moment) && !tried.contains(slot);
-        // Those that were tried are mostly cooling, or of another tier: then what is available are the candidates.
-        let is_in_the_way = |slot| self.slots.contains(&slot) && cooldowns.is_available(slot, moment);
-        if !tried.iter().any(is_in_the_way) {
-            let drawn = match self.equals {
-                Some(_) => match cooldowns.available(self.index) {
-                    0 => return None,
-                    available => Some(cooldowns.entry(self.index, below(rng, available))),
-                },
-                None if cooldowns.available(self.index) > 1 => {
-                    cooldowns.by_weight(self.index, |total| below(rng, total))
+        for tier in self.cooldowns.tiers() {
+            // With nothing cooling, every moment will do.
+            let mut moment = Instant::from_nanos(0);
+            let available = if let Some(soonest) = tier.soonest() {
+                moment = now.get();
+                if soonest <= moment {
+                    self.cooldowns.recover(tier, moment, &mut recovered);
                 }
-                None => None,
+                match tier.available() {
+                    0 => continue,
+                    available => available,
+                }
+            } else {
+                // Zero only if all are being marked at this moment: then one is picked as if it was a moment earlier.
+                tier.available()
             };
-            // Another thread may have recovered a tried one since we looked, or marked the one that was drawn.
-            if let Some(slot) = drawn.filter(|slot| is_candidate(*slot)) {
+            if E::NOTHING && tier.weights().is_none() {
+                return Some(self.cooldowns.entry(tier, below(rng, available)));
+            }
+            if let Some(slot) = self.pick_with_care(tier, tried, moment, rng) {
                 return Some(slot);
             }
         }
-        self.pick_among(backends, rng, is_candidate)
+        None
     }
 
-    /// Picks among the backends of the tier that satisfy `is_candidate`, in two passes and without an allocation.
+    /// Picks among the available, untried backends of a tier, whatever was tried and however weighty they are.
+    #[inline(never)]
+    fn pick_with_care<R: Rng + ?Sized>(self, tier: &Tier, tried: impl Exclude, now: Instant, rng: &R) -> Option<usize> {
+        let is_candidate = |slot: usize| self.cooldowns.is_available(slot, now) && !tried.contains(slot);
+        // Those that were tried are mostly cooling, or of another tier: then what is available are the candidates.
+        let slots = tier.slots();
+        let is_in_the_way = |slot| slots.contains(&slot) && self.cooldowns.is_available(slot, now);
+        if !tried.any(is_in_the_way) {
+            // Another thread may have recovered a tried one since we looked, or marked the one that was drawn.
+            if let Some(slot) = self.draw(tier, rng).filter(|slot| is_candidate(*slot)) {
+                return Some(slot);
+            }
+        }
+        self.pick_among(tier, rng, is_candidate)
+    }
+
+    /// Draws one of the available backends of a tier; `None` if none is found, or if there is nothing to draw.
+    fn draw<R: Rng + ?Sized>(self, tier: &Tier, rng: &R) -> Option<usize> {
+        let available = tier.available();
+        let Some(weights) = tier.weights() else {
+            return (available > 0).then(|| self.cooldowns.entry(tier, below(rng, available)));
+        };
+        if available <= 1 {
+            return None;
+        }
+        let slot = tier.slots().start + weights.find(below(rng, weights.total()));
+        tier.slots().contains(&slot).then_some(slot)
+    }
+
+    /// Picks among the backends of a tier that satisfy `is_candidate`, in two passes and without an allocation.
     ///
     /// Slots do not move, so a backend that is available all the time is found, whatever other threads mark.
-    fn pick_among<R: Rng + ?Sized>(
-        &self,
-        backends: &[Backend],
-        rng: &R,
-        is_candidate: impl Fn(usize) -> bool,
-    ) -> Option<usize> {
-        let candidates = || self.slots.clone().filter(|&slot| is_candidate(slot));
+    fn pick_among<R: Rng + ?Sized>(self, tier: &Tier, rng: &R, is_candidate: impl Fn(usize) -> bool) -> Option<usize> {
+        let candidates = || tier.slots().filter(|&slot| is_candidate(slot));
         let (mut count, mut total, mut last) = (0, 0_u32, None);
         for slot in candidates() {
             count += 1;
-            total = total.saturating_add(backends[slot].weight());
+            total = total.saturating_add(self.backends[slot].weight());
             last = Some(slot);
         }
         if count <= 1 {
@@ -109,7 +156,7 @@ impl Tier {
         }
         let mut drawn = below(rng, total);
         for slot in candidates() {
-            let weight = backends[slot].weight();
+            let weight = self.backends[slot].weight();
             if drawn < weight {
                 return Some(slot);
             }

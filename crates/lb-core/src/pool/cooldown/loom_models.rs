@@ -23,11 +23,11 @@ fn at(nanos: u64) -> Instant {
 
 /// What the picks of tier 0 at `now` could give, without a sweep: every slot that is an entry for some draw.
 fn choices(cooldowns: &Cooldowns) -> Vec<usize> {
-    if cooldowns.all_available(0) {
+    let tier = &cooldowns.tiers[0];
+    if tier.soonest().is_none() {
         return (0..cooldowns.deadlines.len()).collect();
     }
-    let available = cooldowns.available(0);
-    (0..available).map(|number| cooldowns.entry(0, number)).collect()
+    (0..tier.available()).map(|number| cooldowns.entry(tier, number)).collect()
 }
 
 /// Runs `writer` in a thread of its own beside `reader`, in every interleaving.
@@ -76,7 +76,7 @@ fn a_healthy_slot_can_be_picked_while_others_are_marked_and_recovered() {
         &[3],
         |cooldowns| mark(cooldowns, 0, 0, 5),
         |cooldowns| {
-            cooldowns.sweep(0, at(6), |_| ());
+            cooldowns.sweep(at(6), |_| ());
             mark(cooldowns, 2, 6, 5);
         },
         |cooldowns, _| {
@@ -105,8 +105,8 @@ fn two_marks_leave_the_later_deadline_and_one_entry_less() {
         |cooldowns| {
             assert_eq!(cooldowns.state(0, at(5)).map(|(until, _)| until), Some(at(44)));
             assert_eq!(choices(cooldowns), [1]);
-            cooldowns.sweep(0, at(44), |_| ());
-            assert!(cooldowns.all_available(0));
+            cooldowns.sweep(at(44), |_| ());
+            assert!(cooldowns.tiers[0].soonest().is_none());
         },
     );
 }
@@ -122,7 +122,7 @@ fn two_marks_of_two_slots_leave_the_sooner_deadline_in_sight() {
             assert_eq!(choices(cooldowns), []);
             let outlook = cooldowns.outlook(at(0), Duration::from_secs(1), |_| true);
             assert_eq!(outlook.map(|outlook| outlook.soonest), Some(Duration::from_nanos(4)));
-            cooldowns.sweep(0, at(4), |_| ());
+            cooldowns.sweep(at(4), |_| ());
             assert_eq!(choices(cooldowns), [1]);
         },
     );
@@ -135,7 +135,7 @@ fn each_expiry_is_recovered_by_exactly_one_thread() {
         mark(&cooldowns, 0, 0, 5);
         let recover = |cooldowns: &Cooldowns| {
             let mut recovered = 0;
-            cooldowns.sweep(0, at(5), |_| recovered += 1);
+            cooldowns.sweep(at(5), |_| recovered += 1);
             recovered
         };
         let other = {
@@ -144,7 +144,7 @@ fn each_expiry_is_recovered_by_exactly_one_thread() {
         };
         let here = recover(&cooldowns);
         assert_eq!(here + other.join().unwrap(), 1);
-        assert!(cooldowns.all_available(0));
+        assert!(cooldowns.tiers[0].soonest().is_none());
     });
 }
 
@@ -153,12 +153,12 @@ fn a_mark_that_races_a_recovery_is_not_lost() {
     beside(
         &[1],
         |cooldowns| mark(cooldowns, 0, 0, 5),
-        |cooldowns| cooldowns.sweep(0, at(6), |_| ()),
+        |cooldowns| cooldowns.sweep(at(6), |_| ()),
         |cooldowns, _| mark(cooldowns, 0, 6, 10),
         |cooldowns| {
             assert_eq!(choices(cooldowns), []);
             assert_eq!(cooldowns.state(0, at(7)).map(|(until, _)| until), Some(at(16)));
-            cooldowns.sweep(0, at(16), |_| ());
+            cooldowns.sweep(at(16), |_| ());
             assert_eq!(choices(cooldowns), [0]);
         },
     );
@@ -170,7 +170,7 @@ fn exhaustion_is_never_the_verdict_while_a_slot_is_healthy_or_has_expired() {
         &[1, 1],
         |cooldowns| mark(cooldowns, 0, 0, 5),
         |cooldowns| {
-            cooldowns.sweep_all(at(5), |_| ());
+            cooldowns.sweep(at(5), |_| ());
             mark(cooldowns, 1, 5, 5);
         },
         |cooldowns, _| {
