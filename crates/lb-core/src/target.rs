@@ -25,7 +25,7 @@ use crate::{
 pub const CALLER_CREDENTIALS: [&str; 4] = ["api-key", "authorization", "x-api-key", "ocp-apim-subscription-key"];
 
 /// The same, parsed: so that addressing a request does not parse them each time.
-static CALLER_CREDENTIAL_NAMES: [HeaderName; 4] = [
+static PARSED_CALLER_CREDENTIALS: [HeaderName; 4] = [
     HeaderName::from_static(CALLER_CREDENTIALS[0]),
     AUTHORIZATION,
     HeaderName::from_static(CALLER_CREDENTIALS[2]),
@@ -208,13 +208,29 @@ impl<'p> Target<'p> {
     ///
     /// As [`credential`](Target::credential).
     pub fn authenticate(&self, headers: &mut HeaderMap) -> Result<(), AddressError> {
-        headers.remove(HOST);
-        if let Some(credential) = self.credential()? {
-            for name in &CALLER_CREDENTIAL_NAMES {
+        let Some(credential) = self.credential()? else {
+            headers.remove(HOST);
+            return Ok(());
+        };
+        // One look at the names that are there: hashing those that are mostly absent costs several times as much.
+        let mut has_host = false;
+        let mut has_credential = [false; CALLER_CREDENTIALS.len()];
+        for key in headers.keys() {
+            has_host |= *key == HOST;
+            for (has, name) in has_credential.iter_mut().zip(&PARSED_CALLER_CREDENTIALS) {
+                *has |= key == name;
+            }
+        }
+        if has_host {
+            headers.remove(HOST);
+        }
+        for (has, name) in has_credential.into_iter().zip(&PARSED_CALLER_CREDENTIALS) {
+            // The backend's own replaces every value of its name.
+            if has && name != credential.header() {
                 headers.remove(name);
             }
-            headers.insert(credential.header().clone(), credential.value().clone());
         }
+        headers.insert(credential.header().clone(), credential.value().clone());
         Ok(())
     }
 
@@ -321,7 +337,7 @@ mod tests {
 
     #[test]
     fn the_parsed_names_are_the_documented_ones() {
-        assert!(CALLER_CREDENTIAL_NAMES.iter().map(HeaderName::as_str).eq(CALLER_CREDENTIALS));
+        assert!(PARSED_CALLER_CREDENTIALS.iter().map(HeaderName::as_str).eq(CALLER_CREDENTIALS));
     }
 
     #[test]
