@@ -7,7 +7,7 @@ use crate::{
     error::Exhausted,
     observe::Event,
     outcome::{Outcome, Verdict},
-    pool::{Class, Pool, Tried},
+    pool::{Class, Pool, Tried, cooldown},
     rng::Rng,
     target::Target,
 };
@@ -96,15 +96,20 @@ impl<'p> Dispatch<'p> {
     pub fn next<R: Rng + ?Sized>(&mut self, now: impl FnOnce() -> Instant, rng: &R) -> Step<'p> {
         self.cancel_open();
         let mut now = Lazy::new(now);
-        loop {
-            if !self.attempts_are_used_up() {
-                if let Some(slot) = self.pool.pick_untried(&self.tried, &mut now, rng) {
-                    return Step::Try(self.open(slot));
-                }
+        let may_try = !self.attempts_are_used_up();
+        if may_try {
+            if let Some(slot) = self.pool.pick_untried(&self.tried, &mut now, rng) {
+                return Step::Try(self.open(slot));
             }
-            // None means that a backend became available since we looked.
-            if let Some(step) = self.verdict(now.get()) {
-                return step;
+        }
+        let now = now.get();
+        self.pool.sweep(now);
+        let is_candidate = |slot| may_try && !self.tried.contains(slot);
+        match self.pool.cooldowns.verdict(now, TRIED_DELAY, is_candidate) {
+            // Another thread recovered it since we looked.
+            cooldown::Verdict::Candidate(slot) => Step::Try(self.open(slot)),
+            cooldown::Verdict::Exhausted { soonest, cooling } => {
+                self.give_up(Exhausted::new(soonest, cooling, self.pool.backends().len()))
             }
         }
     }
@@ -157,17 +162,12 @@ impl<'p> Dispatch<'p> {
         Target::new(backend, attempt)
     }
 
-    /// The verdict that no backend is left; `None` if one is.
-    fn verdict(&self, now: Instant) -> Option<Step<'p>> {
-        self.pool.sweep(now);
-        let may_try = !self.attempts_are_used_up();
-        let is_candidate = |slot| may_try && !self.tried.contains(slot);
-        let outlook = self.pool.cooldowns.outlook(now, TRIED_DELAY, is_candidate)?;
-        let exhausted = Exhausted::new(outlook.soonest, outlook.cooling, self.pool.backends().len());
+    /// No backend is left: whether the caller gets this verdict, or the final attempt's answer.
+    fn give_up(&self, exhausted: Exhausted) -> Step<'p> {
         let attempts = self.attempts();
         let synthesized = attempts == 0 || self.throttled || self.pool.policy.always_synthesize;
         self.pool.emit(Event::Exhausted { exhausted, attempts, synthesized });
-        Some(if synthesized { Step::Exhausted(exhausted) } else { Step::ReturnLast(exhausted) })
+        if synthesized { Step::Exhausted(exhausted) } else { Step::ReturnLast(exhausted) }
     }
 
     fn cancel_open(&mut self) {

@@ -1,7 +1,7 @@
 //! A pool: the backends, their cooldowns and counters, the policy, and the clock.
 
 mod builder;
-mod cooldown;
+pub(crate) mod cooldown;
 mod counters;
 mod policy;
 mod select;
@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub use builder::PoolBuilder;
-pub(crate) use cooldown::Cooldowns;
+use cooldown::Cooldowns;
 use counters::AllCounters;
 pub use counters::Counters;
 pub(crate) use policy::{Class, Policy};

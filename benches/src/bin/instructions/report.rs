@@ -15,7 +15,11 @@ pub(crate) fn markdown(counts: &Counts, gates: &[Gate]) -> String {
     text.push_str("\n| goal | what | counted | at most | worst case | |\n| --- | --- | ---: | ---: | --- | --- |\n");
     for gate in gates {
         let (case, value) = &gate.worst;
-        let verdict = if gate.holds() { "holds" } else { "FAILS" };
+        let verdict = match (gate.holds(), gate.is_enforced) {
+            (true, _) => "holds",
+            (false, true) => "FAILS",
+            (false, false) => "not met",
+        };
         let Gate { number, what, limit, .. } = gate;
         let _ = writeln!(text, "| {number} | {what} | {value:.1} | {limit:.0} | {case} | {verdict} |");
     }
@@ -29,7 +33,7 @@ pub(crate) fn json(counts: &Counts, gates: &[Gate]) -> serde_json::Result<String
         let (case, value) = &gate.worst;
         json!({
             "goal": gate.number, "what": gate.what, "counted": value, "at_most": gate.limit,
-            "worst_case": case, "holds": gate.holds(),
+            "worst_case": case, "holds": gate.holds(), "is_enforced": gate.is_enforced,
         })
     };
     let gates: Vec<_> = gates.iter().map(gate).collect();

@@ -110,10 +110,16 @@ impl Tier {
 
 /// The verdict over all slots, taken under the mutex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Outlook {
-    /// How long until the soonest is available.
-    pub(crate) soonest: Duration,
-    pub(crate) cooling: usize,
+pub(crate) enum Verdict {
+    /// This one can be picked: of those that can, it is of the best priority.
+    Candidate(usize),
+    /// None can.
+    Exhausted {
+        /// How long until the soonest of all slots is available.
+        soonest: Duration,
+        /// How many are cooling.
+        cooling: usize,
+    },
 }
 
 impl Cooldowns {
@@ -252,31 +258,27 @@ impl Cooldowns {
         cold[b as usize].position = here;
     }
 
-    /// The verdict over the whole pool at `now`: `None` if a slot that is available satisfies `is_candidate`.
+    /// The verdict over the whole pool at `now`: the first slot that is available and satisfies `is_candidate`, or that
+    /// there is none.
     ///
     /// One that is available but no candidate counts as `tried_delay`.
-    pub(crate) fn outlook(
-        &self,
-        now: Instant,
-        tried_delay: Duration,
-        is_candidate: impl Fn(usize) -> bool,
-    ) -> Option<Outlook> {
+    pub(crate) fn verdict(&self, now: Instant, tried_delay: Duration, is_candidate: impl Fn(usize) -> bool) -> Verdict {
         let _writers_wait = lock(&self.cold);
-        let mut outlook = Outlook { soonest: Duration::MAX, cooling: 0 };
+        let (mut soonest, mut cooling) = (Duration::MAX, 0);
         for (slot, deadline) in self.deadlines.iter().enumerate() {
             let deadline = Instant::from_nanos(deadline.load(Ordering::Relaxed));
             let delay = if deadline <= now {
                 if is_candidate(slot) {
-                    return None;
+                    return Verdict::Candidate(slot);
                 }
                 tried_delay
             } else {
-                outlook.cooling += 1;
+                cooling += 1;
                 deadline.saturating_since(now)
             };
-            outlook.soonest = outlook.soonest.min(delay);
+            soonest = soonest.min(delay);
         }
-        Some(outlook)
+        Verdict::Exhausted { soonest, cooling }
     }
 
     /// Until when and why `slot` is out at `now`; `None` if it is available.
@@ -388,20 +390,20 @@ mod tests {
     }
 
     #[test]
-    fn the_outlook_is_the_exact_soonest_deadline_also_after_a_straggler() {
+    fn the_verdict_is_the_exact_soonest_deadline_also_after_a_straggler() {
         let cooldowns = Cooldowns::new(&[vec![1; 1], vec![1; 1]]);
-        let outlook = |now, candidate: bool| {
-            let outlook = cooldowns.outlook(secs(now), Duration::from_secs(1), |_| candidate);
-            outlook.map(|outlook| (outlook.soonest.as_secs(), outlook.cooling))
+        let verdict = |now, candidate: bool| match cooldowns.verdict(secs(now), Duration::from_secs(1), |_| candidate) {
+            Verdict::Candidate(slot) => Err(slot),
+            Verdict::Exhausted { soonest, cooling } => Ok((soonest.as_secs(), cooling)),
         };
         let _ = cooldowns.extend(0, secs(0), cooldown(4));
-        assert_eq!(outlook(0, true), None, "the second slot is available");
-        assert_eq!(outlook(0, false), Some((1, 1)), "it was tried: one second");
+        assert_eq!(verdict(0, true), Err(1), "the second slot is available");
+        assert_eq!(verdict(0, false), Ok((1, 1)), "it was tried: one second");
         let _ = cooldowns.extend(1, secs(0), cooldown(50));
-        assert_eq!(outlook(0, true), Some((4, 2)));
+        assert_eq!(verdict(0, true), Ok((4, 2)));
         let _ = cooldowns.extend(0, secs(0), cooldown(44));
-        assert_eq!(outlook(0, true), Some((44, 2)));
-        assert_eq!(outlook(44, true), None);
+        assert_eq!(verdict(0, true), Ok((44, 2)));
+        assert_eq!(verdict(44, true), Err(0));
     }
 
     #[test]

@@ -21,6 +21,10 @@ fn at(nanos: u64) -> Instant {
     Instant::from_nanos(nanos)
 }
 
+fn verdict(cooldowns: &Cooldowns, now: u64, is_candidate: fn(usize) -> bool) -> Verdict {
+    cooldowns.verdict(at(now), Duration::from_secs(1), is_candidate)
+}
+
 /// What the picks of tier 0 at `now` could give, without a sweep: every slot that is an entry for some draw.
 fn choices(cooldowns: &Cooldowns) -> Vec<usize> {
     let tier = &cooldowns.tiers[0];
@@ -85,7 +89,7 @@ fn a_healthy_slot_can_be_picked_while_others_are_marked_and_recovered() {
             assert!(!choices.is_empty() && choices.iter().all(|&slot| slot < 3));
             // Whoever looks at all of them finds the one that nobody touches.
             assert!(cooldowns.is_available(1, at(4)));
-            assert!(cooldowns.outlook(at(4), Duration::from_secs(1), |slot| slot == 1).is_none());
+            assert_eq!(verdict(cooldowns, 4, |slot| slot == 1), Verdict::Candidate(1));
         },
         |cooldowns| {
             let mut choices = choices(cooldowns);
@@ -120,8 +124,8 @@ fn two_marks_of_two_slots_leave_the_sooner_deadline_in_sight() {
         |cooldowns, _| mark(cooldowns, 1, 0, 4),
         |cooldowns| {
             assert_eq!(choices(cooldowns), []);
-            let outlook = cooldowns.outlook(at(0), Duration::from_secs(1), |_| true);
-            assert_eq!(outlook.map(|outlook| outlook.soonest), Some(Duration::from_nanos(4)));
+            let soonest = Duration::from_nanos(4);
+            assert_eq!(verdict(cooldowns, 0, |_| true), Verdict::Exhausted { soonest, cooling: 2 });
             cooldowns.sweep(at(4), |_| ());
             assert_eq!(choices(cooldowns), [1]);
         },
@@ -175,8 +179,8 @@ fn exhaustion_is_never_the_verdict_while_a_slot_is_healthy_or_has_expired() {
         },
         |cooldowns, _| {
             // At 5 the first is free again, at the latest for who looks then; the second is marked after that.
-            assert!(cooldowns.outlook(at(5), Duration::from_secs(1), |_| true).is_none());
+            assert_eq!(verdict(cooldowns, 5, |_| true), Verdict::Candidate(0));
         },
-        |cooldowns| assert!(cooldowns.outlook(at(5), Duration::from_secs(1), |slot| slot == 1).is_some()),
+        |cooldowns| assert!(matches!(verdict(cooldowns, 5, |slot| slot == 1), Verdict::Exhausted { cooling: 1, .. })),
     );
 }
