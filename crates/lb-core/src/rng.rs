@@ -108,7 +108,7 @@ const fn mix(state: u64) -> u64 {
 /// A uniform number below `bound`, without bias (Lemire, "Fast random integer generation in an interval", 2019).
 ///
 /// A bound of 0 or 1 draws nothing and gives 0.
-// Always inlined: with plain `inline` it stays a call where there are many callers, which costs each pick 60 % more.
+// Always inlined: with plain `inline` it stays a call where there are many callers, and every pick pays for it.
 #[inline(always)]
 pub(crate) fn below<R: Rng + ?Sized>(rng: &R, bound: u32) -> u32 {
     if bound <= 1 {

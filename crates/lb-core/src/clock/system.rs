@@ -26,6 +26,7 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
+    #[inline]
     fn now(&self) -> Instant {
         let elapsed = self.origin.elapsed();
         // Not `as_nanos`, which is 128 bits wide: this is most of what a pick costs while something cools.
