@@ -15,12 +15,26 @@ pub(crate) fn address(url: &mut Url, headers: &mut HeaderMap, target: &Target<'_
         std::borrow::Cow::Borrowed(_) => None,
     };
     let authority = backend.authority();
-    url.set_scheme(backend.scheme().as_str()).map_err(|()| target.error("its scheme is neither https nor http"))?;
-    url.set_host(Some(authority.host())).map_err(|_| target.error("the backend's host does not fit into its URL"))?;
-    url.set_port(authority.port_u16()).map_err(|()| target.error("the backend's port does not fit into its URL"))?;
+    // Each of these writes the URL anew, so only those that change something are made.
+    let scheme = backend.scheme().as_str();
+    if url.scheme() != scheme {
+        url.set_scheme(scheme).map_err(|()| target.error("its scheme is neither https nor http"))?;
+    }
+    let host = authority.host();
+    if url.host_str() != Some(host) {
+        url.set_host(Some(host)).map_err(|_| target.error("the backend's host does not fit into its URL"))?;
+    }
+    let port = authority.port_u16();
+    if url.port() != port {
+        url.set_port(port).map_err(|()| target.error("the backend's port does not fit into its URL"))?;
+    }
     // reqwest would not send them, but an error would print them.
-    url.set_username("").map_err(|()| target.error("its URL cannot have a user name"))?;
-    url.set_password(None).map_err(|()| target.error("its URL cannot have a password"))?;
+    if !url.username().is_empty() {
+        url.set_username("").map_err(|()| target.error("its URL cannot have a user name"))?;
+    }
+    if url.password().is_some() {
+        url.set_password(None).map_err(|()| target.error("its URL cannot have a password"))?;
+    }
     if let Some(path) = rewritten {
         url.set_path(&path);
     }
