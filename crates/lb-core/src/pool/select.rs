@@ -76,7 +76,7 @@ impl Selection<'_> {
     ///
     /// The clock is read only if something in the tiers looked at is cooling. `recovered` is called, with no lock held,
     /// for each backend whose cooldown is found to have expired.
-    // Always inlined: it has one caller, which is a call itself.
+    // Always inlined: its callers are few, and each has another kind of exclusion.
     #[inline(always)]
     pub(super) fn pick_best<E: Exclude, F: FnOnce() -> Instant, R: Rng + ?Sized>(
         self,
