@@ -182,8 +182,10 @@ def measure(title, cases, rounds):
     base = cases[0].ns
 
     def row(name, ns):
-        ratio = median(a / b for a, b in zip(ns, base))  # within a round, when the machine was as fast for both
-        return {"case": name, "median_ns": median(ns), "p10_ns": sorted(ns)[len(ns) // 10], "ratio": ratio}
+        ratios = sorted(a / b for a, b in zip(ns, base))  # within a round, when the machine was as fast for both
+        quartiles = [ratios[len(ratios) // 4], ratios[len(ratios) * 3 // 4]]
+        p10 = sorted(ns)[len(ns) // 10]
+        return {"case": name, "median_ns": median(ns), "p10_ns": p10, "ratio": median(ratios), "quartiles": quartiles}
 
     rows = [row(case.name, case.ns) for case in cases]
     for name, ns in ((case.name, case.ns) for case in cases if " + " in case.name):
@@ -195,11 +197,13 @@ def markdown(report):
     packages = ", ".join(f"{p} {report['packages'][p]}" for p in ("openai_priority_loadbalancer", "litellm", "httpx"))
     lines = [f"Python {report['python']}, {packages}; {report['rounds']} rounds. {report['note']}".strip()]
     for group in report["groups"]:
-        lines += ["", f"**{group['group']}** (base: {group['base']})", ""]
-        lines += ["| case | median | p10 | ratio to base |", "| --- | ---: | ---: | ---: |"]
+        # The columns of the ratio runner, so that its rows and these can stand in one table.
+        lines += ["", "| section | case | per operation | times the first | quartiles | rounds |"]
+        lines += ["| --- | --- | ---: | ---: | ---: | ---: |"]
         for r in group["cases"]:
-            median_us, p10_us = (f"{r[key] / 1000:.2f} us" for key in ("median_ns", "p10_ns"))
-            lines.append(f"| {r['case']} | {median_us} | {p10_us} | {r['ratio']:.2f} |")
+            (low, high), rounds = r["quartiles"], report["rounds"]
+            figures = f"{r['median_ns'] / 1000:.2f} us | {r['ratio']:.2f} | {low:.2f} - {high:.2f} | {rounds}"
+            lines.append(f"| {group['group']} | {r['case']} | {figures} |")
     return "\n".join(lines) + "\n"
 
 
