@@ -49,7 +49,9 @@ mod window;
 pub use chain::{Chain, Refusal};
 pub use demand::{Demand, Usage, standard_estimate};
 pub use limit::Limit;
-pub use presets::{PTU_MODELS, PtuModel, RequestPeriod, azure_ptu, azure_standard, azure_standard_with_period};
+pub use presets::{
+    Increment, PTU_MODELS, PtuModel, RequestPeriod, azure_ptu, azure_standard, azure_standard_with_period,
+};
 pub use ptu::Ptu;
 pub use quotas::{QuotaId, Quotas};
 pub use window::{Admit, Kind, Unit, Window};

@@ -44,6 +44,36 @@ pub fn azure_ptu(ptu: Ptu) -> Chain {
     Chain::new([ptu.into()])
 }
 
+/// The PTU counts that can be bought: `minimum`, and from there in steps of `step`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Increment {
+    /// The fewest.
+    pub minimum: u64,
+    /// The step.
+    pub step: u64,
+}
+
+impl Increment {
+    /// An increment; a step of 0 reads as 1.
+    pub const fn new(minimum: u64, step: u64) -> Self {
+        Self { minimum, step: if step == 0 { 1 } else { step } }
+    }
+
+    /// The smallest count for sale that is at least `ptus`. Saturates.
+    ///
+    /// ```
+    /// use lb_limits::Increment;
+    ///
+    /// assert_eq!(Increment::new(15, 5).round_up(106), 110);
+    /// assert_eq!(Increment::new(15, 5).round_up(3), 15);
+    /// ```
+    pub const fn round_up(&self, ptus: u64) -> u64 {
+        let above = ptus.saturating_sub(self.minimum);
+        self.minimum.saturating_add(above.div_ceil(self.step).saturating_mul(self.step))
+    }
+}
+
 /// What one PTU of a model is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -54,6 +84,10 @@ pub struct PtuModel {
     pub input_tpm_per_ptu: u64,
     /// Input tokens that one output token counts as.
     pub output_ratio: u64,
+    /// What can be bought for a global or data-zone deployment.
+    pub global: Increment,
+    /// What can be bought for a regional deployment.
+    pub regional: Increment,
 }
 
 impl PtuModel {
@@ -68,30 +102,47 @@ impl PtuModel {
     }
 }
 
-/// Throughput per PTU, from Microsoft Learn, "Provisioned throughput sizing" (page of 2026-05-21).
+/// Throughput per PTU and the counts for sale, from Microsoft Learn, "Provisioned throughput sizing" (page of
+/// 2026-05-21).
 ///
-/// Data of a day: check the page for the model you buy.
+/// Data of a day: check the page for the model you buy. Models that are not sold regionally have the global increment
+/// in both places.
 pub const PTU_MODELS: &[PtuModel] = &[
-    model("gpt-5.5", 1_200, 6),
-    model("gpt-5.4", 2_400, 6),
-    model("gpt-5.3-codex", 3_400, 8),
-    model("gpt-5.2", 3_400, 8),
-    model("gpt-5.2-codex", 3_400, 8),
-    model("gpt-5.1", 4_750, 8),
-    model("gpt-5.1-codex", 4_750, 8),
-    model("gpt-5", 4_750, 8),
-    model("gpt-5-mini", 23_750, 8),
-    model("gpt-4.1", 3_000, 4),
-    model("gpt-4.1-mini", 14_900, 4),
-    model("gpt-4.1-nano", 59_400, 4),
-    model("o3", 3_000, 4),
-    model("o4-mini", 5_400, 4),
-    model("gpt-4o", 2_500, 4),
-    model("gpt-4o-mini", 37_000, 4),
-    model("o3-mini", 2_500, 4),
-    model("o1", 230, 4),
+    model("gpt-5.5", 1_200, 6, (15, 5), (50, 50)),
+    model("gpt-5.4", 2_400, 6, (15, 5), (50, 50)),
+    model("gpt-5.3-codex", 3_400, 8, (15, 5), (50, 50)),
+    model("gpt-5.2", 3_400, 8, (15, 5), (50, 50)),
+    model("gpt-5.2-codex", 3_400, 8, (15, 5), (50, 50)),
+    model("gpt-5.1", 4_750, 8, (15, 5), (50, 50)),
+    model("gpt-5.1-codex", 4_750, 8, (15, 5), (50, 50)),
+    model("gpt-5", 4_750, 8, (15, 5), (50, 50)),
+    model("gpt-5-mini", 23_750, 8, (15, 5), (25, 25)),
+    model("gpt-4.1", 3_000, 4, (15, 5), (50, 50)),
+    model("gpt-4.1-mini", 14_900, 4, (15, 5), (25, 25)),
+    model("gpt-4.1-nano", 59_400, 4, (15, 5), (25, 25)),
+    model("o3", 3_000, 4, (15, 5), (50, 50)),
+    model("o4-mini", 5_400, 4, (15, 5), (25, 25)),
+    model("gpt-4o", 2_500, 4, (15, 5), (50, 50)),
+    model("gpt-4o-mini", 37_000, 4, (15, 5), (25, 25)),
+    model("o3-mini", 2_500, 4, (15, 5), (25, 25)),
+    model("o1", 230, 4, (15, 5), (25, 50)),
+    model("Llama-3.3-70B-Instruct", 8_450, 4, (100, 100), (100, 100)),
+    model("DeepSeek-R1", 4_000, 4, (100, 100), (100, 100)),
+    model("DeepSeek-V3-0324", 4_000, 4, (100, 100), (100, 100)),
 ];
 
-const fn model(name: &'static str, input_tpm_per_ptu: u64, output_ratio: u64) -> PtuModel {
-    PtuModel { name, input_tpm_per_ptu, output_ratio }
+const fn model(
+    name: &'static str,
+    input_tpm_per_ptu: u64,
+    output_ratio: u64,
+    (global_minimum, global_step): (u64, u64),
+    (regional_minimum, regional_step): (u64, u64),
+) -> PtuModel {
+    PtuModel {
+        name,
+        input_tpm_per_ptu,
+        output_ratio,
+        global: Increment::new(global_minimum, global_step),
+        regional: Increment::new(regional_minimum, regional_step),
+    }
 }

@@ -1,0 +1,7 @@
+//! A deterministic simulator of priority load balancing over Azure OpenAI quotas.
+
+pub mod draw;
+pub mod scenario;
+pub mod traffic;
+
+pub use scenario::Scenario;

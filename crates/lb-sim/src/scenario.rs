@@ -1,0 +1,202 @@
+//! Scenarios: what is simulated, as a TOML file says it.
+//!
+//! The types here are the file, table by table; unknown keys are refused. [`Scenario::read`] gives a scenario that is
+//! consistent (names exist, numbers are in range), or an error with file, line and key.
+
+mod backend;
+mod check;
+mod clients;
+mod error;
+mod fault;
+mod model;
+mod path;
+mod plan;
+mod span;
+mod workload;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+pub use backend::{
+    Admission, Backend, Concurrency, DeploymentType, Foreign, HintForm, HintPolicy, Hints, Phase, Preset, Remaining,
+    RequestPeriod, Window, WindowKind, WindowUnit,
+};
+pub use clients::{Assignment, Client, Clients, Pool, Pools, Sdk};
+pub use error::ScenarioError;
+pub use fault::{Fault, FaultKind};
+pub use model::{FirstToken, Model, PerToken};
+pub use path::KeyPath;
+pub use plan::{Limits, Plan};
+pub use span::Span;
+pub use workload::{
+    Bursts, Columns, Factor, Kind, Length, Lognormal, MaxTokens, NamedMaxTokens, Quantiles, RatePoint, Resampled,
+    TraceFormat, Workload,
+};
+
+/// A scenario.
+///
+/// ```
+/// # fn main() -> Result<(), lb_sim::scenario::ScenarioError> {
+/// let scenario = lb_sim::Scenario::parse(
+///     r#"
+///     [run]
+///     duration = "10m"
+///
+///     [[backend]]
+///     name = "ptu"
+///     model = "gpt-4.1"
+///     preset = "azure-ptu"
+///     ptus = 50
+///
+///     [[workload]]
+///     name = "chat"
+///     kind = "poisson"
+///     rate = 5
+///     input = 1000
+///     output = 200
+///     "#,
+/// )?;
+/// assert_eq!(scenario.backends[0].name, "ptu");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// A line that says what the scenario is about; reports show it.
+    #[serde(default)]
+    pub title: String,
+    /// How long, from which seed.
+    pub run: Run,
+    /// Who sends.
+    #[serde(default)]
+    pub clients: Clients,
+    /// The options of every pool.
+    #[serde(default)]
+    pub pool: Pool,
+    /// Models that the built-in table does not have, or that it has with other numbers.
+    #[serde(default, rename = "model")]
+    pub models: Vec<Model>,
+    /// The deployments.
+    #[serde(default, rename = "backend")]
+    pub backends: Vec<Backend>,
+    /// The traffic, a table per request class.
+    #[serde(default, rename = "workload")]
+    pub workloads: Vec<Workload>,
+    /// What breaks.
+    #[serde(default, rename = "fault")]
+    pub faults: Vec<Fault>,
+    /// What `lb-sim sweep` varies: a key path, and the values it takes.
+    #[serde(default)]
+    pub sweep: BTreeMap<String, Vec<toml::Value>>,
+    /// What `lb-sim plan` varies, and the limits to meet.
+    #[serde(default)]
+    pub plan: Option<Plan>,
+    /// Where relative file names start.
+    #[serde(skip)]
+    pub folder: PathBuf,
+    /// The file as it was read, for variations of it.
+    #[serde(skip)]
+    document: toml::Table,
+}
+
+/// How long, from which seed, and what the run stands for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Seed of every draw. Default: 1.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// Simulated time during which requests arrive. Default: until the traces end.
+    #[serde(default)]
+    pub duration: Option<Span>,
+    /// Requests that arrive before this count for no metric of requests. Default: 0 s.
+    #[serde(default)]
+    pub warmup: Span,
+    /// Runs with different draws; reports give their mean and its 95 % interval. Default: 1.
+    #[serde(default = "one_run")]
+    pub replications: u32,
+    /// The span of real time whose traffic the run stands for; costs per month are scaled by it. A run over the eight
+    /// busy hours of a day represents `"1 day"`. Default: the duration.
+    #[serde(default)]
+    pub represents: Option<Span>,
+    /// Multiplies the rate of every workload. Default: 1.
+    #[serde(default = "unit")]
+    pub growth: f64,
+}
+
+impl Scenario {
+    /// The scenario in a TOML file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is not TOML, has a key that does not exist, or says something that cannot be.
+    pub fn read(file: impl AsRef<Path>) -> Result<Self, ScenarioError> {
+        let file = file.as_ref();
+        let text = fs::read_to_string(file).map_err(|error| ScenarioError::unreadable(file, &error))?;
+        let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
+        Self::parse_in(&text, folder).map_err(|error| error.in_file(file))
+    }
+
+    /// The scenario in a text. File names in it are relative to the working directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Scenario::read).
+    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
+        Self::parse_in(text, PathBuf::new())
+    }
+
+    fn parse_in(text: &str, folder: PathBuf) -> Result<Self, ScenarioError> {
+        let document: toml::Table = toml::from_str(text).map_err(|error| ScenarioError::syntax(text, &error))?;
+        let mut scenario: Self = toml::from_str(text).map_err(|error| ScenarioError::syntax(text, &error))?;
+        scenario.document = document;
+        scenario.folder = folder;
+        scenario.check().map_err(|error| error.at_line_of(text))?;
+        Ok(scenario)
+    }
+
+    /// The same scenario with other values at some key paths, such as `backend.ptu.ptus`.
+    ///
+    /// # Errors
+    ///
+    /// If a path names nothing that a value can stand at, or the scenario with these values is wrong.
+    pub fn with(&self, changes: &[(KeyPath, toml::Value)]) -> Result<Self, ScenarioError> {
+        let mut document = self.document.clone();
+        for (path, value) in changes {
+            path.set(&mut document, value.clone())?;
+        }
+        let text = toml::to_string(&document).map_err(|error| ScenarioError::new("", error.to_string()))?;
+        // Lines of a text that nobody wrote would mislead.
+        Self::parse_in(&text, self.folder.clone()).map_err(ScenarioError::without_line)
+    }
+
+    /// The model of this name: the entry, or the built-in table's.
+    #[must_use]
+    pub fn model(&self, name: &str) -> Model {
+        self.models.iter().find(|model| model.name == name).cloned().unwrap_or_else(|| Model::built_in(name))
+    }
+
+    /// The file's values, as they were read.
+    #[must_use]
+    pub const fn document(&self) -> &toml::Table {
+        &self.document
+    }
+}
+
+pub(crate) const fn one() -> u64 {
+    1
+}
+
+const fn one_run() -> u32 {
+    1
+}
+
+pub(crate) const fn unit() -> f64 {
+    1.0
+}

@@ -1,0 +1,484 @@
+//! What a scenario must be for a run to make sense: names exist and are unique, numbers are in range.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Backend, Client, Fault, FaultKind, Kind, Length, MaxTokens, NamedMaxTokens, Preset, Scenario, ScenarioError,
+    Window, Workload,
+};
+
+type Checked = Result<(), ScenarioError>;
+
+fn wrong(key: impl Into<String>, problem: impl Into<String>) -> Checked {
+    Err(ScenarioError::new(key, problem))
+}
+
+impl Scenario {
+    pub(super) fn check(&self) -> Checked {
+        self.check_run()?;
+        self.check_clients()?;
+        self.check_names()?;
+        for model in &self.models {
+            let key = |key: &str| format!("model.\"{}\".{key}", model.name);
+            positive(&key("input_tpm_per_ptu"), model.input_tpm_per_ptu)?;
+            positive(&key("ptu_step"), model.ptu_step)?;
+            positive(&key("regional_ptu_step"), model.regional_ptu_step)?;
+            for (name, price) in [
+                ("price_input", model.price_input),
+                ("price_cached_input", model.price_cached_input),
+                ("price_output", model.price_output),
+            ] {
+                not_negative(&key(name), price)?;
+            }
+            in_range(&key("ttft.sigma"), Some(model.ttft.sigma), 0.0, 5.0)?;
+            in_range(&key("tpot.sigma"), Some(model.tpot.sigma), 0.0, 5.0)?;
+        }
+        for backend in &self.backends {
+            self.check_backend(backend)?;
+        }
+        for workload in &self.workloads {
+            check_workload(workload)?;
+        }
+        for (index, fault) in self.faults.iter().enumerate() {
+            self.check_fault(&format!("fault.{index}"), fault)?;
+        }
+        self.check_plan()
+    }
+
+    fn check_run(&self) -> Checked {
+        let run = &self.run;
+        if run.replications == 0 {
+            return wrong("run.replications", "it must be at least 1");
+        }
+        in_range("run.growth", Some(run.growth), 1e-6, 1e6)?;
+        if run.represents.is_some_and(|span| span.as_nanos() == 0) {
+            return wrong("run.represents", "it must be more than zero");
+        }
+        match run.duration {
+            Some(duration) if duration.as_nanos() == 0 => wrong("run.duration", "it must be more than zero"),
+            Some(duration) if run.warmup >= duration => {
+                wrong("run.warmup", format!("it must be shorter than the duration ({duration})"))
+            }
+            None if !self
+                .workloads
+                .iter()
+                .any(|w| w.kind == Kind::Trace && !w.repeat || w.kind == Kind::AzureMonitor) =>
+            {
+                wrong("run", "`duration` is missing; only a trace that does not loop ends by itself")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_clients(&self) -> Checked {
+        let clients = &self.clients;
+        if clients.workers == 0 {
+            return wrong("clients.workers", "it must be at least 1");
+        }
+        if clients.workers > 100_000 {
+            return wrong("clients.workers", "it must be at most 100000");
+        }
+        if clients.timeout.as_nanos() == 0 {
+            return wrong("clients.timeout", "it must be more than zero");
+        }
+        match &clients.direct_to {
+            Some(_) if clients.client == Client::Balancer => {
+                wrong("clients.direct_to", "only `client = \"direct\"` sends to one backend")
+            }
+            Some(name) if !self.backends.iter().any(|backend| backend.name == *name) => {
+                wrong("clients.direct_to", format!("there is no backend `{name}`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_names(&self) -> Checked {
+        if self.backends.is_empty() {
+            return wrong("", "there is no `[[backend]]`");
+        }
+        if self.workloads.is_empty() {
+            return wrong("", "there is no `[[workload]]`");
+        }
+        check_names("backend", self.backends.iter().map(|backend| backend.name.as_str()))?;
+        check_names("workload", self.workloads.iter().map(|workload| workload.name.as_str()))?;
+        let mut models = BTreeSet::new();
+        match self.models.iter().find(|model| !models.insert(&model.name)) {
+            Some(twice) => wrong("model", format!("the name `{}` is used twice", twice.name)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_backend(&self, backend: &Backend) -> Checked {
+        let key = |key: &str| format!("backend.{}.{key}", backend.name);
+        if !(1..=100).contains(&backend.weight) {
+            return wrong(key("weight"), "it must be from 1 to 100");
+        }
+        self.check_preset(backend)?;
+        for (index, window) in backend.windows.iter().enumerate() {
+            check_window(&key(&format!("window.{index}")), window)?;
+        }
+        positive(&key("concurrency.max_inflight"), backend.concurrency.map(|limit| limit.max_inflight))?;
+        if let Some(foreign) = backend.foreign {
+            in_range(&key("foreign.tpm"), Some(foreign.tpm), 0.0, 1e15)?;
+            positive(&key("foreign.tokens"), Some(foreign.tokens))?;
+        }
+        not_negative(&key("price_ptu_hour"), backend.price_ptu_hour)?;
+        not_negative(&key("price_ptu_month"), backend.price_ptu_month)?;
+        if backend.price_ptu_hour.is_some() && backend.price_ptu_month.is_some() {
+            return wrong(key("price_ptu_month"), "PTUs cost by the hour or by the month: give one price");
+        }
+        in_range(&key("latency_factor"), Some(backend.latency_factor), 1e-3, 1e3)?;
+        self.check_quota(backend)
+    }
+
+    /// The keys of a preset stand with that preset only.
+    fn check_preset(&self, backend: &Backend) -> Checked {
+        let key = |key: &str| format!("backend.{}.{key}", backend.name);
+        let of_ptu = [
+            ("ptus", backend.ptus.is_some()),
+            ("burst", backend.burst.is_some()),
+            ("cache_min", backend.cache_min.is_some()),
+            ("price_ptu_hour", backend.price_ptu_hour.is_some()),
+            ("price_ptu_month", backend.price_ptu_month.is_some()),
+        ];
+        let of_standard = [
+            ("tpm", backend.tpm.is_some()),
+            ("rpm", backend.rpm.is_some()),
+            ("rpm_per_1k_tpm", backend.rpm_per_1k_tpm.is_some()),
+            ("counts_refused", backend.counts_refused),
+        ];
+        let foreign =
+            |keys: &[(&str, bool)]| keys.iter().find(|(_, is_set)| *is_set).map(|(name, _)| (*name).to_owned());
+        if backend.preset != Preset::AzurePtu {
+            if let Some(name) = foreign(&of_ptu) {
+                return wrong(key(&name), "only `preset = \"azure-ptu\"` has it");
+            }
+        }
+        if backend.preset != Preset::AzureStandard {
+            if let Some(name) = foreign(&of_standard) {
+                return wrong(key(&name), "only `preset = \"azure-standard\"` has it");
+            }
+        }
+        let shares = self.owner_of_quota(backend).is_some_and(|owner| owner.name != backend.name);
+        match backend.preset {
+            Preset::AzurePtu if shares => wrong(key("quota"), "a provisioned deployment has its capacity to itself"),
+            Preset::AzurePtu => {
+                if backend.ptus.is_none() {
+                    return wrong(key("ptus"), "it is missing: how many PTUs does the deployment have?");
+                }
+                if self.model(&backend.model).input_tpm_per_ptu().is_none() {
+                    return wrong(
+                        key("model"),
+                        format!(
+                            "what a PTU of `{}` is worth is not known; add a `[[model]]` with `input_tpm_per_ptu`",
+                            backend.model
+                        ),
+                    );
+                }
+                if backend.burst.is_some_and(|burst| burst.as_nanos() == 0) {
+                    return wrong(key("burst"), "it must be more than zero");
+                }
+                Ok(())
+            }
+            Preset::AzureStandard if backend.tpm.is_none() && !shares => {
+                wrong(key("tpm"), "it is missing: how many tokens per minute does the deployment have?")
+            }
+            Preset::AzureStandard if backend.rpm.is_some() && backend.rpm_per_1k_tpm.is_some() => {
+                wrong(key("rpm_per_1k_tpm"), "`rpm` says it already")
+            }
+            Preset::AzureStandard => in_range(&key("rpm_per_1k_tpm"), backend.rpm_per_1k_tpm, 0.0, 1e9),
+            Preset::None => Ok(()),
+        }
+    }
+
+    /// Only the first backend of a quota gives its limits.
+    fn check_quota(&self, backend: &Backend) -> Checked {
+        let Some(owner) = self.owner_of_quota(backend) else { return Ok(()) };
+        let gives =
+            backend.tpm.is_some() || backend.rpm.is_some() || !backend.windows.is_empty() || backend.foreign.is_some();
+        if owner.name != backend.name && gives {
+            return wrong(
+                format!("backend.{}.quota", backend.name),
+                format!("the limits of this quota are those of `{}`: give none here", owner.name),
+            );
+        }
+        Ok(())
+    }
+
+    /// The backend that gives the limits of this backend's quota; `None` if the quota has no name.
+    pub(crate) fn owner_of_quota(&self, backend: &Backend) -> Option<&Backend> {
+        let quota = backend.quota.as_ref()?;
+        self.backends.iter().find(|other| other.quota.as_ref() == Some(quota))
+    }
+
+    fn check_fault(&self, key: &str, fault: &Fault) -> Checked {
+        match (&fault.backend, &fault.region) {
+            (Some(name), None) if !self.backends.iter().any(|backend| backend.name == *name) => {
+                return wrong(format!("{key}.backend"), format!("there is no backend `{name}`"));
+            }
+            (None, Some(region)) if !self.backends.iter().any(|backend| backend.region.as_ref() == Some(region)) => {
+                return wrong(format!("{key}.region"), format!("no backend is in the region `{region}`"));
+            }
+            (Some(_), None) | (None, Some(_)) => {}
+            _ => return wrong(key, "a fault hits a `backend` or a `region`: name one"),
+        }
+        match (fault.at, fault.mean_between) {
+            (Some(_), None) if fault.mean_duration.is_none() => {}
+            (None, Some(between)) if fault.lasts.is_none() => {
+                if between.as_nanos() == 0 {
+                    return wrong(format!("{key}.mean_between"), "it must be more than zero");
+                }
+                if fault.mean_duration.is_none_or(|mean| mean.as_nanos() == 0) {
+                    return wrong(key, "a random fault needs a `mean_duration` of more than zero");
+                }
+            }
+            _ => {
+                return wrong(
+                    key,
+                    "a fault comes `at` a time `for` a span, or at random with `mean_between` and `mean_duration`",
+                );
+            }
+        }
+        if let Some(status) = fault.status {
+            if fault.kind != FaultKind::Status {
+                return wrong(format!("{key}.status"), "only `kind = \"status\"` has it");
+            }
+            if !(500..=599).contains(&status) {
+                return wrong(format!("{key}.status"), "it must be from 500 to 599");
+            }
+        }
+        if fault.factor.is_some() && fault.kind != FaultKind::Slow {
+            return wrong(format!("{key}.factor"), "only `kind = \"slow\"` has it");
+        }
+        in_range(&format!("{key}.factor"), fault.factor, 1e-3, 1e6)?;
+        in_range(&format!("{key}.share"), Some(fault.share), 0.0, 1.0)
+    }
+
+    fn check_plan(&self) -> Checked {
+        let Some(plan) = &self.plan else { return Ok(()) };
+        match self.backends.iter().find(|backend| backend.name == plan.backend) {
+            None => return wrong("plan.backend", format!("there is no backend `{}`", plan.backend)),
+            Some(backend) if backend.preset != Preset::AzurePtu => {
+                return wrong("plan.backend", format!("`{}` has no PTUs to vary", plan.backend));
+            }
+            Some(_) => {}
+        }
+        if plan.bursts.iter().any(|burst| burst.as_nanos() == 0) {
+            return wrong("plan.bursts", "each must be more than zero");
+        }
+        if plan.replications < 2 {
+            return wrong("plan.replications", "an interval needs at least 2");
+        }
+        for (name, share) in [
+            ("spill_share", plan.limits.spill_share),
+            ("application_429_share", plan.limits.application_429_share),
+            ("failed_share", plan.limits.failed_share),
+        ] {
+            in_range(&format!("plan.limits.{name}"), share, 0.0, 1.0)?;
+        }
+        Ok(())
+    }
+}
+
+fn check_names<'a>(table: &str, names: impl Iterator<Item = &'a str>) -> Checked {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        let is_plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !is_plain {
+            return wrong(table, format!("`{name}` is no name; use letters, digits, `-` and `_`, no dots"));
+        }
+        if !seen.insert(name) {
+            return wrong(format!("{table}.{name}"), "the name is used twice");
+        }
+    }
+    Ok(())
+}
+
+fn check_window(key: &str, window: &Window) -> Checked {
+    if window.length.as_nanos() == 0 {
+        return wrong(format!("{key}.length"), "it must be more than zero");
+    }
+    Ok(())
+}
+
+fn check_workload(workload: &Workload) -> Checked {
+    let key = |key: &str| format!("workload.{}.{key}", workload.name);
+    let needs = |name: &str, is_there: bool| {
+        if is_there { Ok(()) } else { wrong(key(name), format!("it is missing for {:?} arrivals", workload.kind)) }
+    };
+    match workload.kind {
+        Kind::Poisson | Kind::Constant => needs("rate", workload.rate.is_some())?,
+        Kind::Gamma => {
+            needs("rate", workload.rate.is_some())?;
+            needs("cv", workload.cv.is_some())?;
+        }
+        Kind::Bursts => {
+            needs("rate", workload.rate.is_some())?;
+            needs("bursts", workload.bursts.is_some())?;
+        }
+        Kind::RateTable => needs("rates", !workload.rates.is_empty() || workload.file.is_some())?,
+        Kind::Closed => {
+            needs("users", workload.users.is_some())?;
+            needs("think", workload.think.is_some())?;
+        }
+        Kind::Trace | Kind::AzureMonitor => needs("file", workload.file.is_some())?,
+    }
+    if !matches!(workload.kind, Kind::Trace | Kind::AzureMonitor) {
+        needs("input", workload.input.is_some())?;
+        needs("output", workload.output.is_some())?;
+        if matches!(workload.max_tokens, MaxTokens::Named(NamedMaxTokens::Trace)) {
+            return wrong(key("max_tokens"), "there is no trace to take it from");
+        }
+    }
+    in_range(&key("rate"), workload.rate, 1e-9, 1e9)?;
+    in_range(&key("cv"), workload.cv, 1e-3, 1e3)?;
+    in_range(&key("speed"), Some(workload.speed), 1e-6, 1e6)?;
+    in_range(&key("thin"), Some(workload.thin), 0.0, 1.0)?;
+    in_range(&key("cached_share"), workload.cached_share, 0.0, 1.0)?;
+    in_range(&key("chars_per_token"), Some(workload.chars_per_token), 0.0, 1e3)?;
+    if workload.copies == 0 {
+        return wrong(key("copies"), "it must be at least 1");
+    }
+    if let Some(bursts) = workload.bursts {
+        in_range(&key("bursts.factor"), Some(bursts.factor), 1e-6, 1e6)?;
+        if bursts.burst.as_nanos() == 0 || bursts.calm.as_nanos() == 0 {
+            return wrong(key("bursts"), "`burst` and `calm` must be more than zero");
+        }
+    }
+    for pair in workload.rates.windows(2) {
+        if pair[1].at <= pair[0].at {
+            return wrong(key("rates"), format!("the points must rise in time: {} after {}", pair[1].at, pair[0].at));
+        }
+    }
+    for (name, length) in [("input", &workload.input), ("output", &workload.output)] {
+        check_length(&key(name), length.as_ref())?;
+    }
+    Ok(())
+}
+
+fn check_length(key: &str, length: Option<&Length>) -> Checked {
+    match length {
+        Some(Length::Lognormal(lognormal)) => {
+            in_range(&format!("{key}.mean"), Some(lognormal.mean), 0.0, 1e12)?;
+            in_range(&format!("{key}.sigma"), Some(lognormal.sigma), 0.0, 10.0)
+        }
+        Some(Length::Quantiles(table)) => {
+            let rises = table.quantiles.windows(2).all(|pair| pair[0] <= pair[1]);
+            let in_range = table.quantiles.iter().all(|&value| (0.0..=1e12).contains(&value));
+            if table.quantiles.len() < 2 || !rises || !in_range {
+                return wrong(
+                    format!("{key}.quantiles"),
+                    "they must be at least two numbers from 0 on, none below the one before",
+                );
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn positive(key: &str, value: Option<u64>) -> Checked {
+    if value == Some(0) { wrong(key, "it must be at least 1") } else { Ok(()) }
+}
+
+fn not_negative(key: &str, value: Option<f64>) -> Checked {
+    in_range(key, value, 0.0, 1e12)
+}
+
+fn in_range(key: &str, value: Option<f64>, least: f64, most: f64) -> Checked {
+    match value {
+        Some(value) if !(least..=most).contains(&value) => wrong(key, format!("it must be from {least} to {most}")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCENARIO: &str = r#"
+[run]
+duration = "10m"
+
+[[backend]]
+name = "ptu"
+model = "gpt-4.1"
+preset = "azure-ptu"
+ptus = 50
+
+[[workload]]
+name = "chat"
+kind = "poisson"
+rate = 5
+input = 1000
+output = 200
+"#;
+
+    fn error(change: (&str, &str)) -> String {
+        assert!(SCENARIO.contains(change.0));
+        Scenario::parse(&SCENARIO.replacen(change.0, change.1, 1)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_by_line_and_key() {
+        assert_eq!(
+            error(("ptus = 50", "ptus = 50\nburst = \"0s\"")),
+            "line 10: backend.ptu.burst: it must be more than zero"
+        );
+        assert_eq!(
+            error(("rate = 5", "rate = -1")),
+            "line 14: workload.chat.rate: it must be from 0.000000001 to 1000000000"
+        );
+        assert_eq!(
+            error(("gpt-4.1", "gpt-9")),
+            "line 7: backend.ptu.model: what a PTU of `gpt-9` is worth is not known; add a `[[model]]` with \
+             `input_tpm_per_ptu`"
+        );
+    }
+
+    #[test]
+    fn a_missing_value_is_named_at_its_table() {
+        assert_eq!(
+            error(("ptus = 50\n", "")),
+            "line 5: backend.ptu.ptus: it is missing: how many PTUs does the deployment have?"
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_their_line() {
+        let message = error(("ptus = 50", "ptuss = 50"));
+        assert!(message.starts_with("line 9: ") && message.contains("ptuss"), "{message}");
+    }
+
+    #[test]
+    fn keys_of_another_preset_are_refused() {
+        assert_eq!(
+            error(("ptus = 50", "ptus = 50\ntpm = 1")),
+            "line 10: backend.ptu.tpm: only `preset = \"azure-standard\"` has it"
+        );
+    }
+
+    #[test]
+    fn a_span_that_is_none_says_how_to_write_one() {
+        let message = error(("\"10m\"", "\"soon\""));
+        assert!(message.starts_with("line 3: ") && message.contains("250ms"), "{message}");
+    }
+
+    #[test]
+    fn names_have_no_dots() {
+        assert!(error(("name = \"ptu\"", "name = \"p.tu\"")).contains("no dots"));
+    }
+
+    #[test]
+    fn a_changed_scenario_is_checked_again() {
+        let scenario = Scenario::parse(SCENARIO).unwrap();
+        let change = |path: &str, value: toml::Value| scenario.with(&[(path.parse().unwrap(), value)]);
+        assert_eq!(change("backend.ptu.ptus", 15.into()).unwrap().backends[0].ptus, Some(15));
+        assert_eq!(change("clients.workers", 4.into()).unwrap().clients.workers, 4);
+        assert!(change("clients.workers", 0.into()).unwrap_err().to_string().contains("at least 1"));
+        assert!(
+            change("backend.other.ptus", 15.into()).unwrap_err().to_string().contains("no `backend` named `other`")
+        );
+        assert!(change("backend.ptu.colour", 15.into()).unwrap_err().to_string().contains("colour"));
+    }
+}

@@ -1,0 +1,135 @@
+use std::{fmt, str::FromStr};
+
+use toml::{Table, Value, de::DeTable, de::DeValue};
+
+use super::ScenarioError;
+
+/// A path to a value in a scenario: `run.seed`, `backend.ptu.burst`, `model."gpt-4.1".price_input`.
+///
+/// In a list of tables the name picks the table; faults and windows, which have none, are counted from 0.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyPath(Vec<String>);
+
+impl FromStr for KeyPath {
+    type Err = ScenarioError;
+
+    fn from_str(text: &str) -> Result<Self, ScenarioError> {
+        let wrong = || ScenarioError::new(text, "it is no key path; write `backend.NAME.KEY`");
+        let document = format!("{text} = 0").parse::<Table>().map_err(|_| wrong())?;
+        let mut segments = Vec::new();
+        let mut table = &document;
+        loop {
+            let Some((key, value)) = table.iter().next() else { return Err(wrong()) };
+            segments.push(key.clone());
+            match value {
+                Value::Table(inner) => table = inner,
+                _ => return Ok(Self(segments)),
+            }
+        }
+    }
+}
+
+impl KeyPath {
+    /// The path of these segments.
+    pub fn new<S: Into<String>>(segments: impl IntoIterator<Item = S>) -> Self {
+        Self(segments.into_iter().map(Into::into).collect())
+    }
+
+    /// The last segment: the key itself.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+
+    /// Puts a value where the path leads. Tables on the way must exist, or stand at the top (`clients`, `pool`).
+    pub(super) fn set(&self, document: &mut Table, value: Value) -> Result<(), ScenarioError> {
+        let Some((key, way)) = self.0.split_last() else {
+            return Err(ScenarioError::new("", "the key path is empty"));
+        };
+        let mut table = document;
+        let mut way = way.iter().peekable();
+        let mut at_top = true;
+        while let Some(segment) = way.next() {
+            if at_top && !table.contains_key(segment) && way.peek().is_none() {
+                table.insert(segment.clone(), Value::Table(Table::new()));
+            }
+            at_top = false;
+            table = match table.get_mut(segment) {
+                Some(Value::Table(inner)) => inner,
+                Some(Value::Array(list)) => {
+                    let name = way.next().ok_or_else(|| self.wrong(format!("which `{segment}`? Write its name")))?;
+                    element(list, name).ok_or_else(|| self.wrong(format!("there is no `{segment}` named `{name}`")))?
+                }
+                _ => return Err(self.wrong(format!("there is no table `{segment}`"))),
+            };
+        }
+        table.insert(key.clone(), value);
+        Ok(())
+    }
+
+    fn wrong(&self, problem: String) -> ScenarioError {
+        ScenarioError::new(self.to_string(), problem)
+    }
+}
+
+/// The table of a list that has this name, or, among tables without names, this index.
+fn element<'a>(list: &'a mut [Value], name: &str) -> Option<&'a mut Table> {
+    let named = |value: &Value| value.get("name").and_then(Value::as_str) == Some(name);
+    let index = match list.iter().position(named) {
+        Some(index) => index,
+        None => name
+            .parse()
+            .ok()
+            .filter(|&index: &usize| list.get(index).is_some_and(|value| value.get("name").is_none()))?,
+    };
+    list.get_mut(index)?.as_table_mut()
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, segment) in self.0.iter().enumerate() {
+            let dot = if index == 0 { "" } else { "." };
+            let is_bare = segment.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            if is_bare && !segment.is_empty() {
+                write!(f, "{dot}{segment}")?;
+            } else {
+                write!(f, "{dot}\"{segment}\"")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where in the text the value at a dotted path stands, or as much of the path as the text has.
+pub(super) fn offset(text: &str, path: &str) -> Option<usize> {
+    let path: KeyPath = path.parse().ok()?;
+    let document = DeTable::parse(text).ok()?;
+    let mut found = None;
+    let mut table = document.get_ref();
+    let mut segments = path.0.iter();
+    while let Some(segment) = segments.next() {
+        let Some((key, value)) = table.get_key_value(segment.as_str()) else { return found };
+        found = Some(key.span().start);
+        table = match value.get_ref() {
+            DeValue::Table(inner) => inner,
+            DeValue::Array(list) => {
+                let Some(name) = segments.next() else { return found };
+                let named = |value: &DeValue<'_>| {
+                    value.get("name").and_then(|name| name.get_ref().as_str()) == Some(name.as_str())
+                };
+                let element = list
+                    .iter()
+                    .find(|element| named(element.get_ref()))
+                    .or_else(|| list.get(name.parse::<usize>().ok()?));
+                let Some(element) = element else { return found };
+                found = Some(element.span().start);
+                match element.get_ref() {
+                    DeValue::Table(inner) => inner,
+                    _ => return found,
+                }
+            }
+            _ => return found,
+        };
+    }
+    found
+}

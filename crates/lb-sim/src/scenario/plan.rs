@@ -1,0 +1,51 @@
+use serde::Deserialize;
+
+use super::Span;
+
+/// What `lb-sim plan` varies, and the limits to meet.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The backend whose PTUs are varied, of preset `azure-ptu`.
+    pub backend: String,
+    /// The most PTUs to look at. Default: twice what the mean traffic needs, at least ten steps.
+    #[serde(default)]
+    pub max_ptus: Option<u64>,
+    /// The bucket depths to answer for. Default: 1 s, 10 s and 60 s.
+    #[serde(default)]
+    pub bursts: Vec<Span>,
+    /// Runs per step and depth, for the intervals. Default: 8.
+    #[serde(default = "replications")]
+    pub replications: u32,
+    /// What must hold.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What must hold, with 95 % confidence.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The share of requests that another backend than the varied one serves.
+    #[serde(default)]
+    pub spill_share: Option<f64>,
+    /// The share of requests that end with a 429 at the application.
+    #[serde(default)]
+    pub application_429_share: Option<f64>,
+    /// The share of requests that end without success, for whatever reason.
+    #[serde(default)]
+    pub failed_share: Option<f64>,
+    /// 95th percentile of the added wait.
+    #[serde(default)]
+    pub added_wait_p95: Option<Span>,
+    /// 99th percentile of the added wait.
+    #[serde(default)]
+    pub added_wait_p99: Option<Span>,
+    /// 95th percentile of the time from the arrival to the first token.
+    #[serde(default)]
+    pub ttft_p95: Option<Span>,
+}
+
+const fn replications() -> u32 {
+    8
+}
