@@ -1,6 +1,7 @@
 //! A deterministic simulator of priority load balancing over Azure OpenAI quotas.
 
 pub mod draw;
+pub mod metrics;
 pub mod scenario;
 pub mod traffic;
 

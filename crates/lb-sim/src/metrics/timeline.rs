@@ -1,0 +1,161 @@
+/// How many bins a timeline has at most.
+const MOST_BINS: usize = 1_024;
+
+/// What happened when, in at most 1,024 bins of equal length: when more are needed, neighbours are merged and the
+/// length doubles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeline {
+    /// Length of a bin, in nanoseconds.
+    pub bin: u64,
+    /// Per bin: the requests.
+    pub requests: Vec<Bin>,
+    /// Per backend, per bin: what it did.
+    pub backends: Vec<Vec<BackendBin>>,
+}
+
+/// Requests in one bin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bin {
+    /// Arrived.
+    pub offered: u64,
+    /// Answered to the last token.
+    pub succeeded: u64,
+    /// Ended with a 429 at the application.
+    pub throttled: u64,
+    /// Ended otherwise without success.
+    pub failed: u64,
+}
+
+/// One backend in one bin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BackendBin {
+    /// Let in.
+    pub accepted: u64,
+    /// Refused: 429s, and refusals inside a 200.
+    pub refused: u64,
+    /// 5xx and faults.
+    pub failed: u64,
+    /// Time during which a pool had it out, summed over the pools, in nanoseconds.
+    pub cooling: u64,
+    /// Largest utilisation of its fullest limit that was seen, in thousandths.
+    pub utilisation: u64,
+}
+
+impl Timeline {
+    /// A timeline of this many backends, with bins that make `end` (nanoseconds) fit.
+    #[must_use]
+    pub fn new(backends: usize, end: u64) -> Self {
+        let most = MOST_BINS as u64;
+        Self { bin: (end / most + 1).max(1), requests: Vec::new(), backends: vec![Vec::new(); backends] }
+    }
+
+    /// The requests' bin of a moment.
+    #[inline]
+    pub fn requests_at(&mut self, at: u64) -> &mut Bin {
+        let index = self.index(at);
+        &mut self.requests[index]
+    }
+
+    /// A backend's bin of a moment.
+    #[inline]
+    pub fn backend_at(&mut self, backend: usize, at: u64) -> &mut BackendBin {
+        let index = self.index(at);
+        &mut self.backends[backend][index]
+    }
+
+    /// Adds the time from `from` to `to` to a backend's cooling, each bin its part.
+    pub fn add_cooling(&mut self, backend: usize, from: u64, to: u64) {
+        let mut from = from;
+        while from < to {
+            let index = self.index(from);
+            let end = self.bin.saturating_mul(index as u64 + 1).min(to);
+            self.backends[backend][index].cooling += end - from;
+            from = end;
+        }
+    }
+
+    #[inline]
+    fn index(&mut self, at: u64) -> usize {
+        let mut index = at / self.bin;
+        while index >= MOST_BINS as u64 {
+            self.halve();
+            index = at / self.bin;
+        }
+        let index = usize::try_from(index).unwrap_or(MOST_BINS - 1);
+        if index >= self.requests.len() {
+            self.grow(index + 1);
+        }
+        index
+    }
+
+    #[cold]
+    fn grow(&mut self, length: usize) {
+        self.requests.resize(length, Bin::default());
+        for bins in &mut self.backends {
+            bins.resize(length, BackendBin::default());
+        }
+    }
+
+    #[cold]
+    fn halve(&mut self) {
+        self.bin = self.bin.saturating_mul(2);
+        self.requests = self.requests.chunks(2).map(|pair| merge(pair, Bin::plus)).collect();
+        for bins in &mut self.backends {
+            *bins = bins.chunks(2).map(|pair| merge(pair, BackendBin::plus)).collect();
+        }
+    }
+}
+
+fn merge<B: Copy + Default>(pair: &[B], plus: fn(B, B) -> B) -> B {
+    pair.iter().copied().fold(B::default(), plus)
+}
+
+impl Bin {
+    const fn plus(self, other: Self) -> Self {
+        Self {
+            offered: self.offered + other.offered,
+            succeeded: self.succeeded + other.succeeded,
+            throttled: self.throttled + other.throttled,
+            failed: self.failed + other.failed,
+        }
+    }
+}
+
+impl BackendBin {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            accepted: self.accepted + other.accepted,
+            refused: self.refused + other.refused,
+            failed: self.failed + other.failed,
+            cooling: self.cooling + other.cooling,
+            utilisation: self.utilisation.max(other.utilisation),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins_merge_by_doubling_and_lose_nothing() {
+        let mut timeline = Timeline::new(1, 1_023);
+        for at in 0..10_000 {
+            timeline.requests_at(at).offered += 1;
+            timeline.backend_at(0, at).accepted += 1;
+        }
+        assert_eq!(timeline.bin, 16);
+        assert_eq!(timeline.requests.len(), 625);
+        assert!(timeline.requests.iter().all(|bin| bin.offered == 16));
+        assert_eq!(timeline.backends[0].iter().map(|bin| bin.accepted).sum::<u64>(), 10_000);
+    }
+
+    #[test]
+    fn cooling_is_split_over_the_bins_it_spans() {
+        let mut timeline = Timeline::new(1, 10_239);
+        assert_eq!(timeline.bin, 10);
+        timeline.add_cooling(0, 5, 32);
+        let cooling: Vec<u64> = timeline.backends[0].iter().map(|bin| bin.cooling).collect();
+        assert_eq!(cooling, [5, 10, 10, 2]);
+    }
+}
