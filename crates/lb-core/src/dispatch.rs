@@ -159,7 +159,7 @@ impl<'p> Dispatch<'p> {
             self.pool.emit(Event::FailedOver { from: &self.pool.backends()[from], to: backend, outcome });
         }
         self.pool.emit(Event::Sent { backend, attempt });
-        Target::new(backend, attempt)
+        Target::new(backend, slot, attempt)
     }
 
     /// No backend is left: whether the caller gets this verdict, or the final attempt's answer.

@@ -48,6 +48,7 @@ const MAX_PATH_AND_QUERY: usize = u16::MAX as usize - 1;
 ///   set; otherwise the caller's headers stay as they are.
 pub struct Target<'p> {
     backend: &'p Backend,
+    index: usize,
     attempt: u32,
     auth: TargetAuth<'p>,
 }
@@ -62,19 +63,25 @@ enum TargetAuth<'p> {
 }
 
 impl<'p> Target<'p> {
-    pub(crate) fn new(backend: &'p Backend, attempt: u32) -> Self {
+    pub(crate) fn new(backend: &'p Backend, index: usize, attempt: u32) -> Self {
         let auth = match backend.auth() {
             Auth::Unspecified | Auth::Caller => TargetAuth::Caller,
             Auth::Fixed(credential) => TargetAuth::Own(Cow::Borrowed(credential)),
             Auth::Source(source) => TargetAuth::Pending(source.as_ref()),
         };
-        Self { backend, attempt, auth }
+        Self { backend, index, attempt, auth }
     }
 
     /// The backend of this attempt.
     #[must_use]
     pub const fn backend(&self) -> &'p Backend {
         self.backend
+    }
+
+    /// Where the backend stands in [`Pool::backends`](crate::Pool::backends): a key for what a caller keeps per backend.
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        self.index
     }
 
     /// Which attempt of the request this is, from 1.
@@ -268,7 +275,7 @@ mod tests {
 
     fn path(builder: BackendBuilder, original: &str) -> Result<String, AddressError> {
         let backend = builder.build().unwrap();
-        let target = Target::new(&backend, 1);
+        let target = Target::new(&backend, 0, 1);
         let path = target.path_and_query(original)?.into_owned();
         let uri = target.uri(&original.parse::<Uri>().unwrap())?;
         assert_eq!(uri.path_and_query().unwrap().as_str(), path);
@@ -299,7 +306,7 @@ mod tests {
         assert_eq!(path(backend(), "/x?a=/b?c").unwrap(), "/p/q/x?a=/b?c");
         assert_eq!(path(backend(), "/").unwrap(), "/p/q/");
         let backend = backend().build().unwrap();
-        let uri = Target::new(&backend, 1).uri(&Uri::from_static("http://caller.example:81")).unwrap();
+        let uri = Target::new(&backend, 0, 1).uri(&Uri::from_static("http://caller.example:81")).unwrap();
         assert_eq!(uri, "https://a.example/p/q/");
     }
 
@@ -316,7 +323,7 @@ mod tests {
     fn a_path_that_gets_too_long_is_refused_instead_of_sent() {
         let backend = Backend::new("https://a.example/prefix", 1).unwrap();
         let uri: Uri = format!("/{}", "x".repeat(65_530)).parse().unwrap();
-        let error = Target::new(&backend, 1).uri(&uri).unwrap_err();
+        let error = Target::new(&backend, 0, 1).uri(&uri).unwrap_err();
         assert!(error.to_string().contains("too long"), "{error}");
     }
 
@@ -328,7 +335,7 @@ mod tests {
             request = request.header(name, "CALLER").header(name, "CALLER2");
         }
         let mut request = request.header("x-other", "kept").body(()).unwrap();
-        Target::new(&backend, 1).address(&mut request).unwrap();
+        Target::new(&backend, 0, 1).address(&mut request).unwrap();
         assert_eq!(request.uri(), "http://a.example:81/x?q=1");
         let headers: Vec<_> = request.headers().iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
         assert_eq!(headers, [("x-other", "kept"), ("api-key", "OWN")]);
@@ -344,7 +351,7 @@ mod tests {
     fn addressing_in_place_and_making_a_uri_agree() {
         for endpoint in ["a.example", "http://a.example:81/p"] {
             let backend = Backend::new(endpoint, 1).unwrap();
-            let target = Target::new(&backend, 1);
+            let target = Target::new(&backend, 0, 1);
             for uri in ["https://caller.example/x?y=z", "/x?y=z", "*", "https://caller.example"] {
                 let mut request = http::Request::new(());
                 *request.uri_mut() = uri.parse().unwrap();
@@ -358,7 +365,7 @@ mod tests {
     fn a_backend_without_a_key_gets_the_callers_credential_unchanged() {
         let backend = Backend::new("a.example", 1).unwrap();
         let mut request = http::Request::get("/x").header("authorization", "Bearer t").body(()).unwrap();
-        Target::new(&backend, 1).address(&mut request).unwrap();
+        Target::new(&backend, 0, 1).address(&mut request).unwrap();
         assert_eq!(request.headers()["authorization"], "Bearer t");
     }
 
@@ -371,7 +378,7 @@ mod tests {
             }
         }
         let backend = Backend::builder("a.example").credential_source(Never).build().unwrap();
-        let mut target = Target::new(&backend, 1);
+        let mut target = Target::new(&backend, 0, 1);
         assert!(target.address(&mut http::Request::new(())).is_err());
         assert!(target.obtain_credential_now().unwrap_err().to_string().contains("not ready"));
         assert!(target.address(&mut http::Request::new(())).is_err());

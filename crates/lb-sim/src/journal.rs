@@ -1,0 +1,127 @@
+//! The journal of a run: every event in order, as a hash and, if wanted, as lines.
+
+use std::io::{self, Write};
+
+use crate::traffic::Arrival;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Entry {
+    /// A request arrived at a worker (`detail`).
+    Arrived = 1,
+    /// An attempt went to a backend.
+    Sent = 2,
+    /// The backend answered with a status (`detail`).
+    Answered = 3,
+    /// The attempt brought no answer: 1 connect, 2 timeout (`detail`).
+    Faulted = 4,
+    /// A pool has the backend out until a moment (`detail`, nanoseconds).
+    Cooling = 5,
+    /// No backend was left; the soonest is back after a delay (`detail`, nanoseconds).
+    Exhausted = 6,
+    /// The SDK waits until a moment (`detail`, nanoseconds) and sends again.
+    Waits = 7,
+    /// The last token came.
+    Succeeded = 8,
+    /// The request ended without success: the status that the application saw, 0 for none, 1 for its deadline
+    /// (`detail`).
+    GaveUp = 9,
+    /// The backend is done with a request whose caller has left.
+    Orphaned = 10,
+}
+
+impl Entry {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Arrived => "arrived",
+            Self::Sent => "sent",
+            Self::Answered => "answered",
+            Self::Faulted => "faulted",
+            Self::Cooling => "cooling",
+            Self::Exhausted => "exhausted",
+            Self::Waits => "waits",
+            Self::Succeeded => "succeeded",
+            Self::GaveUp => "gave_up",
+            Self::Orphaned => "orphaned",
+        }
+    }
+}
+
+/// The names of what is numbered in entries.
+#[derive(Debug)]
+pub struct Names<'a> {
+    /// Of the workloads.
+    pub workloads: Vec<&'a str>,
+    /// Of the backends.
+    pub backends: Vec<&'a str>,
+}
+
+/// The journal of one run.
+pub(crate) struct Journal<'a> {
+    hash: u64,
+    lines: Option<Lines<'a>>,
+}
+
+struct Lines<'a> {
+    writer: &'a mut dyn Write,
+    names: Names<'a>,
+    error: Option<io::Error>,
+}
+
+/// No backend is concerned.
+pub(crate) const NO_BACKEND: usize = 0xffff;
+
+impl<'a> Journal<'a> {
+    /// A journal that keeps the hash only.
+    pub(crate) const fn hash_only() -> Self {
+        Self { hash: 0, lines: None }
+    }
+
+    /// A journal that writes a CSV line per entry too.
+    pub(crate) fn with_lines(writer: &'a mut dyn Write, names: Names<'a>) -> Self {
+        let error = writeln!(writer, "time_ns,event,workload,request,attempt,backend,detail").err();
+        Self { hash: 0, lines: Some(Lines { writer, names, error }) }
+    }
+
+    /// Notes an entry.
+    #[inline]
+    pub(crate) fn note(&mut self, at: u64, entry: Entry, request: &Arrival, attempt: u32, backend: usize, detail: u64) {
+        let place = (entry as u64) << 56 | (backend as u64) << 40 | u64::from(attempt);
+        let request_word = request.number ^ u64::from(request.workload) << 56;
+        let mut hash = self.hash;
+        for word in [at, place, request_word, detail] {
+            hash = (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+        self.hash = hash ^ (hash >> 29);
+        if let Some(lines) = &mut self.lines {
+            lines.write(at, entry, request, attempt, backend, detail);
+        }
+    }
+
+    /// The hash over all entries.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the writer, if there is one.
+    pub(crate) fn finish(self) -> io::Result<u64> {
+        match self.lines {
+            Some(Lines { error: Some(error), .. }) => Err(error),
+            Some(lines) => lines.writer.flush().map(|()| self.hash),
+            None => Ok(self.hash),
+        }
+    }
+}
+
+impl Lines<'_> {
+    fn write(&mut self, at: u64, entry: Entry, request: &Arrival, attempt: u32, backend: usize, detail: u64) {
+        if self.error.is_some() {
+            return;
+        }
+        let (workload, number) = (request.workload as usize, request.number);
+        let workload = self.names.workloads.get(workload).copied().unwrap_or_default();
+        let backend = self.names.backends.get(backend).copied().unwrap_or_default();
+        self.error =
+            writeln!(self.writer, "{at},{},{workload},{number},{attempt},{backend},{detail}", entry.as_str()).err();
+    }
+}
