@@ -154,6 +154,12 @@ pub struct Columns {
     /// What the request said as `max_tokens`; empty: nothing.
     #[serde(default)]
     pub max_tokens: Option<String>,
+    /// Requests of the minute, in an Azure Monitor export.
+    #[serde(default)]
+    pub requests: Option<String>,
+    /// Requests per second, in the file of a rate table.
+    #[serde(default)]
+    pub rate: Option<String>,
 }
 
 /// A number of tokens.

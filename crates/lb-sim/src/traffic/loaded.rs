@@ -1,0 +1,163 @@
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Minutes, Trace, formats, rates};
+use crate::scenario::{Columns, Kind, Length, RatePoint, Resampled, ScenarioError, TraceFormat, Workload};
+
+/// The files that workloads name, read once: replications and the runs of a sweep share them.
+///
+/// A clone is cheap and shares what was read.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    folder: PathBuf,
+    files: Vec<(Source, Data)>,
+}
+
+/// A file, and how it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Source {
+    path: PathBuf,
+    what: What,
+    format: Option<TraceFormat>,
+    columns: Option<Columns>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Trace,
+    Minutes,
+    Rates,
+}
+
+#[derive(Debug, Clone)]
+enum Data {
+    Trace(Arc<Trace>),
+    Minutes(Arc<Minutes>),
+    Rates(Arc<(Vec<RatePoint>, Vec<String>)>),
+}
+
+impl Loaded {
+    /// Nothing yet; file names will be relative to `folder`.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), files: Vec::new() }
+    }
+
+    /// Reads the files that these workloads name, unless they have been read before.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read or has a value that makes no sense: with the key that names the file, and the line and
+    /// column in the file.
+    pub fn read(&mut self, workloads: &[Workload]) -> Result<(), ScenarioError> {
+        for workload in workloads {
+            for (key, source) in self.sources(workload) {
+                if self.files.iter().any(|(known, _)| *known == source) {
+                    continue;
+                }
+                let data = source
+                    .read()
+                    .map_err(|problem| ScenarioError::new(format!("workload.{}.{key}", workload.name), problem))?;
+                self.files.push((source, data));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a reader of a report should know about how the files were read, each with the file's name.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (source, data) in &self.files {
+            let name = source.path.file_name().unwrap_or(source.path.as_os_str()).to_string_lossy();
+            let of_file = match data {
+                Data::Trace(trace) => trace.notes(),
+                Data::Minutes(minutes) => minutes.notes(),
+                Data::Rates(rates) => &rates.1,
+            };
+            notes.extend(of_file.iter().map(|note| format!("{name}: {note}")));
+        }
+        notes
+    }
+
+    /// The keys of a workload that name files.
+    fn sources(&self, workload: &Workload) -> Vec<(&'static str, Source)> {
+        let mut sources = Vec::new();
+        sources.extend(self.main(workload).map(|source| ("file", source)));
+        for (key, length) in [("input.from", &workload.input), ("output.from", &workload.output)] {
+            if let Some(Length::Resampled(resampled)) = length {
+                sources.push((key, self.resampled(resampled)));
+            }
+        }
+        sources
+    }
+
+    /// The file that says when requests arrive.
+    fn main(&self, workload: &Workload) -> Option<Source> {
+        let what = match workload.kind {
+            Kind::Trace => What::Trace,
+            Kind::AzureMonitor => What::Minutes,
+            Kind::RateTable => What::Rates,
+            _ => return None,
+        };
+        let path = self.folder.join(workload.file.as_ref()?);
+        Some(Source { path, what, format: workload.format, columns: workload.columns.clone() })
+    }
+
+    fn resampled(&self, spec: &Resampled) -> Source {
+        let path = self.folder.join(&spec.from);
+        Source { path, what: What::Trace, format: spec.format, columns: spec.columns.clone() }
+    }
+
+    fn find(&self, source: &Source) -> Option<&Data> {
+        self.files.iter().find_map(|(known, data)| (known == source).then_some(data))
+    }
+
+    /// The trace that the workload replays.
+    pub(super) fn trace(&self, workload: &Workload) -> Option<Arc<Trace>> {
+        self.find(&self.main(workload)?).and_then(Data::trace)
+    }
+
+    /// The trace that lengths are drawn from.
+    pub(super) fn resampled_trace(&self, spec: &Resampled) -> Option<Arc<Trace>> {
+        self.find(&self.resampled(spec)).and_then(Data::trace)
+    }
+
+    /// The export that the workload replays.
+    pub(super) fn minutes(&self, workload: &Workload) -> Option<Arc<Minutes>> {
+        match self.find(&self.main(workload)?)? {
+            Data::Minutes(minutes) => Some(Arc::clone(minutes)),
+            Data::Trace(_) | Data::Rates(_) => None,
+        }
+    }
+
+    /// The points of the workload's rate table, if they are in a file.
+    pub(super) fn rates(&self, workload: &Workload) -> Option<&[RatePoint]> {
+        match self.find(&self.main(workload)?)? {
+            Data::Rates(rates) => Some(&rates.0),
+            Data::Trace(_) | Data::Minutes(_) => None,
+        }
+    }
+}
+
+impl Source {
+    fn read(&self) -> Result<Data, String> {
+        let columns = self.columns.as_ref();
+        match self.what {
+            What::Trace => formats::read(&self.path, self.format, columns).map(|trace| Data::Trace(Arc::new(trace))),
+            What::Minutes => Minutes::read(&self.path, columns).map(|minutes| Data::Minutes(Arc::new(minutes))),
+            What::Rates => rates::read(&self.path, columns).map(|rates| Data::Rates(Arc::new(rates))),
+        }
+    }
+}
+
+impl Data {
+    fn trace(&self) -> Option<Arc<Trace>> {
+        match self {
+            Self::Trace(trace) => Some(Arc::clone(trace)),
+            Self::Minutes(_) | Self::Rates(_) => None,
+        }
+    }
+}

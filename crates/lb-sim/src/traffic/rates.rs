@@ -1,0 +1,250 @@
+//! Rates over time, piecewise: the integral that turns a unit-rate process into one of this rate.
+
+use std::path::Path;
+
+use super::{
+    gap::{Gaps, exponential},
+    table::Table,
+    timestamp,
+};
+use crate::{
+    draw::{Draws, Purpose},
+    scenario::{Columns, RatePoint, Span},
+};
+
+/// A stretch of time over which the rate is linear.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Stretch {
+    /// Nanoseconds.
+    length: u64,
+    /// Requests per second at its start and its end.
+    from: f64,
+    to: f64,
+}
+
+impl Stretch {
+    /// Requests that it brings on average: the integral of the rate.
+    fn area(self) -> f64 {
+        f64::midpoint(self.from, self.to) * (self.length as f64 * 1e-9)
+    }
+
+    /// After how many nanoseconds this much of the area is used up.
+    fn place(self, area: f64) -> u64 {
+        let slope = (self.to - self.from) / (self.length as f64 * 1e-9);
+        // The root of `from x + slope x² / 2 = area`, in the form that does not cancel.
+        let root = libm::sqrt((self.from * self.from + 2.0 * slope * area).max(0.0));
+        let seconds = 2.0 * area / (self.from + root);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and `min` cuts")]
+        let nanos = (seconds * 1e9) as u64;
+        nanos.min(self.length)
+    }
+}
+
+/// The stretches of a rate, without end.
+#[derive(Debug, Clone)]
+pub(super) enum Rate {
+    /// The stretches of a table, over and over.
+    Cycle { stretches: Vec<Stretch>, next: usize },
+    /// Two states that take turns.
+    Bursts { calm: State, burst: State, is_burst: bool, number: u64 },
+}
+
+/// A state of a bursty source.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct State {
+    rate: f64,
+    mean: Span,
+}
+
+impl Rate {
+    /// A table's; `None` if it has no length or never a request.
+    pub(super) fn cycle(points: &[RatePoint], factor: f64, speed: f64) -> Option<Self> {
+        let place = |point: &RatePoint| super::scaled(point.at.as_nanos(), speed);
+        let factor = factor * speed;
+        let mut stretches = Vec::new();
+        if let Some(first) = points.first().filter(|first| first.at.as_nanos() > 0) {
+            let rate = first.rate * factor;
+            stretches.push(Stretch { length: place(first), from: rate, to: rate });
+        }
+        stretches.extend(points.windows(2).map(|pair| Stretch {
+            length: place(&pair[1]).saturating_sub(place(&pair[0])),
+            from: pair[0].rate * factor,
+            to: pair[1].rate * factor,
+        }));
+        let area: f64 = stretches.iter().map(|stretch| stretch.area()).sum();
+        (area > 0.0 && area.is_finite()).then_some(Self::Cycle { stretches, next: 0 })
+    }
+
+    /// Two states with this mean rate. The first is drawn in proportion to the states' shares of time.
+    pub(super) fn bursts(rate: f64, bursts: crate::scenario::Bursts, draws: Draws, workload: u64) -> Self {
+        let share = bursts.burst.as_secs_f64() / (bursts.burst.as_secs_f64() + bursts.calm.as_secs_f64());
+        let calm = rate / (1.0 - share + share * bursts.factor);
+        Self::Bursts {
+            calm: State { rate: calm, mean: bursts.calm },
+            burst: State { rate: calm * bursts.factor, mean: bursts.burst },
+            is_burst: draws.uniform(Purpose::State, workload, u64::MAX) < share,
+            number: 0,
+        }
+    }
+
+    fn next(&mut self, draws: Draws, workload: u64) -> Stretch {
+        match self {
+            Self::Cycle { stretches, next } => {
+                let stretch = stretches[*next];
+                *next = if *next + 1 == stretches.len() { 0 } else { *next + 1 };
+                stretch
+            }
+            Self::Bursts { calm, burst, is_burst, number } => {
+                let state = if *is_burst { *burst } else { *calm };
+                let length =
+                    exponential(draws.uniform(Purpose::State, workload, *number)) * state.mean.as_nanos() as f64;
+                *is_burst = !*is_burst;
+                *number += 1;
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+                let length = (length as u64).max(1);
+                Stretch { length, from: state.rate, to: state.rate }
+            }
+        }
+    }
+}
+
+/// A unit-rate renewal process, stretched so that it has a given rate at each time: arrival n comes when the integral of
+/// the rate reaches the sum of the first n gaps. That is exact for every `cv`, and Poisson stays Poisson.
+#[derive(Debug, Clone)]
+pub(super) struct Stretched {
+    gaps: Gaps,
+    rate: Rate,
+    stretch: Stretch,
+    area: f64,
+    begin: u64,
+    used: f64,
+    number: u64,
+}
+
+impl Stretched {
+    pub(super) fn new(mut rate: Rate, gaps: Gaps, draws: Draws, workload: u64) -> Self {
+        let stretch = rate.next(draws, workload);
+        Self { gaps, rate, stretch, area: stretch.area(), begin: 0, used: 0.0, number: 0 }
+    }
+
+    /// The next arrival's time and number; `None` from `until` on.
+    #[inline]
+    pub(super) fn next(&mut self, draws: Draws, workload: u64, until: u64) -> Option<(u64, u64)> {
+        self.used += match self.number {
+            0 => self.gaps.first(draws, workload),
+            number => self.gaps.draw(draws, workload, number),
+        };
+        while self.used >= self.area {
+            self.used -= self.area;
+            self.begin = self.begin.saturating_add(self.stretch.length);
+            if self.begin >= until {
+                return None;
+            }
+            self.stretch = self.rate.next(draws, workload);
+            self.area = self.stretch.area();
+        }
+        let number = self.number;
+        self.number += 1;
+        Some((self.begin.saturating_add(self.stretch.place(self.used)), number))
+    }
+}
+
+/// The points of a rate table in a CSV file, and notes on how it was read.
+pub(super) fn read(path: &Path, columns: Option<&Columns>) -> Result<(Vec<RatePoint>, Vec<String>), String> {
+    points(Table::open(path)?, columns)
+}
+
+fn points(mut table: Table, columns: Option<&Columns>) -> Result<(Vec<RatePoint>, Vec<String>), String> {
+    let named = |name: Option<&String>, usual: &[&str]| match name {
+        Some(name) => table.column(&[name]),
+        None => table.column(usual),
+    };
+    let time = named(columns.map(|columns| &columns.time), &["time", "at", "timestamp", "time_s", "window_start_s"])?;
+    let rate = named(columns.and_then(|columns| columns.rate.as_ref()), &["rate", "rate_rps", "rps"])?;
+    let unit = columns.and_then(|columns| columns.time_unit).unwrap_or(Span::from_secs(1)).as_nanos();
+    let mut points = Vec::new();
+    while table.advance()? {
+        points.push(RatePoint {
+            at: table.value(time, "a time", |text| timestamp::nanos(text, unit)).map(Span::from_nanos)?,
+            rate: table.value(rate, "a rate of 0 or more", |text| {
+                text.parse().ok().filter(|rate| (0.0..=1e9).contains(rate))
+            })?,
+        });
+    }
+    let mut notes = Vec::new();
+    if points.windows(2).any(|pair| pair[1].at < pair[0].at) {
+        points.sort_by_key(|point| point.at);
+        notes.push("the points of the rate table were not in order; they were sorted".to_owned());
+    }
+    if let Some(twice) = points.windows(2).find(|pair| pair[0].at == pair[1].at) {
+        return Err(format!("the rate table has two points at {}", twice[0].at));
+    }
+    let begin = points.first().map_or(0, |point| point.at.as_nanos());
+    for point in &mut points {
+        point.at = Span::from_nanos(point.at.as_nanos() - begin);
+    }
+    Ok((points, notes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(seconds: u64, rate: f64) -> RatePoint {
+        RatePoint { at: Span::from_secs(seconds), rate }
+    }
+
+    #[test]
+    fn equal_gaps_arrive_where_the_integral_of_the_rate_is_whole() {
+        // From 0 to 2 per second over 4 s, then down again: the integral is t²/4, then 4 + 2 u - u²/4.
+        let rate = Rate::cycle(&[point(0, 0.0), point(4, 2.0), point(8, 0.0)], 1.0, 1.0).unwrap();
+        let mut stretched = Stretched::new(rate, Gaps::Equal, Draws::new(1), 0);
+        let times: Vec<f64> =
+            (0..9).map(|_| stretched.next(Draws::new(1), 0, u64::MAX).unwrap().0 as f64 / 1e9).collect();
+        let expected =
+            [2.0, 8.0_f64.sqrt(), 12.0_f64.sqrt(), 4.0, 8.0 - 12.0_f64.sqrt(), 8.0 - 8.0_f64.sqrt(), 6.0, 8.0, 10.0];
+        for (time, expected) in times.iter().zip(expected) {
+            assert!((time - expected).abs() < 2e-9, "{times:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_starts_over_and_its_mean_is_the_rate() {
+        let points = [point(0, 3.0), point(10, 3.0), point(11, 0.0), point(20, 0.0), point(30, 10.0)];
+        // 30 + 1.5 + 0 + 50 requests in 30 s.
+        for cv in [0.0, 0.5, 1.0, 4.0] {
+            let rate = Rate::cycle(&points, 2.0, 1.0).unwrap();
+            let mut stretched = Stretched::new(rate, Gaps::new(cv), Draws::new(5), 0);
+            let cycles = 4_000_u64;
+            let (mut total, mut in_calm) = (0.0, 0_u64);
+            while let Some((at, _)) = stretched.next(Draws::new(5), 0, cycles * 30_000_000_000) {
+                total += 1.0;
+                in_calm += u64::from((11_000_000_001..20_000_000_000).contains(&(at % 30_000_000_000)));
+            }
+            let expected = 2.0 * 81.5 * cycles as f64;
+            let error = 4.0 * cv * expected.sqrt() + 2.0;
+            assert!((total - expected).abs() < error, "cv {cv}: {total} instead of {expected}");
+            assert_eq!(in_calm, 0, "the rate is zero there");
+        }
+    }
+
+    #[test]
+    fn a_table_that_never_has_a_request_is_none() {
+        assert!(Rate::cycle(&[point(0, 0.0), point(9, 0.0)], 1.0, 1.0).is_none());
+        assert!(Rate::cycle(&[point(0, 5.0)], 1.0, 1.0).is_none());
+        assert!(Rate::cycle(&[], 1.0, 1.0).is_none());
+    }
+
+    #[test]
+    fn a_file_of_rates_is_sorted_and_starts_at_zero() {
+        let table =
+            |text: &str| Table::read("r.csv".to_owned(), Box::new(std::io::Cursor::new(text.as_bytes().to_vec())));
+        let (read, notes) =
+            points(table("model,window_start_s,rate_rps\na,1200,4\na,600,2.5\n").unwrap(), None).unwrap();
+        assert_eq!(read, [point(0, 2.5), point(600, 4.0)]);
+        assert_eq!(notes.len(), 1);
+        let error = |text| points(table(text).unwrap(), None).unwrap_err();
+        assert_eq!(error("time,rate\n1,-2\n"), "r.csv:2, column rate: `-2` is not a rate of 0 or more");
+        assert_eq!(error("time,rate\n1,2\n1,3\n"), "the rate table has two points at 1s");
+    }
+}

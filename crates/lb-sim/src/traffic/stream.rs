@@ -1,0 +1,310 @@
+use std::sync::Arc;
+
+use super::{
+    Arrival, Loaded, Row,
+    closed::Closed,
+    gap::Gaps,
+    length,
+    length::Length,
+    quantile::Table,
+    rates::{Rate, Stretched},
+    replay,
+    replay::Replay,
+    scaled,
+    sizes::{Part, Record, Sizes},
+    spread::Spread,
+};
+use crate::{
+    draw::{Draws, Purpose},
+    scenario::{self, Kind, MaxTokens, NamedMaxTokens, ScenarioError, Workload},
+};
+
+/// The requests of one workload.
+#[derive(Debug, Clone)]
+pub(super) struct Stream {
+    workload: u32,
+    process: Process,
+    sizes: Sizes,
+    thin: f64,
+    /// The next request: its number, and its row in the record.
+    next: (u64, u32),
+    span: Option<u64>,
+}
+
+/// When requests arrive.
+#[derive(Debug, Clone)]
+enum Process {
+    Constant { rate: f64, number: u64 },
+    Renewal(Renewal),
+    Stretched(Box<Stretched>),
+    Closed(Closed),
+    Replay(Replay),
+    Spread(Spread),
+}
+
+/// Independent gaps with one mean.
+#[derive(Debug, Clone)]
+struct Renewal {
+    gaps: Gaps,
+    mean: f64,
+    at: u64,
+    /// What is left of a nanosecond, so that rounding does not change the rate.
+    fraction: f64,
+    number: u64,
+}
+
+impl Renewal {
+    #[inline]
+    fn next(&mut self, draws: Draws, workload: u64) -> (u64, u64) {
+        let gap = match self.number {
+            0 => self.gaps.first(draws, workload),
+            number => self.gaps.draw(draws, workload, number),
+        };
+        let step = gap * self.mean + self.fraction;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+        let whole = step as u64;
+        self.fraction = step - whole as f64;
+        self.at = self.at.saturating_add(whole);
+        let number = self.number;
+        self.number += 1;
+        (self.at, number)
+    }
+}
+
+impl Stream {
+    pub(super) fn new(
+        workload: u32,
+        spec: &Workload,
+        loaded: &Loaded,
+        growth: f64,
+        draws: Draws,
+    ) -> Result<Self, ScenarioError> {
+        let builder = Builder { spec, loaded, growth, draws, key: u64::from(workload) };
+        let (process, record, span) = builder.process()?;
+        let sizes = builder.sizes(record)?;
+        // A replay thins its copies itself.
+        let thin = if spec.kind == Kind::Trace { 1.0 } else { spec.thin };
+        Ok(Self { workload, process, sizes, thin, next: (0, 0), span })
+    }
+
+    /// The length of what is replayed once.
+    pub(super) const fn span(&self) -> Option<u64> {
+        self.span
+    }
+
+    /// Goes on to the next request and tells when it arrives; `u64::MAX` if none comes before `until`.
+    #[inline]
+    pub(super) fn advance(&mut self, draws: Draws, until: u64) -> u64 {
+        let key = u64::from(self.workload);
+        loop {
+            let next = match &mut self.process {
+                Process::Constant { rate, number } => {
+                    // From the number, so that no error adds up.
+                    let at = length::tokens(*number as f64 * 1e9 / *rate);
+                    *number += 1;
+                    Some((at, *number - 1, 0))
+                }
+                Process::Renewal(renewal) => {
+                    let (at, number) = renewal.next(draws, key);
+                    Some((at, number, 0))
+                }
+                Process::Stretched(stretched) => stretched.next(draws, key, until).map(|(at, number)| (at, number, 0)),
+                Process::Closed(closed) => closed.peek().map(|(at, number)| (at, number, 0)),
+                Process::Replay(replay) => replay.next(draws, key, until),
+                Process::Spread(spread) => spread.next(draws, key, until),
+            };
+            let Some((at, number, row)) = next.filter(|(at, ..)| *at < until) else { return u64::MAX };
+            if self.thin < 1.0 && draws.uniform(Purpose::Thin, key, number) >= self.thin {
+                continue;
+            }
+            self.next = (number, row);
+            return at;
+        }
+    }
+
+    /// The request that [`advance`](Stream::advance) went on to.
+    #[inline]
+    pub(super) fn take(&mut self, at: u64, draws: Draws) -> Arrival {
+        if let Process::Closed(closed) = &mut self.process {
+            closed.send();
+        }
+        let (number, row) = self.next;
+        let size = self.sizes.draw(draws, u64::from(self.workload), number, row);
+        Arrival { at, workload: self.workload, number, size }
+    }
+
+    /// A request has ended; tells whether another one comes because of that.
+    pub(super) fn finished(&mut self, number: u64, now: u64, draws: Draws) -> bool {
+        match &mut self.process {
+            Process::Closed(closed) => {
+                closed.finished(number, now, draws, u64::from(self.workload));
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+struct Builder<'a> {
+    spec: &'a Workload,
+    loaded: &'a Loaded,
+    growth: f64,
+    draws: Draws,
+    key: u64,
+}
+
+impl Builder<'_> {
+    fn wrong(&self, key: &str, problem: impl Into<String>) -> ScenarioError {
+        ScenarioError::new(format!("workload.{}.{key}", self.spec.name), problem)
+    }
+
+    fn given<T>(&self, key: &str, value: Option<T>) -> Result<T, ScenarioError> {
+        value.ok_or_else(|| self.wrong(key, format!("it is missing for {:?} arrivals", self.spec.kind)))
+    }
+
+    fn rate(&self) -> Result<f64, ScenarioError> {
+        let rate = self.given("rate", self.spec.rate)? * self.growth;
+        if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err(self.wrong("rate", "it must be more than zero")) }
+    }
+
+    fn renewal(&self, cv: f64) -> Result<Process, ScenarioError> {
+        let (gaps, mean) = (Gaps::new(cv), 1e9 / self.rate()?);
+        Ok(Process::Renewal(Renewal { gaps, mean, at: 0, fraction: 0.0, number: 0 }))
+    }
+
+    fn stretched(&self, rate: Rate, cv: f64) -> Process {
+        Process::Stretched(Box::new(Stretched::new(rate, Gaps::new(cv), self.draws, self.key)))
+    }
+
+    /// The keys that only some kinds have.
+    fn check(&self) -> Result<(), ScenarioError> {
+        let spec = self.spec;
+        if spec.copies != 1 && spec.kind != Kind::Trace {
+            return Err(self.wrong("copies", "only a trace has copies; a higher rate does the same"));
+        }
+        if spec.speed != 1.0 && !matches!(spec.kind, Kind::Trace | Kind::AzureMonitor | Kind::RateTable) {
+            return Err(self.wrong("speed", "only what is replayed has a speed; a higher rate does the same"));
+        }
+        if spec.thin != 1.0 && spec.kind == Kind::Closed {
+            return Err(self.wrong("thin", "a closed loop cannot be thinned; take fewer `users`"));
+        }
+        if spec.repeat && !matches!(spec.kind, Kind::Trace | Kind::AzureMonitor) {
+            return Err(self.wrong("loop", "only a trace or an export ends and can start over"));
+        }
+        Ok(())
+    }
+
+    /// When requests arrive, what is replayed, and how long that is.
+    fn process(&self) -> Result<(Process, Record, Option<u64>), ScenarioError> {
+        self.check()?;
+        let spec = self.spec;
+        let cv = spec.cv.unwrap_or(1.0);
+        let generated = |process| Ok((process, Record::None, None));
+        match spec.kind {
+            Kind::Poisson => generated(self.renewal(1.0)?),
+            Kind::Constant => generated(Process::Constant { rate: self.rate()?, number: 0 }),
+            Kind::Gamma => generated(self.renewal(self.given("cv", spec.cv)?)?),
+            Kind::Bursts => {
+                let bursts = self.given("bursts", spec.bursts)?;
+                let rate = Rate::bursts(self.rate()?, bursts, self.draws, self.key);
+                generated(self.stretched(rate, 1.0))
+            }
+            Kind::RateTable => {
+                let (key, points) = match self.loaded.rates(spec) {
+                    Some(points) => ("file", points),
+                    None => ("rates", spec.rates.as_slice()),
+                };
+                let rate = Rate::cycle(points, self.growth, spec.speed).ok_or_else(|| {
+                    self.wrong(key, "it needs two points or more, and a rate above zero at one of them")
+                })?;
+                generated(self.stretched(rate, cv))
+            }
+            Kind::Closed => {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+                let users = (f64::from(self.given("users", spec.users)?) * self.growth + 0.5) as u32;
+                if users > 1 << 24 {
+                    return Err(self.wrong("users", "there can be at most 16777216, with growth"));
+                }
+                let think = spec.think.unwrap_or_default();
+                generated(Process::Closed(Closed::new(users, think, self.draws, self.key)))
+            }
+            Kind::Trace => {
+                let trace =
+                    self.loaded.trace(spec).ok_or_else(|| self.wrong("file", "it is missing, or was not read"))?;
+                let copies = f64::from(spec.copies) * self.growth;
+                if copies > replay::MOST_COPIES {
+                    return Err(self.wrong("copies", "there can be at most 65535, with growth"));
+                }
+                let span = (!spec.repeat).then(|| scaled(trace.period(), spec.speed));
+                let record = Record::Trace(Arc::clone(&trace));
+                let replay = Replay::new(trace, copies, spec.thin, spec.speed, spec.repeat, self.draws, self.key);
+                Ok((Process::Replay(replay), record, span))
+            }
+            Kind::AzureMonitor => {
+                let minutes =
+                    self.loaded.minutes(spec).ok_or_else(|| self.wrong("file", "it is missing, or was not read"))?;
+                let span = (!spec.repeat).then(|| scaled(minutes.span(), spec.speed));
+                let record = Record::Minutes(Arc::clone(&minutes));
+                let spread = Spread::new(minutes, Gaps::new(cv), self.growth, spec.speed, spec.repeat);
+                Ok((Process::Spread(spread), record, span))
+            }
+        }
+    }
+
+    fn sizes(&self, record: Record) -> Result<Sizes, ScenarioError> {
+        let spec = self.spec;
+        let is_joint = match (&spec.input, &spec.output) {
+            (Some(scenario::Length::Resampled(input)), Some(scenario::Length::Resampled(output))) => input == output,
+            _ => false,
+        };
+        let input = self.part("input", spec.input.as_ref(), &record, |row| row.input)?;
+        let output = self.part("output", spec.output.as_ref(), &record, |row| row.output)?;
+        if matches!(spec.max_tokens, MaxTokens::Named(NamedMaxTokens::Trace)) {
+            let has_it = match (&record, &input) {
+                (Record::Trace(trace), _) | (_, Part::Drawn(Length::Resampled(trace))) => trace.has_max_tokens(),
+                _ => false,
+            };
+            if !has_it {
+                return Err(self.wrong("max_tokens", "there is no trace that says it; name its column `max_tokens`"));
+            }
+        }
+        Ok(Sizes { input, output, is_joint, cached_share: spec.cached_share, max_tokens: spec.max_tokens, record })
+    }
+
+    fn part(
+        &self,
+        key: &str,
+        spec: Option<&scenario::Length>,
+        record: &Record,
+        of: fn(&Row) -> u32,
+    ) -> Result<Part, ScenarioError> {
+        let Some(spec) = spec else {
+            return match record {
+                Record::None => Err(self.wrong(key, format!("it is missing for {:?} arrivals", self.spec.kind))),
+                Record::Minutes(minutes) if !minutes.has(key) => {
+                    Err(self.wrong(key, "it is missing, and the export does not say it either"))
+                }
+                Record::Trace(_) | Record::Minutes(_) => Ok(Part::Recorded),
+            };
+        };
+        let length = match spec {
+            scenario::Length::Constant(length) => Length::Constant(*length),
+            scenario::Length::Lognormal(lognormal) => Length::Lognormal(length::Lognormal::new(*lognormal)),
+            scenario::Length::Quantiles(quantiles) => Length::Quantiles(
+                Table::new(quantiles.quantiles.clone())
+                    .ok_or_else(|| self.wrong(key, "it needs two quantiles or more"))?,
+            ),
+            scenario::Length::Resampled(resampled) => Length::Resampled(
+                self.loaded.resampled_trace(resampled).ok_or_else(|| self.wrong(key, "its file was not read"))?,
+            ),
+        };
+        match record {
+            // What an export knows is the mean; what is given is how it spreads.
+            Record::Minutes(minutes) if minutes.has(key) => {
+                let mean = length.mean(of);
+                if mean > 0.0 { Ok(Part::Scaled(length, 1.0 / mean)) } else { Err(self.wrong(key, "its mean is zero")) }
+            }
+            _ => Ok(Part::Drawn(length)),
+        }
+    }
+}
