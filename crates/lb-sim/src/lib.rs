@@ -2,7 +2,9 @@
 
 pub mod draw;
 pub mod metrics;
+pub mod report;
 pub mod scenario;
 pub mod traffic;
 
+pub use report::Report;
 pub use scenario::Scenario;

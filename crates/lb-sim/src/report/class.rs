@@ -1,0 +1,196 @@
+use serde::Serialize;
+
+use super::{Estimate, measured_seconds, share};
+use crate::metrics::{ClassTally, Distribution, GivenUp, RunResult};
+
+/// What the requests of one class met, of those that arrived after the warm-up. Counts are per run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClassReport {
+    /// The workload's name; `all` for all of them together.
+    pub name: String,
+    /// Requests that arrived.
+    pub offered: Estimate,
+    /// Answered to their last token.
+    pub succeeded: Estimate,
+    /// Neither succeeded nor given up when the run ended.
+    pub in_flight: Estimate,
+    /// Ended without success, by what the application saw last.
+    pub given_up: GivenUpReport,
+    /// The part of the requests that ended that succeeded.
+    pub success_share: Estimate,
+    /// Requests that backends got for one that arrived.
+    pub attempts_per_request: Estimate,
+    /// 429s that backends gave: what the balancer and the SDK had to absorb.
+    pub backend_429s: Estimate,
+    /// The part of the attempts that a backend answered with a 429.
+    pub backend_429_share: Estimate,
+    /// Requests that ended with a 429 at the application, after the SDK's retries.
+    pub application_429s: Estimate,
+    /// The part of the requests that ended that ended with a 429 at the application.
+    pub application_429_share: Estimate,
+    /// Times that the SDK sent a request again.
+    pub sdk_retries: Estimate,
+    /// The part of the successes that came from a backend that is not of the best priority.
+    pub spill_share: Estimate,
+    /// From the arrival to the sending of the attempt that succeeded; infinite for a request that never did.
+    pub added_wait: Quantiles,
+    /// From the arrival to the first token.
+    pub first_token: Quantiles,
+    /// From the arrival to the last token.
+    pub total: Quantiles,
+    /// Requests whose caller's deadline passed.
+    pub deadline_misses: Estimate,
+    /// Successes per second.
+    pub goodput: Estimate,
+    /// Output tokens of successes per second.
+    pub output_tokens_per_second: Estimate,
+    /// How many requests waited longer than a time: pairs of a time in seconds and the share, over all replications.
+    #[serde(rename = "added_wait_exceeded")]
+    pub wait_curve: Vec<(f64, f64)>,
+    /// The share of requests that never succeeded, over all replications: where the curve ends.
+    pub never_share: f64,
+}
+
+/// Requests that ended without success, per run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct GivenUpReport {
+    /// All of them.
+    pub total: Estimate,
+    /// With a 429.
+    pub throttled: Estimate,
+    /// With a 5xx.
+    pub server_error: Estimate,
+    /// Without an answer.
+    pub fault: Estimate,
+    /// With a 200 that held a refusal.
+    pub refused_in_stream: Estimate,
+    /// At the caller's deadline.
+    pub deadline: Estimate,
+}
+
+/// Three quantiles of a time, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Quantiles {
+    /// The median.
+    pub p50: Estimate,
+    /// 95 % are at most this.
+    pub p95: Estimate,
+    /// 99 % are at most this.
+    pub p99: Estimate,
+}
+
+impl ClassReport {
+    /// Of one class: `tallies` are its own, one per run.
+    pub(super) fn new(name: &str, runs: &[RunResult], tallies: &[&ClassTally]) -> Self {
+        let each =
+            |value: &dyn Fn(&ClassTally) -> Option<f64>| Estimate::over(tallies.iter().map(|tally| value(tally)));
+        let count = |value: fn(&ClassTally) -> u64| each(&|tally| Some(value(tally) as f64));
+        let given_up = |value: fn(&GivenUp) -> u64| each(&|tally| Some(value(&tally.given_up) as f64));
+        let of_ended = |value: fn(&ClassTally) -> u64| each(&|tally| share(value(tally), ended(tally)));
+        let rate = |value: fn(&ClassTally) -> u64| {
+            let pairs = runs.iter().zip(tallies);
+            Estimate::over(pairs.map(|(run, tally)| Some(value(tally) as f64 / measured_seconds(run)?)))
+        };
+        let mut waits = Distribution::default();
+        tallies.iter().for_each(|tally| waits.add(&tally.added_wait));
+        Self {
+            name: name.to_owned(),
+            offered: count(|tally| tally.offered),
+            succeeded: count(|tally| tally.succeeded),
+            in_flight: count(|tally| tally.in_flight),
+            given_up: GivenUpReport {
+                total: given_up(GivenUp::total),
+                throttled: given_up(|reasons| reasons.throttled),
+                server_error: given_up(|reasons| reasons.server_error),
+                fault: given_up(|reasons| reasons.fault),
+                refused_in_stream: given_up(|reasons| reasons.refused_in_stream),
+                deadline: given_up(|reasons| reasons.deadline),
+            },
+            success_share: of_ended(|tally| tally.succeeded),
+            attempts_per_request: each(&|tally| share(tally.attempts, tally.offered)),
+            backend_429s: count(|tally| tally.throttles),
+            backend_429_share: each(&|tally| share(tally.throttles, tally.attempts)),
+            application_429s: given_up(|reasons| reasons.throttled),
+            application_429_share: of_ended(|tally| tally.given_up.throttled),
+            sdk_retries: count(|tally| tally.sdk_retries),
+            spill_share: each(&|tally| share(tally.spilled, tally.succeeded)),
+            added_wait: Quantiles::over(tallies, |tally| &tally.added_wait),
+            first_token: Quantiles::over(tallies, |tally| &tally.first_token),
+            total: Quantiles::over(tallies, |tally| &tally.total),
+            deadline_misses: given_up(|reasons| reasons.deadline),
+            goodput: rate(|tally| tally.succeeded),
+            output_tokens_per_second: rate(|tally| tally.output_tokens),
+            wait_curve: exceedance(&waits),
+            never_share: share(waits.never(), waits.count()).unwrap_or(0.0),
+        }
+    }
+
+    /// Of all classes together.
+    pub(super) fn all(runs: &[RunResult]) -> Self {
+        let sums: Vec<ClassTally> = runs.iter().map(|run| sum(&run.classes)).collect();
+        Self::new("all", runs, &sums.iter().collect::<Vec<_>>())
+    }
+}
+
+impl Quantiles {
+    fn over(tallies: &[&ClassTally], of: fn(&ClassTally) -> &Distribution) -> Self {
+        let quantile = |q| Estimate::over(tallies.iter().map(|tally| of(tally).quantile(q)));
+        Self { p50: quantile(0.50), p95: quantile(0.95), p99: quantile(0.99) }
+    }
+}
+
+/// Requests whose end is known: one in flight may still go either way.
+const fn ended(tally: &ClassTally) -> u64 {
+    tally.succeeded + tally.given_up.total()
+}
+
+fn sum(classes: &[ClassTally]) -> ClassTally {
+    let mut all = ClassTally::default();
+    for class in classes {
+        all.offered += class.offered;
+        all.succeeded += class.succeeded;
+        all.in_flight += class.in_flight;
+        all.given_up.throttled += class.given_up.throttled;
+        all.given_up.server_error += class.given_up.server_error;
+        all.given_up.fault += class.given_up.fault;
+        all.given_up.refused_in_stream += class.given_up.refused_in_stream;
+        all.given_up.deadline += class.given_up.deadline;
+        all.attempts += class.attempts;
+        all.throttles += class.throttles;
+        all.refusals_in_stream += class.refusals_in_stream;
+        all.server_errors += class.server_errors;
+        all.faults += class.faults;
+        all.sdk_retries += class.sdk_retries;
+        all.spilled += class.spilled;
+        all.added_wait.add(&class.added_wait);
+        all.first_token.add(&class.first_token);
+        all.total.add(&class.total);
+        all.input_tokens += class.input_tokens;
+        all.output_tokens += class.output_tokens;
+    }
+    all
+}
+
+/// Steps per factor of ten in the share: enough for a smooth line.
+const STEPS: u32 = 40;
+
+/// Times with the share of requests that took longer, from all of them down to the last one.
+fn exceedance(waits: &Distribution) -> Vec<(f64, f64)> {
+    let count = waits.count() as f64;
+    let shares = (0..=STEPS * 9).map(|step| 10_f64.powf(-f64::from(step) / f64::from(STEPS)));
+    let mut curve: Vec<(f64, f64)> = shares
+        .take_while(|share| share * count >= 1.0)
+        .filter_map(|share| Some((waits.quantile(1.0 - share)?, share)))
+        .filter(|(wait, _)| wait.is_finite())
+        .collect();
+    // Of equal times the last counts: the smallest share.
+    curve.reverse();
+    curve.dedup_by(|later, kept| later.0 == kept.0);
+    curve.reverse();
+    curve
+}
+
+/// The class's tallies, one per run.
+pub(super) fn tallies(runs: &[RunResult], class: usize) -> Vec<&ClassTally> {
+    runs.iter().filter_map(|run| run.classes.get(class)).collect()
+}
