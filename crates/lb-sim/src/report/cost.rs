@@ -59,7 +59,7 @@ impl CostReport {
     pub(super) fn new(scenario: &Scenario, runs: &[RunResult]) -> Self {
         // Per run, per backend.
         let bills: Vec<Vec<Bill>> = runs.iter().map(|run| bills(scenario, run)).collect();
-        let totals: Vec<Dollars> = bills.iter().map(|run| run.iter().map(Bill::total).sum()).collect();
+        let totals: Vec<Dollars> = runs.iter().map(|run| per_month(scenario, run)).collect();
         let successes: Vec<Option<f64>> =
             runs.iter().map(|run| Some(succeeded(run)? * month_factor(scenario, run)?)).collect();
         let pairs = totals.iter().zip(&successes);
@@ -140,6 +140,11 @@ fn month_factor(scenario: &Scenario, run: &RunResult) -> Option<f64> {
 }
 
 /// Dollars per month that one run comes to, all backends together; `None` if a price is missing that it takes.
+pub(crate) fn per_month(scenario: &Scenario, run: &RunResult) -> Option<f64> {
+    bills(scenario, run).iter().map(Bill::total).sum()
+}
+
+/// Dollars per month at one run's traffic, all backends together; `None` if a price is missing that it takes.
 pub(crate) fn per_month(scenario: &Scenario, run: &RunResult) -> Option<f64> {
     bills(scenario, run).iter().map(Bill::total).sum()
 }
