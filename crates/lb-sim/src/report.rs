@@ -3,11 +3,11 @@
 mod assumption;
 mod backend;
 mod class;
-pub(crate) pub(crate) mod cost;
+pub(crate) mod cost;
 mod estimate;
-pub(crate) pub(crate) mod number;
+pub(crate) mod number;
 mod series;
-pub(crate) pub(crate) mod terminal;
+pub(crate) mod terminal;
 mod workers;
 
 #[cfg(test)]

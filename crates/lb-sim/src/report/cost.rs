@@ -144,11 +144,6 @@ pub(crate) fn per_month(scenario: &Scenario, run: &RunResult) -> Option<f64> {
     bills(scenario, run).iter().map(Bill::total).sum()
 }
 
-/// Dollars per month at one run's traffic, all backends together; `None` if a price is missing that it takes.
-pub(crate) fn per_month(scenario: &Scenario, run: &RunResult) -> Option<f64> {
-    bills(scenario, run).iter().map(Bill::total).sum()
-}
-
 fn bills(scenario: &Scenario, run: &RunResult) -> Vec<Bill> {
     // A run of no length has billed nothing.
     let factor = month_factor(scenario, run).unwrap_or(0.0);
