@@ -1,0 +1,80 @@
+//! The command line: a file per subcommand, and what they share.
+
+mod check;
+mod input;
+mod output;
+mod plan;
+mod run;
+mod sweep;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::error_line;
+
+const EXAMPLES: &str = "\
+Examples:
+  lb-sim run two_workers.toml
+  lb-sim run two_workers.toml --set clients.workers=8 --html report.html
+  lb-sim sweep ptu_spillover.toml --set backend.ptu.ptus=15,50,100 --html sweep.html
+  lb-sim plan ptu_spillover.toml --burst 7.5s
+
+Exit codes: 0 done; 1 the run failed, or the plan found nothing that meets its limits;
+2 the command line or the scenario is wrong.";
+
+/// Answers, before you buy: how many PTUs, how much spills over and what it costs, what workers do to each other
+///
+/// Runs the real balancer against models of Azure OpenAI limits in virtual time. The same scenario and seed give the
+/// same result on every machine and any number of threads.
+#[derive(Debug, Parser)]
+#[command(name = "lb-sim", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Sweep(sweep::Sweep),
+    Plan(plan::Plan),
+    Check(check::Check),
+}
+
+/// Why a command ended early.
+#[derive(Debug)]
+enum Failure {
+    /// The command line or the scenario is wrong.
+    Usage(String),
+    /// Something else failed.
+    Failed(String),
+}
+
+/// How a command ended.
+enum Ending {
+    Done,
+    /// The plan has no answer: for scripts, a failure; the reasons are printed.
+    NothingFeasible,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(run) => run.execute(),
+        Command::Sweep(sweep) => sweep.execute(),
+        Command::Plan(plan) => plan.execute(),
+        Command::Check(check) => check.execute(),
+    };
+    match result {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::NothingFeasible) => ExitCode::from(1),
+        Err(Failure::Failed(problem)) => {
+            error_line(&problem);
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(problem)) => {
+            error_line(&problem);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use lb_sim::{Report, Simulation, progress::Progress, scenario::KeyPath, sweep::replicate};
+
+use super::{
+    Ending, Failure,
+    input::{Input, Setting, setting, single},
+    output,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  lb-sim run two_workers.toml
+  lb-sim run two_workers.toml --set clients.workers=8 --set 'model.\"gpt-4.1\".price_input=2'
+  lb-sim run two_workers.toml --replications 20 --json - | jq .cost.per_month
+  lb-sim run two_workers.toml --html report.html --csv series --trace-log decisions.csv";
+
+/// Simulates a scenario, and reports what happened
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Run {
+    #[command(flatten)]
+    input: Input,
+
+    /// Another value for a key of the scenario; repeat for more
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = setting)]
+    settings: Vec<Setting>,
+
+    /// Runs with other draws, for intervals
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    replications: Option<u32>,
+
+    /// Writes the report as JSON; - for standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Writes the series over time as CSV into this folder
+    #[arg(long, value_name = "DIR")]
+    csv: Option<PathBuf>,
+
+    /// Writes the report as one HTML page; - for standard output
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
+    /// Writes every decision of the first replication as CSV; - for standard output
+    #[arg(long, value_name = "FILE")]
+    trace_log: Option<PathBuf>,
+}
+
+impl Run {
+    pub(super) fn execute(self) -> Result<Ending, Failure> {
+        let files = [&self.json, &self.html, &self.trace_log];
+        let is_claimed = output::claims_stdout(files.map(|file| file.as_deref()))?;
+        let mut changes = single(&self.settings)?;
+        if let Some(replications) = self.replications {
+            changes.push((KeyPath::new(["run", "replications"]), i64::from(replications).into()));
+        }
+        let scenario = self.input.scenario(&changes)?;
+        if let Some(file) = &self.trace_log {
+            let simulation = Simulation::new(&scenario).map_err(|error| self.input.wrong(&error))?;
+            output::stream(file, |writer| simulation.run_logged(0, writer).map(|_| ()))?;
+        }
+        let runs = self.input.with_threads(|bar| {
+            bar.expect(u64::from(scenario.run.replications));
+            replicate(&scenario, bar)
+        })?;
+        let report = Report::new(&scenario, &runs);
+        if let Some(file) = &self.json {
+            output::write(file, &report.to_json().map_err(|error| Failure::Failed(error.to_string()))?)?;
+        }
+        if let Some(folder) = &self.csv {
+            let series = report.to_csv().map_err(|error| Failure::Failed(error.to_string()))?;
+            output::write(&folder.join("timeline.csv"), &series)?;
+        }
+        if !is_claimed {
+            output::print(&report.to_string())?;
+        }
+        Ok(Ending::Done)
+    }
+}

@@ -1,0 +1,165 @@
+use serde::{Serialize, Serializer};
+
+use super::bound;
+use crate::{
+    metrics::{ClassTally, Distribution, RunResult},
+    report::Estimate,
+    scenario,
+};
+
+/// A limit that a plan has to meet.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Limit {
+    /// What is limited.
+    pub measure: Measure,
+    /// The largest value allowed: a share from 0 to 1, or seconds.
+    pub at_most: f64,
+}
+
+/// What can be limited. All workloads count together; requests of the warm-up do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// The share of the successes that came from another backend than the varied one.
+    SpillShare,
+    /// The share of the requests that ended that ended with a 429 at the application.
+    #[serde(rename = "application_429_share")]
+    Application429Share,
+    /// The share of the requests that ended that ended without success.
+    FailedShare,
+    /// 95th percentile of the added wait.
+    AddedWaitP95,
+    /// 99th percentile of the added wait.
+    AddedWaitP99,
+    /// 95th percentile of the time to the first token.
+    TtftP95,
+}
+
+/// How a limit fares.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Check {
+    /// The value, over the replications: a share, or seconds.
+    pub value: Estimate,
+    /// One-sided 95 % upper bound of it.
+    #[serde(serialize_with = "never_if_infinite")]
+    pub upper: f64,
+    /// Whether the bound meets the limit.
+    pub is_met: bool,
+}
+
+impl Measure {
+    /// The key in `[plan.limits]`.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::SpillShare => "spill_share",
+            Self::Application429Share => "application_429_share",
+            Self::FailedShare => "failed_share",
+            Self::AddedWaitP95 => "added_wait_p95",
+            Self::AddedWaitP99 => "added_wait_p99",
+            Self::TtftP95 => "ttft_p95",
+        }
+    }
+
+    /// What it is, in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::SpillShare => "requests served elsewhere",
+            Self::Application429Share => "429s at the application",
+            Self::FailedShare => "requests without success",
+            Self::AddedWaitP95 => "added wait, 95th percentile",
+            Self::AddedWaitP99 => "added wait, 99th percentile",
+            Self::TtftP95 => "first token, 95th percentile",
+        }
+    }
+
+    /// Whether its values are shares; else they are seconds.
+    #[must_use]
+    pub const fn is_share(self) -> bool {
+        matches!(self, Self::SpillShare | Self::Application429Share | Self::FailedShare)
+    }
+}
+
+impl Limit {
+    /// The limits that a scenario names.
+    pub(super) fn all(limits: &scenario::Limits) -> Vec<Self> {
+        let seconds = |span: Option<scenario::Span>| span.map(scenario::Span::as_secs_f64);
+        [
+            (Measure::SpillShare, limits.spill_share),
+            (Measure::Application429Share, limits.application_429_share),
+            (Measure::FailedShare, limits.failed_share),
+            (Measure::AddedWaitP95, seconds(limits.added_wait_p95)),
+            (Measure::AddedWaitP99, seconds(limits.added_wait_p99)),
+            (Measure::TtftP95, seconds(limits.ttft_p95)),
+        ]
+        .into_iter()
+        .filter_map(|(measure, at_most)| Some(Self { measure, at_most: at_most? }))
+        .collect()
+    }
+
+    /// How it fares in these replications, where the backend number `varied` is the planned one.
+    pub(super) fn check(self, runs: &[RunResult], varied: usize) -> Check {
+        let (value, upper) = match self.measure {
+            Measure::SpillShare => share(runs, |run| {
+                let served = |is_counted: &dyn Fn(usize) -> bool| -> u64 {
+                    let backends = run.backends.iter().enumerate().filter(|(index, _)| is_counted(*index));
+                    backends.map(|(_, backend)| backend.succeeded).sum()
+                };
+                (served(&|index| index != varied), served(&|_| true))
+            }),
+            Measure::Application429Share => share(runs, |run| (sum(run, |class| class.given_up.throttled), ended(run))),
+            Measure::FailedShare => share(runs, |run| (sum(run, |class| class.given_up.total()), ended(run))),
+            Measure::AddedWaitP95 => percentile(runs, 0.95, |class| &class.added_wait),
+            Measure::AddedWaitP99 => percentile(runs, 0.99, |class| &class.added_wait),
+            Measure::TtftP95 => percentile(runs, 0.95, |class| &class.first_token),
+        };
+        Check { value, upper, is_met: upper <= self.at_most }
+    }
+}
+
+fn sum(run: &RunResult, count: impl Fn(&ClassTally) -> u64) -> u64 {
+    run.classes.iter().map(count).sum()
+}
+
+/// Requests whose end is known: one in flight may still go either way.
+fn ended(run: &RunResult) -> u64 {
+    sum(run, |class| class.succeeded + class.given_up.total())
+}
+
+/// A share from its events and trials in each run, and its bound.
+fn share(runs: &[RunResult], count: impl Fn(&RunResult) -> (u64, u64)) -> (Estimate, f64) {
+    let counts: Vec<(u64, u64)> = runs.iter().map(count).collect();
+    let shares: Vec<f64> = counts
+        .iter()
+        .filter(|(_, trials)| *trials > 0)
+        .map(|&(events, trials)| events as f64 / trials as f64)
+        .collect();
+    let pooled = counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    let counted = bound::upper_share(pooled.0, pooled.1);
+    let upper = if shares.is_empty() { counted } else { bound::upper_mean(&shares).min(1.0).max(counted) };
+    (Estimate::over(shares.into_iter().map(Some)), upper)
+}
+
+/// The quantile `q` of a time, and its bound; infinite if there were too few requests to tell.
+fn percentile(runs: &[RunResult], q: f64, time: impl Fn(&ClassTally) -> &Distribution) -> (Estimate, f64) {
+    let mut pooled = Distribution::default();
+    let quantiles: Vec<Option<f64>> = runs
+        .iter()
+        .map(|run| {
+            let mut all = Distribution::default();
+            run.classes.iter().for_each(|class| all.add(time(class)));
+            pooled.add(&all);
+            all.quantile(q)
+        })
+        .collect();
+    let counted = bound::upper_quantile(q, pooled.count()).and_then(|q| pooled.quantile(q)).unwrap_or(f64::INFINITY);
+    let present: Vec<f64> = quantiles.iter().copied().flatten().collect();
+    let upper = if present.is_empty() { counted } else { bound::upper_mean(&present).max(counted) };
+    (Estimate::over(quantiles), upper)
+}
+
+/// JSON has no infinity.
+pub(super) fn never_if_infinite<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if value.is_infinite() { serializer.serialize_str("never") } else { serializer.serialize_f64(*value) }
+}

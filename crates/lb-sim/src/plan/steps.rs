@@ -1,0 +1,144 @@
+use crate::{
+    metrics::{BackendTally, RunResult},
+    progress::Progress,
+    report::Estimate,
+    scenario::{Backend, KeyPath, Preset, Scenario, ScenarioError, Span},
+};
+
+use super::Limit;
+
+/// Depths to answer for if the scenario names none: the documentation does not say, and these span what is plausible.
+const BURSTS: [Span; 3] = [Span::from_secs(1), Span::from_secs(10), Span::from_secs(60)];
+
+/// More PTUs than any traffic needs: with so many, the mean need shows.
+const PLENTY: u64 = 100_000;
+
+/// More steps than anybody reads.
+const MOST_STEPS: u64 = 2_000;
+
+/// What a plan looks at.
+pub(super) struct Space<'a> {
+    base: &'a Scenario,
+    /// The backend whose PTUs are varied.
+    pub(super) backend: &'a Backend,
+    /// Its place in the scenario.
+    pub(super) index: usize,
+    /// Every count for sale, rising from zero.
+    pub(super) counts: Vec<u64>,
+    /// Every depth; never empty.
+    pub(super) bursts: Vec<Span>,
+    /// Every limit.
+    pub(super) limits: Vec<Limit>,
+    /// Runs per step and depth.
+    pub(super) replications: u32,
+    /// PTUs for the mean traffic.
+    pub(super) mean_need: Estimate,
+}
+
+impl<'a> Space<'a> {
+    /// What the scenario's `[plan]` asks for.
+    pub(super) fn of(
+        base: &'a Scenario,
+        runs: impl Fn(&Scenario) -> Result<Vec<RunResult>, ScenarioError>,
+        progress: &dyn Progress,
+    ) -> Result<Self, ScenarioError> {
+        let plan = base.plan.as_ref().ok_or_else(|| {
+            ScenarioError::new("plan", "it is missing; write `[plan]` with `backend = \"NAME\"` and `[plan.limits]`")
+        })?;
+        let (index, backend) = base
+            .backends
+            .iter()
+            .enumerate()
+            .find(|(_, backend)| backend.name == plan.backend)
+            .ok_or_else(|| ScenarioError::new("plan.backend", format!("there is no backend `{}`", plan.backend)))?;
+        check_prices(base, backend)?;
+        let mut bursts = if plan.bursts.is_empty() { BURSTS.to_vec() } else { plan.bursts.clone() };
+        bursts.sort_unstable();
+        bursts.dedup();
+        let mut space = Self {
+            base,
+            backend,
+            index,
+            counts: vec![0],
+            limits: Limit::all(&plan.limits),
+            replications: plan.replications,
+            mean_need: Estimate::NOTHING,
+            bursts,
+        };
+        let replications = u64::from(plan.replications);
+        // The one with plenty, and the one without any.
+        progress.expect(2 * replications);
+        let plenty = space.scenario(PLENTY, space.bursts[0])?;
+        space.mean_need =
+            Estimate::over(runs(&plenty)?.iter().map(|run| need(&plenty, backend, run.backends.get(index)?, run)));
+        space.counts.extend(counts(base, backend, plan.max_ptus, space.mean_need.mean())?);
+        progress.expect(replications * ((space.counts.len() - 1) * space.bursts.len()) as u64);
+        Ok(space)
+    }
+
+    /// The scenario with so many PTUs in a bucket of this depth.
+    pub(super) fn scenario(&self, ptus: u64, burst: Span) -> Result<Scenario, ScenarioError> {
+        let key = |key: &str| KeyPath::new(["backend", &self.backend.name, key]);
+        let count = toml::Value::Integer(i64::try_from(ptus).unwrap_or(i64::MAX));
+        self.base.with(&[
+            (key("ptus"), count),
+            (key("burst"), toml::Value::String(burst.to_string())),
+            (KeyPath::new(["run", "replications"]), toml::Value::Integer(self.replications.into())),
+        ])
+    }
+}
+
+/// The counts for sale above zero.
+fn counts(base: &Scenario, backend: &Backend, most: Option<u64>, need: f64) -> Result<Vec<u64>, ScenarioError> {
+    let sold = base.model(&backend.model).increment(backend.deployment_type);
+    // A float that is no number, or too large, saturates.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturating is what is wanted")]
+    let twice = libm::ceil(need * 2.0) as u64;
+    let most = most.unwrap_or_else(|| sold.round_up(twice).max(sold.minimum.saturating_add(sold.step * 9)));
+    if most < sold.minimum {
+        return Err(ScenarioError::new(
+            "plan.max_ptus",
+            format!("`{}` is not sold below {} PTU; allow at least that", backend.model, sold.minimum),
+        ));
+    }
+    let steps = (most - sold.minimum) / sold.step + 1;
+    if steps > MOST_STEPS {
+        return Err(ScenarioError::new(
+            "plan.max_ptus",
+            format!(
+                "up to {most} PTU there are {steps} steps of {}; set it to look at {MOST_STEPS} at most",
+                sold.step
+            ),
+        ));
+    }
+    Ok((0..steps).map(|step| sold.minimum.max(1) + step * sold.step).collect())
+}
+
+/// PTUs that the traffic which reaches the backend needs on average; `None` if nothing does.
+fn need(scenario: &Scenario, backend: &Backend, tally: &BackendTally, run: &RunResult) -> Option<f64> {
+    let minutes = run.end.saturating_sub(run.warmup) as f64 / 60e9;
+    let per_ptu = scenario.model(&backend.model).input_tpm_per_ptu()? as f64;
+    (tally.used_tokens > 0 && minutes > 0.0).then(|| tally.used_tokens as f64 / minutes / per_ptu)
+}
+
+/// A plan compares costs: every price must be there, if only as 0.
+fn check_prices(scenario: &Scenario, varied: &Backend) -> Result<(), ScenarioError> {
+    if varied.price_ptu_hour.is_none() && varied.price_ptu_month.is_none() {
+        return Err(ScenarioError::new(
+            format!("backend.{}.price_ptu_month", varied.name),
+            "it is missing, and `price_ptu_hour` too: a plan compares costs",
+        ));
+    }
+    for backend in scenario.backends.iter().filter(|backend| backend.preset != Preset::AzurePtu) {
+        let model = scenario.model(&backend.model);
+        for (key, price) in [("price_input", model.price_input), ("price_output", model.price_output)] {
+            if price.is_none() {
+                return Err(ScenarioError::new(
+                    format!("model.\"{}\".{key}", backend.model),
+                    format!("it is missing: a plan compares costs, and `{}` is paid by the token", backend.name),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
