@@ -5,16 +5,18 @@
 //! differ in one workload, or in what the backends do, meet the same requests otherwise.
 
 mod closed;
+mod fit;
 mod formats;
 mod gap;
 mod length;
 mod loaded;
 mod monitor;
-mod quantile;
+pub(crate) mod quantile;
 mod rates;
 mod replay;
 mod sizes;
 mod spread;
+mod stats;
 mod stream;
 mod table;
 mod timestamp;
@@ -24,8 +26,10 @@ use std::path::Path;
 
 use self::stream::Stream;
 pub use self::{
+    fit::{Arrivals, Fit},
     loaded::Loaded,
     monitor::{Minute, Minutes},
+    stats::{Dispersion, Spread, Stats},
     trace::{Row, Trace},
 };
 use crate::{

@@ -103,8 +103,9 @@ mod tests {
     use super::*;
 
     fn moments(n: u32, draw: impl Fn(u64) -> f64) -> (f64, f64) {
+        let draws = (0..u64::from(n)).map(draw);
         let n = f64::from(n);
-        let (sum, squares) = (0..n as u64).map(draw).fold((0.0, 0.0), |(sum, squares), x| (sum + x, squares + x * x));
+        let (sum, squares) = draws.fold((0.0, 0.0), |(sum, squares), x| (sum + x, squares + x * x));
         (sum / n, libm::sqrt(squares / n - (sum / n) * (sum / n)) / (sum / n))
     }
 

@@ -58,7 +58,6 @@ impl Lognormal {
         let cell = bits >> (64 - CELL_BITS);
         let value = if cell.wrapping_sub(OUTER) < CELLS - 2 * OUTER {
             let within = (bits << CELL_BITS) as f64 * (1.0 / 18_446_744_073_709_551_616.0);
-            #[expect(clippy::cast_possible_truncation, reason = "12 bits")]
             let cell = cell as usize;
             let low = self.values[cell];
             low + within * (self.values[cell + 1] - low)

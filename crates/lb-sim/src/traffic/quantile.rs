@@ -1,4 +1,5 @@
 //! Quantile functions: of the standard normal distribution, and as tables.
+#![expect(clippy::excessive_precision, reason = "the coefficients stand as they were published")]
 
 /// The quantile of the standard normal distribution at `p`, above 0 and below 1.
 ///

@@ -1,4 +1,7 @@
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, path::Path};
+
+use super::formats;
+use crate::scenario::{Columns, ScenarioError, TraceFormat};
 
 /// Recorded requests, in order of arrival, the first at time 0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,6 +45,15 @@ impl Trace {
         }
         let has_max_tokens = rows.iter().any(|row| row.max_tokens.is_some());
         Self { rows, notes, has_max_tokens }
+    }
+
+    /// The trace in a file; without a format, by its columns.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or has a value that makes no sense: with its line and column.
+    pub fn read(file: &Path, format: Option<TraceFormat>, columns: Option<&Columns>) -> Result<Self, ScenarioError> {
+        formats::read(file, format, columns).map_err(|problem| ScenarioError::new("", problem))
     }
 
     pub(super) fn with_note(mut self, note: String) -> Self {
