@@ -33,6 +33,8 @@ impl Estimate {
             let error = (squares / f64::from(runs - 1) / f64::from(runs)).sqrt();
             student_t(runs - 1) * error
         });
+        // Equal values differ by rounding only: no interval of that width means anything.
+        let half_width = half_width.map(|half| if half <= mean.abs() * 1e-12 { 0.0 } else { half });
         Self { mean, half_width, runs }
     }
 

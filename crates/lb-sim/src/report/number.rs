@@ -8,11 +8,11 @@ pub(crate) const NOTHING: &str = "-";
 /// How a kind of number is written.
 pub(crate) type Form = fn(f64) -> String;
 
-/// The mean, and half the interval's width if there is one: `99.93 % ± 0.02 %`.
+/// The mean, and half the interval's width if it has one: `99.93 % ± 0.02 %`.
 pub(crate) fn with_interval(estimate: &Estimate, form: Form) -> String {
     let mean = mean(estimate, form);
     match estimate.half_width() {
-        Some(half) if estimate.is_some() => format!("{mean} ± {}", form(half)),
+        Some(half) if half > 0.0 => format!("{mean} ± {}", form(half)),
         _ => mean,
     }
 }
@@ -35,6 +35,11 @@ pub(crate) fn percent(share: f64) -> String {
         _ => 1,
     };
     format!("{percent:.digits$} %")
+}
+
+/// A share on an axis: no more digits than it needs.
+pub(crate) fn short_percent(share: f64) -> String {
+    format!("{} %", significant(share * 100.0))
 }
 
 /// A time in seconds, in the unit that suits it.

@@ -219,7 +219,7 @@ impl Report {
         )
     }
 
-    fn every_class(&self) -> impl Iterator<Item = &super::ClassReport> {
+    pub(super) fn every_class(&self) -> impl Iterator<Item = &super::ClassReport> {
         // One class is all there is.
         let all = (self.classes.len() != 1).then_some(&self.all);
         self.classes.iter().chain(all)
