@@ -15,6 +15,8 @@
 mod bound;
 mod decide;
 mod limit;
+#[cfg(test)]
+mod made_up;
 mod regret;
 mod steps;
 mod text;
@@ -261,4 +263,147 @@ fn in_seconds<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Err
 
 fn all_in_seconds<S: Serializer>(spans: &[Span], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(spans.iter().map(|span| span.as_secs_f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::report::testing;
+
+    const PLAN: &str = r#"
+        [plan]
+        backend = "ptu"
+        max_ptus = 30
+        bursts = ["60s", "1s"]
+        replications = 2
+        [plan.limits]
+        spill_share = 0.2
+    "#;
+
+    /// A plan on runs made by hand, and the (PTUs, depth) that were asked for.
+    fn plan_of(more: &str) -> (Result<PlanResult, ScenarioError>, Vec<(u64, Span)>) {
+        let asked = Mutex::new(Vec::new());
+        let runs = |scenario: &Scenario| {
+            let ptu = &scenario.backends[0];
+            asked.lock().unwrap().push((ptu.ptus.unwrap(), ptu.burst.unwrap()));
+            assert_eq!(scenario.run.replications, 2);
+            Ok(vec![testing::run(0), testing::run(1)])
+        };
+        // Dear at zero and in the middle, and dearer in a shallow bucket.
+        let cost = |scenario: &Scenario, run: &RunResult| {
+            let ptu = &scenario.backends[0];
+            let shallow = if ptu.burst == Some(Span::from_secs(1)) { 50.0 } else { 0.0 };
+            let own = match ptu.ptus.unwrap() {
+                0 => 200.0,
+                20 => 500.0 + shallow,
+                ptus => 100.0 + ptus as f64 + shallow,
+            };
+            own + run.replication as f64
+        };
+        let result = Source { runs, cost }.plan(&testing::scenario_with(more), &());
+        let mut asked = asked.into_inner().unwrap();
+        asked.sort_unstable();
+        (result, asked)
+    }
+
+    #[test]
+    fn every_count_for_sale_is_looked_at_once_per_depth_and_zero_once() {
+        let (plan, asked) = plan_of(PLAN);
+        let (shallow, deep) = (Span::from_secs(1), Span::from_secs(60));
+        // gpt-4.1 is sold from 15 PTUs on in steps of 5; the last one shows the mean need.
+        let expected = [
+            (0, shallow),
+            (15, shallow),
+            (15, deep),
+            (20, shallow),
+            (20, deep),
+            (25, shallow),
+            (25, deep),
+            (30, shallow),
+            (30, deep),
+            (100_000, shallow),
+        ];
+        assert_eq!(asked, expected);
+        let plan = plan.unwrap();
+        assert_eq!(plan.depths.iter().map(|depth| depth.burst).collect::<Vec<_>>(), [shallow, deep]);
+        for depth in &plan.depths {
+            assert_eq!(depth.steps.iter().map(|step| step.ptus).collect::<Vec<_>>(), [0, 15, 20, 25, 30]);
+        }
+        let costs: Vec<f64> = plan.depths[1].steps.iter().map(|step| step.cost.mean()).collect();
+        assert_eq!(costs, [200.5, 115.5, 500.5, 125.5, 130.5]);
+        // 1,500,000 tokens used in an hour, at 3,000 a minute for each PTU.
+        assert!((plan.mean_need.mean() - 1.5e6 / 60.0 / 3_000.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn without_a_maximum_twice_the_mean_need_and_ten_steps_are_looked_at() {
+        let (plan, _) = plan_of(&PLAN.replace("max_ptus = 30", ""));
+        // Twice the need of 8.3 PTUs is less than ten steps: 15, 20, .. 60.
+        assert_eq!(plan.unwrap().depths[0].steps.last().unwrap().ptus, 60);
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_made_says_what_is_missing() {
+        let problem = |more: &str| plan_of(more).0.unwrap_err().to_string();
+        assert!(problem("").starts_with("plan: it is missing"));
+        assert!(
+            problem(&PLAN.replace("max_ptus = 30", "max_ptus = 10")).starts_with("plan.max_ptus: `gpt-4.1` is not")
+        );
+        assert!(problem(&PLAN.replace("max_ptus = 30", "max_ptus = 300_000")).starts_with("plan.max_ptus: up to"));
+        let scenario = testing::scenario_with(PLAN);
+        let unpriced = |path: &str| {
+            let text = toml::to_string(scenario.document()).unwrap();
+            let text: Vec<&str> = text.lines().filter(|line| !line.starts_with(path)).collect();
+            let scenario = Scenario::parse(&text.join("\n")).unwrap();
+            let runs = |_: &Scenario| Ok(vec![testing::run(0)]);
+            Source { runs, cost: |_: &Scenario, _: &RunResult| 0.0 }.plan(&scenario, &()).unwrap_err().to_string()
+        };
+        assert!(unpriced("price_ptu_hour").starts_with("backend.ptu.price_ptu_month: it is missing"));
+        assert!(unpriced("price_output").starts_with("model.\"gpt-4.1\".price_output: it is missing"));
+    }
+
+    #[test]
+    fn the_first_lines_are_the_decision() {
+        let (plan, _) = plan_of(PLAN);
+        let plan = plan.unwrap();
+        assert_eq!(plan.decision, Some(15));
+        let verdict = plan.verdict();
+        assert!(
+            verdict[0].starts_with("Buy 15 PTUs: spill_share <= 20.0 % is met at every bucket depth"),
+            "{verdict:?}"
+        );
+        assert!(plan.to_string().contains("ANSWER\n  Buy 15 PTUs"));
+
+        let (plan, _) = plan_of(&PLAN.replace("spill_share = 0.2", "spill_share = 0.05"));
+        let verdict = plan.unwrap().verdict();
+        assert!(verdict[0].starts_with("No count up to 30 PTUs meets every limit"), "{verdict:?}");
+        // The runs made by hand spill 9.1 % of 1,980 requests: at most 10.2 %.
+        assert!(
+            verdict[1].contains("spill_share <= 5.0 % cannot be met") && verdict[1].contains("10.2 %"),
+            "{verdict:?}"
+        );
+    }
+
+    #[test]
+    fn zero_ptus_are_said_plainly() {
+        let (plan, _) = plan_of(&PLAN.replace("spill_share = 0.2", ""));
+        let mut plan = plan.unwrap();
+        plan.decision = Some(0);
+        plan.depths.iter_mut().for_each(|depth| depth.optimum.ptus = 0);
+        let verdict = plan.verdict();
+        assert!(verdict[0].starts_with("Buy no PTUs"), "{verdict:?}");
+        assert!(verdict[1].starts_with("Without limits the cheapest is zero PTUs: pay as you go"), "{verdict:?}");
+    }
+
+    #[test]
+    fn the_json_has_numbers_for_spans() {
+        let (plan, _) = plan_of(PLAN);
+        let json: serde_json::Value = serde_json::from_str(&plan.unwrap().to_json().unwrap()).unwrap();
+        assert_eq!(json["depths"][1]["burst_seconds"], 60.0);
+        assert_eq!(json["depths"][0]["steps"][0]["checks"][0]["is_met"], true);
+        assert_eq!(json["limits"][0]["measure"], "spill_share");
+        assert_eq!(json["purchases"][0]["ptus"], 15);
+    }
 }

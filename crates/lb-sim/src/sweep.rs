@@ -92,3 +92,82 @@ impl Point {
         changes.join(", ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCENARIO: &str = r#"
+        [run]
+        duration = "2m"
+        replications = 3
+        [clients]
+        workers = 2
+        [[backend]]
+        name = "ptu"
+        model = "gpt-4.1"
+        preset = "azure-ptu"
+        ptus = 15
+        [[backend]]
+        name = "eu"
+        priority = 2
+        preset = "azure-standard"
+        tpm = 100_000
+        [[workload]]
+        name = "chat"
+        kind = "poisson"
+        rate = 4
+        input = 1000
+        output = { mean = 200, sigma = 0.5 }
+        [sweep]
+        "backend.ptu.ptus" = [0, 15, 50]
+        "clients.workers" = [1, 2]
+    "#;
+
+    fn swept(threads: usize) -> SweepResult {
+        let scenario = Scenario::parse(SCENARIO).unwrap();
+        let grid = Grid::of(&scenario).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| sweep(&scenario, grid, &())).unwrap()
+    }
+
+    #[test]
+    fn one_thread_and_two_give_the_same_hashes_in_the_same_order() {
+        let [one, two] = [1, 2].map(swept);
+        let outline = |sweep: &SweepResult| -> Vec<(String, String)> {
+            sweep.points.iter().map(|point| (point.label(), point.report.hash().to_owned())).collect()
+        };
+        assert_eq!(outline(&one), outline(&two));
+        assert_eq!(one.points[3].label(), "backend.ptu.ptus = 15, clients.workers = 2");
+        // The points are really different runs.
+        let mut hashes: Vec<&str> = one.points.iter().map(|point| point.report.hash()).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), 6);
+        let content = |sweep: SweepResult| -> Vec<String> {
+            let report = |point: Point| point.report.to_json().unwrap() + &point.report.to_csv().unwrap();
+            sweep.points.into_iter().map(report).collect()
+        };
+        assert!(content(one) == content(two), "the reports differ");
+    }
+
+    #[test]
+    fn all_points_meet_the_same_requests() {
+        let sweep = swept(2);
+        let offered: Vec<u64> = sweep.points.iter().map(|point| point.report.conservation.offered).collect();
+        assert!(offered[0] > 1_000);
+        assert_eq!(offered, [offered[0]; 6]);
+        let base = &sweep.differences(2)[2];
+        assert!(base.iter().filter(|d| d.difference.is_some()).all(|d| d.difference.mean() == 0.0));
+        assert!(sweep.differences(6).is_empty());
+    }
+
+    #[test]
+    fn a_wrong_value_stops_the_sweep_before_its_first_run() {
+        let scenario = Scenario::parse(SCENARIO).unwrap();
+        let mut grid = Grid::default();
+        grid.set("clients.workers".parse().unwrap(), list("1,0"));
+        let error = sweep(&scenario, grid, &()).unwrap_err();
+        assert!(error.to_string().starts_with("clients.workers: it must be at least 1"), "{error}");
+    }
+}

@@ -66,3 +66,84 @@ fn price(steps: &[Step], index: usize, limit: &Limit, optimum: usize) -> Price {
         closest_upper: upper(closest),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::made_up::{LIMITS, step, steps},
+        *,
+    };
+
+    const DEPTH: Span = Span::from_secs(10);
+    const MET: [f64; 2] = [0.05, 0.05];
+
+    fn decide(rows: &[(f64, [f64; 2])]) -> Depth {
+        depth(DEPTH, steps(rows), &LIMITS)
+    }
+
+    #[test]
+    fn the_cheapest_step_that_meets_the_limits_is_found_where_cost_is_not_monotone() {
+        let depth = decide(&[
+            (100.0, [0.9, 0.0]),
+            (80.0, [0.5, 0.0]),
+            (130.0, MET),
+            (90.0, [0.2, 0.0]),
+            (120.0, MET),
+            (150.0, MET),
+        ]);
+        // Neither the first that will do (20 PTUs) nor the cheapest of all (10 PTUs).
+        let choice = depth.choice.unwrap();
+        assert_eq!((choice.ptus, choice.cost.mean()), (40, 120.0));
+        assert_eq!((depth.optimum.ptus, choice.over_optimum.mean()), (10, 40.0));
+    }
+
+    #[test]
+    fn the_limit_that_fails_at_the_next_cheaper_step_binds() {
+        // By cost the next cheaper is 10 PTUs; 20 PTUs, the next smaller, is dearer than the choice.
+        let depth = decide(&[(50.0, [0.9, 0.9]), (90.0, [0.05, 0.2]), (110.0, [0.3, 0.3]), (100.0, MET)]);
+        let binding = depth.choice.unwrap().binding.unwrap();
+        assert_eq!((binding.ptus, binding.saves.mean()), (10, 10.0));
+        assert_eq!(binding.limits, [Measure::Application429Share]);
+    }
+
+    #[test]
+    fn an_optimum_at_zero_is_a_result_like_any_other() {
+        let depth = decide(&[(40.0, MET), (63.0, MET), (167.0, MET)]);
+        assert_eq!(depth.optimum.ptus, 0);
+        let next = depth.optimum.runner_up.unwrap();
+        assert_eq!((next.ptus, next.more.mean()), (10, 23.0));
+        let choice = depth.choice.unwrap();
+        assert_eq!((choice.ptus, choice.over_optimum.mean()), (0, 0.0));
+        assert!(choice.binding.is_none());
+    }
+
+    #[test]
+    fn of_equal_costs_the_smaller_count_is_chosen() {
+        assert_eq!(decide(&[(10.0, [0.9, 0.0]), (20.0, MET), (20.0, MET)]).choice.unwrap().ptus, 10);
+    }
+
+    #[test]
+    fn each_limit_has_a_price_of_its_own() {
+        let depth = decide(&[(10.0, [0.9, 0.9]), (20.0, [0.9, 0.05]), (35.0, MET)]);
+        let prices: Vec<_> =
+            depth.prices.iter().map(|price| (price.ptus, price.over_optimum.map(|over| over.mean()))).collect();
+        assert_eq!(prices, [(Some(20), Some(25.0)), (Some(10), Some(10.0))]);
+    }
+
+    #[test]
+    fn a_limit_that_no_step_meets_tells_the_step_that_comes_closest() {
+        let depth = decide(&[(10.0, [0.9, 0.9]), (20.0, [0.15, 0.05]), (35.0, [0.2, 0.05])]);
+        assert!(depth.choice.is_none());
+        let spill = &depth.prices[0];
+        assert_eq!((spill.ptus, spill.closest, spill.closest_upper), (None, 10, 0.15));
+        assert_eq!(depth.prices[1].ptus, Some(10));
+    }
+
+    #[test]
+    fn differences_of_cost_are_taken_in_pairs() {
+        // The replications differ by far more than the steps do.
+        let all = vec![step(0, &[100.0, 900.0], [0.9, 0.9]), step(10, &[110.0, 910.0], MET)];
+        let over = depth(DEPTH, all, &LIMITS).choice.unwrap().over_optimum;
+        assert_eq!((over.low(), over.mean(), over.high()), (10.0, 10.0, 10.0));
+    }
+}

@@ -163,3 +163,71 @@ fn percentile(runs: &[RunResult], q: f64, time: impl Fn(&ClassTally) -> &Distrib
 pub(super) fn never_if_infinite<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if value.is_infinite() { serializer.serialize_str("never") } else { serializer.serialize_f64(*value) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{metrics::GivenUp, report::testing::run};
+
+    fn check(measure: Measure, at_most: f64, runs: &[RunResult]) -> Check {
+        Limit { measure, at_most }.check(runs, 0)
+    }
+
+    /// Runs in which so many of `of` requests end with a 429.
+    fn throttled(counts: &[u64], of: u64) -> Vec<RunResult> {
+        let class = |throttled| ClassTally {
+            offered: of,
+            succeeded: of - throttled,
+            given_up: GivenUp { throttled, ..GivenUp::default() },
+            ..ClassTally::default()
+        };
+        let with = |(replication, &count): (u64, &u64)| RunResult { classes: vec![class(count)], ..run(replication) };
+        (0..).zip(counts).map(with).collect()
+    }
+
+    #[test]
+    fn a_mean_below_the_limit_is_not_enough() {
+        // 4 % and 14 %: 9 % on average, but two runs that far apart bound little.
+        let check = check(Measure::Application429Share, 0.1, &throttled(&[4_000, 14_000], 100_000));
+        assert!((check.value.mean() - 0.09).abs() < 1e-12);
+        assert!(check.upper > 0.3 && !check.is_met, "{check:?}");
+    }
+
+    #[test]
+    fn the_bound_over_replications_is_students() {
+        // Mean 3 %, standard error 0.6455 %, t(0.95; 3) = 2.3534; over all requests it would be 3.09 %.
+        let check = check(Measure::Application429Share, 0.1, &throttled(&[1_500, 2_500, 3_500, 4_500], 100_000));
+        assert!((check.upper - (0.03 + 2.353_4 * 0.006_454_97)).abs() < 1e-6, "{check:?}");
+        assert!(check.is_met);
+    }
+
+    #[test]
+    fn no_event_in_little_traffic_is_not_taken_for_never() {
+        let little = check(Measure::Application429Share, 0.01, &throttled(&[0, 0], 100));
+        assert_eq!(little.value.mean(), 0.0);
+        assert!((little.upper - 3.0 / 200.0).abs() < 2e-4 && !little.is_met, "{little:?}");
+        assert!(check(Measure::Application429Share, 0.01, &throttled(&[0, 0], 200)).is_met);
+        assert!(!check(Measure::Application429Share, 0.5, &throttled(&[0, 0], 0)).is_met);
+    }
+
+    #[test]
+    fn spill_is_what_other_backends_served() {
+        // The runs made by hand: 900 served by the first backend, 90 by the second, 10 not at all.
+        let runs = [run(0), run(1)];
+        assert_eq!(check(Measure::SpillShare, 0.1, &runs).value.mean(), 90.0 / 990.0);
+        assert_eq!(Limit { measure: Measure::SpillShare, at_most: 0.1 }.check(&runs, 1).value.mean(), 900.0 / 990.0);
+        assert_eq!(check(Measure::FailedShare, 0.1, &runs).value.mean(), 0.01);
+    }
+
+    #[test]
+    fn a_percentile_is_bounded_over_all_requests_too() {
+        // Of 1,000 requests in each run 990 succeed: the 99th percentile is finite, its bound is not.
+        let runs = [run(0), run(1)];
+        let p99 = check(Measure::AddedWaitP99, 10.0, &runs);
+        assert!(p99.value.mean().is_finite() && p99.upper.is_infinite() && !p99.is_met, "{p99:?}");
+        // Both runs have the same 95th percentile, 1.95 s; the bound is later all the same.
+        let p95 = check(Measure::AddedWaitP95, 10.0, &runs);
+        assert!(p95.upper > p95.value.mean() && p95.upper < 2.0 && p95.is_met, "{p95:?}");
+        assert_eq!(serde_json::to_value(p99).unwrap()["upper"], "never");
+    }
+}
