@@ -27,7 +27,7 @@ pub struct Clients {
     /// How often the SDK tries again. Default: 2.
     #[serde(default = "two")]
     pub max_retries: u32,
-    /// How long an attempt may take until its last token. Default: 600 s, as openai-python.
+    /// How long an attempt may take until the head of its answer. Default: 600 s, as openai-python.
     #[serde(default = "ten_minutes")]
     pub timeout: Span,
     /// Time until a connection fails to a backend that is not there. Default: 10 ms.
