@@ -5,6 +5,7 @@
 //! differ in one workload, or in what the backends do, meet the same requests otherwise.
 
 mod closed;
+mod exponential;
 mod fit;
 mod formats;
 mod gap;
@@ -229,7 +230,14 @@ fn scaled(at: u64, speed: f64) -> u64 {
     if speed == 1.0 {
         return at;
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-    let at = (at as f64 / speed) as u64;
-    at
+    nanos(at as f64 / speed)
+}
+
+/// The whole part of a number; none if negative, `i64::MAX` if too large.
+#[inline]
+fn nanos(value: f64) -> u64 {
+    // By way of `i64`, for which processors have an instruction.
+    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+    let whole = value as i64;
+    whole.max(0).cast_unsigned()
 }

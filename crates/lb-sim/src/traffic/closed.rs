@@ -1,6 +1,6 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use super::gap::exponential;
+use super::exponential::exponential;
 use crate::{
     draw::{Draws, Purpose},
     scenario::Span,
@@ -32,8 +32,7 @@ impl Closed {
     fn begin_to_think(&mut self, user: u32, now: u64, draws: Draws, workload: u64) {
         let number = u64::from(user) << SENT_BITS | self.sent[user as usize];
         let span = exponential(draws.uniform(Purpose::Think, workload, number)) * self.think.as_nanos() as f64;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-        let done = now.saturating_add(span as u64);
+        let done = now.saturating_add(super::nanos(span));
         self.thinking.push(Reverse((done, user)));
     }
 

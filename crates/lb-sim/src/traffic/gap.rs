@@ -1,6 +1,6 @@
 //! Gaps between arrivals, with a mean of 1.
 
-use super::quantile;
+use super::{exponential::exponential, quantile};
 use crate::draw::{self, Draws, Purpose};
 
 /// The gaps of a renewal process with mean 1 and a given coefficient of variation.
@@ -55,12 +55,6 @@ impl Gaps {
     }
 }
 
-/// An exponential variate with mean 1.
-#[inline]
-pub(super) fn exponential(uniform: f64) -> f64 {
-    -libm::log(uniform)
-}
-
 /// As many uniform numbers as are asked for, from one key.
 fn numbers(bits: u64) -> impl FnMut() -> f64 {
     let own = Draws::new(bits);
@@ -73,7 +67,7 @@ fn numbers(bits: u64) -> impl FnMut() -> f64 {
 
 fn gamma(shape: f64, uniform: &mut impl FnMut() -> f64) -> f64 {
     if shape < 1.0 {
-        let boost = libm::exp(libm::log(uniform()) / shape);
+        let boost = libm::exp(-exponential(uniform()) / shape);
         return boost * gamma_from_one(shape + 1.0, uniform);
     }
     gamma_from_one(shape, uniform)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Trace,
-    quantile::{Table, normal, normal_share_below},
+    quantile::{PER_53_BITS, Table, normal, normal_share_below},
 };
 use crate::{draw, scenario};
 
@@ -57,7 +57,7 @@ impl Lognormal {
     fn at(&self, bits: u64) -> f64 {
         let cell = bits >> (64 - CELL_BITS);
         let value = if cell.wrapping_sub(OUTER) < CELLS - 2 * OUTER {
-            let within = (bits << CELL_BITS) as f64 * (1.0 / 18_446_744_073_709_551_616.0);
+            let within = (bits << CELL_BITS >> 11) as f64 * PER_53_BITS;
             let cell = cell as usize;
             let low = self.values[cell];
             low + within * (self.values[cell + 1] - low)
@@ -107,9 +107,7 @@ impl Length {
 /// The nearest whole number of tokens; none if negative.
 #[inline]
 pub(super) fn tokens(value: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is meant")]
-    let tokens = (value + 0.5) as u64;
-    tokens
+    super::nanos(value + 0.5)
 }
 
 #[cfg(test)]
@@ -156,7 +154,7 @@ mod tests {
         assert_eq!(tokens(0.49), 0);
         assert_eq!(tokens(0.5), 1);
         assert_eq!(tokens(-7.0), 0);
-        assert_eq!(tokens(f64::INFINITY), u64::MAX);
+        assert_eq!(tokens(f64::INFINITY), i64::MAX.cast_unsigned());
         assert_eq!(Length::Lognormal(lognormal(0.01, 0.1, None)).at(7), 1);
     }
 }

@@ -2,11 +2,7 @@
 
 use std::path::Path;
 
-use super::{
-    gap::{Gaps, exponential},
-    table::Table,
-    timestamp,
-};
+use super::{exponential::exponential, gap::Gaps, table::Table, timestamp};
 use crate::{
     draw::{Draws, Purpose},
     scenario::{Columns, RatePoint, Span},
@@ -30,13 +26,14 @@ impl Stretch {
 
     /// After how many nanoseconds this much of the area is used up.
     fn place(self, area: f64) -> u64 {
+        if self.from == self.to {
+            return super::nanos(area / self.from * 1e9).min(self.length);
+        }
         let slope = (self.to - self.from) / (self.length as f64 * 1e-9);
         // The root of `from x + slope x² / 2 = area`, in the form that does not cancel.
         let root = libm::sqrt((self.from * self.from + 2.0 * slope * area).max(0.0));
         let seconds = 2.0 * area / (self.from + root);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and `min` cuts")]
-        let nanos = (seconds * 1e9) as u64;
-        nanos.min(self.length)
+        super::nanos(seconds * 1e9).min(self.length)
     }
 }
 
@@ -100,8 +97,7 @@ impl Rate {
                     exponential(draws.uniform(Purpose::State, workload, *number)) * state.mean.as_nanos() as f64;
                 *is_burst = !*is_burst;
                 *number += 1;
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-                let length = (length as u64).max(1);
+                let length = super::nanos(length).max(1);
                 Stretch { length, from: state.rate, to: state.rate }
             }
         }

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use super::{
-    Minutes, Row, Size, Trace,
+    Minute, Minutes, Size, Trace,
     length::{Length, tokens},
 };
 use crate::{
-    draw::{Draws, Purpose},
+    draw::{Draws, Purpose, unit},
     scenario::{Factor, MaxTokens, NamedMaxTokens},
 };
 
@@ -43,103 +43,80 @@ impl Sizes {
     /// The size of a request; `row` is where it is in the record.
     #[inline]
     pub(super) fn draw(&self, draws: Draws, workload: u64, number: u64, row: u32) -> Size {
-        let recorded = self.recorded(row);
+        let line = match &self.record {
+            Record::Trace(trace) => trace.rows().get(row as usize),
+            _ => None,
+        };
+        let minute = match &self.record {
+            Record::Minutes(minutes) => minutes.minutes().get(row as usize),
+            _ => None,
+        };
         let input_bits = match &self.input {
             Part::Drawn(Length::Constant(_)) => 0,
+            Part::Recorded if line.is_some() => 0,
             _ => draws.bits(Purpose::Input, workload, number),
         };
-        let drawn_row = match &self.input {
+        // What a line of a trace that lengths are drawn from says besides the input.
+        let drawn = match &self.input {
             Part::Drawn(Length::Resampled(trace)) => Some(trace.row_at(input_bits)),
             _ => None,
         };
-        let input = match &self.input {
-            Part::Recorded => round(recorded.input, input_bits),
-            Part::Drawn(length) => length.at(input_bits),
-            Part::Scaled(length, per_mean) => scale(recorded.input * per_mean, length.at(input_bits)),
+        let input = match (&self.input, line) {
+            (Part::Recorded, Some(line)) => u64::from(line.input),
+            (Part::Recorded, None) => round(mean(minute, |minute| minute.input), input_bits),
+            (Part::Drawn(length), _) => length.at(input_bits),
+            (Part::Scaled(length, per_mean), _) => {
+                tokens(mean(minute, |minute| minute.input) * per_mean * length.at(input_bits) as f64)
+            }
         };
-        let output = match (&self.output, drawn_row) {
-            (Part::Drawn(Length::Constant(length)), _) => *length,
-            (Part::Drawn(Length::Resampled(_)), Some(row)) if self.is_joint => u64::from(row.output),
-            (part, _) => {
+        let output = match (&self.output, line, drawn) {
+            (Part::Recorded, Some(line), _) => u64::from(line.output),
+            (Part::Drawn(Length::Constant(length)), ..) => *length,
+            (Part::Drawn(Length::Resampled(_)), _, Some(drawn)) if self.is_joint => u64::from(drawn.output),
+            (part, ..) => {
                 let bits = draws.bits(Purpose::Output, workload, number);
-                let drawn = |length: &Length| match length {
+                let at = |length: &Length| match length {
                     Length::Resampled(trace) => u64::from(trace.row_at(bits).output),
                     other => other.at(bits),
                 };
                 match part {
-                    Part::Recorded => round(recorded.output, bits),
-                    Part::Drawn(length) => drawn(length),
-                    Part::Scaled(length, per_mean) => scale(recorded.output * per_mean, drawn(length)),
+                    Part::Recorded => round(mean(minute, |minute| minute.output), bits),
+                    Part::Drawn(length) => at(length),
+                    Part::Scaled(length, per_mean) => {
+                        tokens(mean(minute, |minute| minute.output) * per_mean * at(length) as f64)
+                    }
                 }
             }
         };
-        let cached = match (self.cached_share, drawn_row) {
+        let cached = match (self.cached_share, drawn.or(line)) {
             (Some(share), _) => tokens(input as f64 * share),
-            (None, Some(row)) => u64::from(row.cached),
-            (None, None) => match &self.record {
-                Record::None => 0,
-                // Of a trace the number is known; if the input is not the trace's, its share of it.
-                Record::Trace(_) if matches!(self.input, Part::Recorded) => {
-                    tokens(recorded.cached_share * recorded.input)
-                }
-                Record::Trace(_) | Record::Minutes(_) => tokens(recorded.cached_share * input as f64),
-            },
-        };
-        let said = match (&self.record, drawn_row) {
-            (Record::Trace(trace), _) => trace.rows().get(row as usize).and_then(|row| row.max_tokens),
-            (_, row) => row.and_then(|row| row.max_tokens),
+            (None, Some(from)) if drawn.is_some() || matches!(self.input, Part::Recorded) => u64::from(from.cached),
+            // The input is not the line's: its share of it.
+            (None, Some(from)) => tokens(input as f64 * f64::from(from.cached) / f64::from(from.input.max(1))),
+            (None, None) => minute.map_or(0, |minute| tokens(input as f64 * minute.cached_share)),
         };
         let max_tokens = match self.max_tokens {
             MaxTokens::Absent | MaxTokens::Named(NamedMaxTokens::None) => None,
             MaxTokens::Constant(tokens) => Some(tokens),
             MaxTokens::Named(NamedMaxTokens::Exact) => Some(output),
-            MaxTokens::Named(NamedMaxTokens::Trace) => said.map(|tokens| u64::from(tokens.get())),
+            MaxTokens::Named(NamedMaxTokens::Trace) => {
+                line.or(drawn).and_then(|line| line.max_tokens).map(|tokens| u64::from(tokens.get()))
+            }
             MaxTokens::Factor(factor) => Some(multiple(factor, output)),
         };
         Size { input, cached: cached.min(input), output, max_tokens }
     }
-
-    #[inline]
-    fn recorded(&self, row: u32) -> Recorded {
-        match &self.record {
-            Record::None => Recorded::default(),
-            Record::Trace(trace) => {
-                let Row { input, output, cached, .. } = trace.rows()[row as usize];
-                let cached_share = if input == 0 { 0.0 } else { f64::from(cached) / f64::from(input) };
-                Recorded { input: f64::from(input), output: f64::from(output), cached_share }
-            }
-            Record::Minutes(minutes) => {
-                let minute = minutes.minutes()[row as usize];
-                // At least a fraction of a request, so that a minute that has tokens alone divides by something.
-                let requests = minute.requests.max(1e-9);
-                Recorded {
-                    input: minute.input / requests,
-                    output: minute.output / requests,
-                    cached_share: minute.cached_share,
-                }
-            }
-        }
-    }
 }
 
-/// Mean tokens of a request at a place of the record.
-#[derive(Debug, Clone, Copy, Default)]
-struct Recorded {
-    input: f64,
-    output: f64,
-    cached_share: f64,
+/// Tokens of a request of a minute, on average.
+fn mean(minute: Option<&Minute>, of: impl Fn(&Minute) -> f64) -> f64 {
+    minute.filter(|minute| minute.requests > 0.0).map_or(0.0, |minute| of(minute) / minute.requests)
 }
 
-/// A whole number with this mean: of a trace's whole numbers they themselves.
-#[inline]
+/// A whole number with this mean.
 fn round(mean: f64, bits: u64) -> u64 {
     let whole = libm::floor(mean);
-    tokens(whole) + u64::from(mean > whole && crate::draw::unit(bits) < mean - whole)
-}
-
-#[inline]
-fn scale(factor: f64, drawn: u64) -> u64 {
-    tokens(factor * drawn as f64)
+    tokens(whole) + u64::from(unit(bits) < mean - whole)
 }
 
 fn multiple(factor: Factor, output: u64) -> u64 {

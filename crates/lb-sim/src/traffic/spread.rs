@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Minutes, gap::Gaps, monitor::MOST, scaled};
+use super::{Minutes, gap::Gaps, monitor::MOST, nanos, scaled};
 use crate::draw::{Draws, Purpose};
 
 /// The requests of an Azure Monitor export: as many in each minute as it says, at random places inside.
@@ -65,8 +65,7 @@ impl Spread {
         let expected = (minute.requests * self.growth).min(MOST);
         let whole = libm::floor(expected);
         let more = draws.uniform(Purpose::State, workload, self.minute) < expected - whole;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most `MOST`")]
-        let count = whole as u64 + u64::from(more);
+        let count = nanos(whole) + u64::from(more);
         // The gaps as they are first, in `places`, so that a minute needs memory once.
         let mut total = 0.0;
         self.places.clear();
@@ -80,9 +79,7 @@ impl Spread {
             let share = if total > 0.0 { f64::from_bits(*place) / total } else { 0.0 };
             let turn = start + share;
             let within = if turn >= 1.0 { turn - 1.0 } else { turn };
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most the minute's length")]
-            let nanos = (within * length as f64) as u64;
-            *place = begin + nanos.min(length.saturating_sub(1));
+            *place = begin + nanos(within * length as f64).min(length.saturating_sub(1));
         }
         self.places.sort_unstable_by(|a, b| b.cmp(a));
         self.minute += 1;

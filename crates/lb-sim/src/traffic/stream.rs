@@ -6,6 +6,7 @@ use super::{
     gap::Gaps,
     length,
     length::Length,
+    nanos,
     quantile::Table,
     rates::{Rate, Stretched},
     replay,
@@ -56,17 +57,19 @@ struct Renewal {
 impl Renewal {
     #[inline]
     fn next(&mut self, draws: Draws, workload: u64) -> (u64, u64) {
-        let gap = match self.number {
-            0 => self.gaps.first(draws, workload),
-            number => self.gaps.draw(draws, workload, number),
-        };
-        let step = gap * self.mean + self.fraction;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-        let whole = step as u64;
-        self.fraction = step - whole as f64;
-        self.at = self.at.saturating_add(whole);
         let number = self.number;
         self.number += 1;
+        let gap = if number == 0 { self.gaps.first(draws, workload) } else { self.gaps.draw(draws, workload, number) };
+        let whole = if self.gaps == Gaps::Exponential {
+            // Rounding an exponential gap leaves its mean as it is.
+            length::tokens(gap * self.mean)
+        } else {
+            let step = gap * self.mean + self.fraction;
+            let whole = nanos(step);
+            self.fraction = step - whole as f64;
+            whole
+        };
+        self.at = self.at.saturating_add(whole);
         (self.at, number)
     }
 }
@@ -220,8 +223,8 @@ impl Builder<'_> {
                 generated(self.stretched(rate, cv))
             }
             Kind::Closed => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-                let users = (f64::from(self.given("users", spec.users)?) * self.growth + 0.5) as u32;
+                let users = length::tokens(f64::from(self.given("users", spec.users)?) * self.growth);
+                let users = u32::try_from(users).unwrap_or(u32::MAX);
                 if users > 1 << 24 {
                     return Err(self.wrong("users", "there can be at most 16777216, with growth"));
                 }
