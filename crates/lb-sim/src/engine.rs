@@ -12,7 +12,7 @@ mod request;
 
 use std::io;
 
-use lb_core::{Instant, Outcome, Step, Verdict};
+use lb_core::{Dispatch, Instant, Outcome, Step, Verdict};
 use lb_limits::Quotas;
 use slab::Slab;
 
@@ -28,7 +28,7 @@ use crate::{
 
 use accounts::Accounts;
 use pools::Pools;
-use queue::{Event, Queue};
+use queue::{Event, MOST_AT_ONCE, Queue};
 use request::{Head, NO_REQUEST, Request, TryEnd, Work};
 
 /// A scenario, ready to run: its traces are loaded. It can be shared by threads that run replications of it.
@@ -107,6 +107,7 @@ impl Simulation {
             direct: direct(scenario),
             pools: &pools,
             requests: Slab::new(),
+            dispatches: Vec::new(),
             works: Slab::new(),
             journal,
         };
@@ -164,7 +165,9 @@ struct Engine<'p, 'j> {
     calls: Vec<Call>,
     pools: &'p Pools,
     direct: Option<usize>,
-    requests: Slab<Request<'p>>,
+    requests: Slab<Request>,
+    /// The walk over the pool of each request, while a try is on: beside the requests, because it is larger than they.
+    dispatches: Vec<Option<Dispatch<'p>>>,
     works: Slab<Work>,
     accounts: Accounts,
     journal: Journal<'j>,
@@ -221,8 +224,15 @@ impl Engine<'_, '_> {
         let deadline = workload.deadline.map_or(u64::MAX, |span| arrival.at.saturating_add(span.as_nanos()));
         self.journal.note(self.now, Entry::Arrived, &arrival, 0, NO_BACKEND, u64::from(worker));
         self.accounts.arrived(&arrival, worker);
-        let id = narrow(self.requests.insert(Request::new(arrival, key, worker, deadline)));
-        self.begin_try(id);
+        let id = self.requests.insert(Request::new(arrival, key, worker, deadline));
+        assert!(
+            id < MOST_AT_ONCE,
+            "more than 33 million requests are on their way at once; the backends cannot keep up"
+        );
+        if id == self.dispatches.len() {
+            self.dispatches.push(None);
+        }
+        self.begin_try(narrow(id));
     }
 
     fn worker(&self, arrival: &Arrival, key: u64) -> u32 {
@@ -240,7 +250,7 @@ impl Engine<'_, '_> {
     /// The application's call, or the SDK's next one: a new walk over the pool.
     fn begin_try(&mut self, id: u32) {
         let request = &mut self.requests[id as usize];
-        request.dispatch = self.pools.of(request.worker).map(|(_, pool)| pool.dispatch());
+        self.dispatches[id as usize] = self.pools.of(request.worker).map(|(_, pool)| pool.dispatch());
         request.last_end = TryEnd::Throttled(Advice::default());
         self.advance(id);
     }
@@ -259,7 +269,7 @@ impl Engine<'_, '_> {
     fn next_backend(&mut self, id: u32) -> Option<usize> {
         let now = self.now;
         let request = &mut self.requests[id as usize];
-        let Some(dispatch) = &mut request.dispatch else {
+        let Some(dispatch) = &mut self.dispatches[id as usize] else {
             // Without a balancer the first attempt is the only one.
             if let Some(backend) = self.direct.filter(|_| !request.is_sent) {
                 return Some(backend);
@@ -382,12 +392,12 @@ impl Engine<'_, '_> {
         self.journal.note(now, entry, &request.arrival, request.attempts - 1, backend, detail);
         let outcome = head.outcome();
         self.accounts.answered(request, head);
-        let verdict = match &mut request.dispatch {
+        let verdict = match &mut self.dispatches[id as usize] {
             Some(dispatch) => dispatch.settle(outcome, || Instant::from_nanos(now)),
             None => Verdict::Return,
         };
         if let Outcome::Answered { status: 200, .. } = outcome {
-            request.dispatch = None;
+            self.dispatches[id as usize] = None;
         } else if let Some(until) = self.pools.take_cooling() {
             let pool = self.pools.of(request.worker).map_or(0, |(number, _)| number);
             self.accounts.cooling(pool, backend, now, until);
@@ -462,8 +472,8 @@ impl Engine<'_, '_> {
     /// The balancer's last word on this try: the SDK sends again after a wait, or the application gets it.
     fn end_try(&mut self, id: u32, end: TryEnd) {
         let clients = &self.scenario.clients;
+        self.dispatches[id as usize] = None;
         let request = &mut self.requests[id as usize];
-        request.dispatch = None;
         request.is_sent = false;
         let jitter = || unit(self.draws.bits(Purpose::Backoff, request.key, u64::from(request.retries)));
         let wait = sdk::wait(clients.sdk, clients.max_retries, request.retries, end.advice(), jitter());
@@ -482,9 +492,9 @@ impl Engine<'_, '_> {
     /// The application gets no success.
     fn give_up(&mut self, id: u32, end: request::End) {
         self.leave_work(id);
-        let mut request = self.requests.remove(id as usize);
-        // Dropped here, so that an open attempt is settled as cancelled now.
-        request.dispatch = None;
+        // Dropped, so that an open attempt is settled as cancelled.
+        self.dispatches[id as usize] = None;
+        let request = self.requests.remove(id as usize);
         self.journal.note(self.now, Entry::GaveUp, &request.arrival, request.attempts, NO_BACKEND, end.code());
         self.accounts.gave_up(&request, end, self.now);
         self.traffic.finished(request.arrival.workload, request.arrival.number, self.now);

@@ -116,7 +116,7 @@ impl Accounts {
     }
 
     /// An attempt was sent, and this is what the backend does with it.
-    pub(super) fn sent(&mut self, request: &Request<'_>, backend: usize, now: u64, answer: &Answer) {
+    pub(super) fn sent(&mut self, request: &Request, backend: usize, now: u64, answer: &Answer) {
         let bin = self.timeline.backend_at(backend, now);
         match answer {
             Answer::Served(_) | Answer::Queued(_) => bin.accepted += 1,
@@ -143,7 +143,7 @@ impl Accounts {
     }
 
     /// The head of an answer, or a fault, reached the client.
-    pub(super) fn answered(&mut self, request: &Request<'_>, head: Head) {
+    pub(super) fn answered(&mut self, request: &Request, head: Head) {
         if !self.counts(&request.arrival) {
             return;
         }
@@ -160,7 +160,7 @@ impl Accounts {
         }
     }
 
-    pub(super) fn retries(&mut self, request: &Request<'_>) {
+    pub(super) fn retries(&mut self, request: &Request) {
         if self.counts(&request.arrival) {
             self.classes[request.arrival.workload as usize].sdk_retries += 1;
         }
@@ -201,7 +201,7 @@ impl Accounts {
         }
     }
 
-    pub(super) fn succeeded(&mut self, request: &Request<'_>, now: u64) {
+    pub(super) fn succeeded(&mut self, request: &Request, now: u64) {
         self.left(request, now);
         self.conservation.succeeded += 1;
         self.timeline.requests_at(now).succeeded += 1;
@@ -220,7 +220,7 @@ impl Accounts {
         self.workers[request.worker as usize].succeeded += 1;
     }
 
-    pub(super) fn gave_up(&mut self, request: &Request<'_>, end: End, now: u64) {
+    pub(super) fn gave_up(&mut self, request: &Request, end: End, now: u64) {
         self.left(request, now);
         self.conservation.given_up += 1;
         let bin = self.timeline.requests_at(now);
@@ -249,18 +249,18 @@ impl Accounts {
         }
     }
 
-    fn left(&mut self, request: &Request<'_>, now: u64) {
+    fn left(&mut self, request: &Request, now: u64) {
         self.integrate(now);
         self.inside.0 -= 1;
         self.conservation.residence += u128::from(now - request.arrival.at);
     }
 
     /// The run is over; `left` are the requests that are still on their way.
-    pub(super) fn finish<'r, 'p: 'r>(
+    pub(super) fn finish<'r>(
         mut self,
         replication: u64,
         events: u64,
-        left: impl Iterator<Item = &'r Request<'p>>,
+        left: impl Iterator<Item = &'r Request>,
         servers: &[Server],
         quotas: &Quotas,
     ) -> RunResult {

@@ -16,32 +16,58 @@ pub(super) enum Event {
 }
 
 /// Events to come, in order of (time, sequence).
+///
+/// An entry is one number, so that comparing two is one comparison: from the top 64 bits of time, 36 of sequence, 3 of
+/// kind and 25 of index.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    heap: BinaryHeap<Reverse<(u64, u64, u64)>>,
+    heap: BinaryHeap<Reverse<u128>>,
     sequence: u64,
 }
+
+/// How many requests can be on their way at once: what an index has bits for.
+pub(super) const MOST_AT_ONCE: usize = (1 << INDEX_BITS) - 1;
+
+/// How many events a run can have: what a sequence has bits for, hours of computing.
+const MOST_EVENTS: u64 = (1 << 36) - 1;
+
+const INDEX_BITS: u32 = 25;
+const KIND_BITS: u32 = 3;
 
 impl Queue {
     /// Adds an event; gives its sequence number, which is never 0.
     #[inline]
     pub(super) fn push(&mut self, at: u64, event: Event) -> u64 {
         self.sequence += 1;
-        self.heap.push(Reverse((at, self.sequence, pack(event))));
+        assert!(self.sequence <= MOST_EVENTS, "the run has more than 2^36 events; split it into shorter ones");
+        let low = self.sequence << (KIND_BITS + INDEX_BITS) | pack(event);
+        self.heap.push(Reverse(u128::from(at) << 64 | u128::from(low)));
         self.sequence
     }
 
     /// When the next event is; `u64::MAX` if there is none.
     #[inline]
     pub(super) fn peek(&self) -> u64 {
-        self.heap.peek().map_or(u64::MAX, |Reverse((at, ..))| *at)
+        self.heap.peek().map_or(u64::MAX, |Reverse(entry)| high(*entry))
     }
 
     /// The next event with its sequence number.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<(u64, Event)> {
-        self.heap.pop().map(|Reverse((_, sequence, event))| (sequence, unpack(event)))
+        let Reverse(entry) = self.heap.pop()?;
+        let low = low(entry);
+        Some((low >> (KIND_BITS + INDEX_BITS), unpack(low)))
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the upper half")]
+const fn high(entry: u128) -> u64 {
+    (entry >> 64) as u64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+const fn low(entry: u128) -> u64 {
+    entry as u64
 }
 
 const fn pack(event: Event) -> u64 {
@@ -52,13 +78,13 @@ const fn pack(event: Event) -> u64 {
         Event::Alarm(index) => (3, index),
         Event::Foreign(index) => (4, index),
     };
-    kind << 32 | index as u64
+    kind << INDEX_BITS | index as u64
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the lower half is the index")]
-const fn unpack(event: u64) -> Event {
-    let index = event as u32;
-    match event >> 32 {
+#[expect(clippy::cast_possible_truncation, reason = "the mask leaves 25 bits")]
+const fn unpack(low: u64) -> Event {
+    let index = (low & MOST_AT_ONCE as u64) as u32;
+    match low >> INDEX_BITS & ((1 << KIND_BITS) - 1) {
         0 => Event::Head(index),
         1 => Event::Last(index),
         2 => Event::Retry(index),
@@ -71,17 +97,19 @@ const fn unpack(event: u64) -> Event {
 mod tests {
     use super::*;
 
+    const LAST: u32 = (1 << INDEX_BITS) - 1;
+
     #[test]
     fn events_come_by_time_and_then_in_the_order_in_which_they_were_added() {
         let mut queue = Queue::default();
         queue.push(7, Event::Head(1));
         queue.push(5, Event::Last(2));
         queue.push(5, Event::Retry(3));
-        queue.push(5, Event::Alarm(u32::MAX));
+        queue.push(5, Event::Alarm(LAST));
         queue.push(9, Event::Foreign(0));
         assert_eq!(queue.peek(), 5);
         let order: Vec<Event> = std::iter::from_fn(|| queue.pop().map(|(_, event)| event)).collect();
-        let expected = [Event::Last(2), Event::Retry(3), Event::Alarm(u32::MAX), Event::Head(1), Event::Foreign(0)];
+        let expected = [Event::Last(2), Event::Retry(3), Event::Alarm(LAST), Event::Head(1), Event::Foreign(0)];
         assert_eq!(order, expected);
         assert_eq!(queue.peek(), u64::MAX);
     }

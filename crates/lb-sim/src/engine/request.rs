@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use lb_core::{Dispatch, Fault, Outcome};
+use lb_core::{Fault, Outcome};
 
 use crate::{
     journal::Entry,
@@ -14,7 +14,7 @@ pub(super) const NO_REQUEST: u32 = u32::MAX;
 
 /// A request on its way.
 #[derive(Debug)]
-pub(super) struct Request<'p> {
+pub(super) struct Request {
     pub(super) arrival: Arrival,
     /// Its key in the draws.
     pub(super) key: u64,
@@ -25,8 +25,6 @@ pub(super) struct Request<'p> {
     pub(super) retries: u32,
     /// When its caller gives up; `u64::MAX`: never.
     pub(super) deadline: u64,
-    /// Its walk over the pool, while a try is on.
-    pub(super) dispatch: Option<Dispatch<'p>>,
     /// Whether this try has sent an attempt.
     pub(super) is_sent: bool,
     /// The backend of the last attempt, and when it was sent.
@@ -44,7 +42,7 @@ pub(super) struct Request<'p> {
     pub(super) last_end: TryEnd,
 }
 
-impl Request<'_> {
+impl Request {
     pub(super) const fn new(arrival: Arrival, key: u64, worker: u32, deadline: u64) -> Self {
         Self {
             arrival,
@@ -53,7 +51,6 @@ impl Request<'_> {
             attempts: 0,
             retries: 0,
             deadline,
-            dispatch: None,
             is_sent: false,
             backend: 0,
             sent: 0,
@@ -77,7 +74,7 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) const fn new(id: u32, request: &Request<'_>, service: Service) -> Self {
+    pub(super) const fn new(id: u32, request: &Request, service: Service) -> Self {
         Self { request: id, backend: request.backend, arrival: request.arrival, service }
     }
 }

@@ -5,7 +5,9 @@ use hdrhistogram::Histogram;
 /// Kept in microseconds with three significant digits, in fixed memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution {
-    finite: Histogram<u64>,
+    /// Times that are not zero. Most waits are: they are counted apart, which is faster.
+    positive: Histogram<u64>,
+    zeros: u64,
     infinite: u64,
 }
 
@@ -15,8 +17,9 @@ const LONGEST: u64 = 100 * 24 * 3_600 * 1_000_000;
 impl Default for Distribution {
     fn default() -> Self {
         // The bounds are constants that the histogram accepts; the fallback is never taken.
-        let finite = Histogram::new_with_bounds(1, LONGEST, 3).or_else(|_| Histogram::new(1));
-        Self { finite: finite.unwrap_or_else(|_| unreachable!("one significant digit is always allowed")), infinite: 0 }
+        let positive = Histogram::new_with_bounds(1, LONGEST, 3).or_else(|_| Histogram::new(1));
+        let positive = positive.unwrap_or_else(|_| unreachable!("one significant digit is always allowed"));
+        Self { positive, zeros: 0, infinite: 0 }
     }
 }
 
@@ -24,7 +27,11 @@ impl Distribution {
     /// Counts a time in nanoseconds.
     #[inline]
     pub fn record(&mut self, nanos: u64) {
-        self.finite.saturating_record(nanos / 1_000);
+        if nanos == 0 {
+            self.zeros += 1;
+        } else {
+            self.positive.saturating_record(nanos / 1_000);
+        }
     }
 
     /// Counts a request that never came to it.
@@ -35,13 +42,17 @@ impl Distribution {
     /// How many are counted, the infinite ones included.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.finite.len() + self.infinite
+        self.finite() + self.infinite
     }
 
     /// How many never came to it.
     #[must_use]
     pub const fn never(&self) -> u64 {
         self.infinite
+    }
+
+    fn finite(&self) -> u64 {
+        self.zeros + self.positive.len()
     }
 
     /// The quantile `q`, from 0 to 1, in seconds; infinite if as many never came to it, `None` if nothing is counted.
@@ -51,25 +62,36 @@ impl Distribution {
         if count == 0 {
             return None;
         }
-        let finite = self.finite.len() as f64;
         let rank = (q.clamp(0.0, 1.0) * count as f64).max(1.0);
-        if rank > finite {
+        if rank > self.finite() as f64 {
             return Some(f64::INFINITY);
         }
-        // The histogram's own quantile is of the finite ones.
-        Some(self.finite.value_at_quantile(rank / finite) as f64 / 1e6)
+        Some(self.at_rank(rank))
+    }
+
+    /// The time of the finite request at this rank, in seconds.
+    fn at_rank(&self, rank: f64) -> f64 {
+        let above_zero = rank - self.zeros as f64;
+        if above_zero <= 0.0 {
+            return 0.0;
+        }
+        self.positive.value_at_quantile(above_zero / self.positive.len() as f64) as f64 / 1e6
     }
 
     /// The mean of the finite times, in seconds.
     #[must_use]
     pub fn mean(&self) -> f64 {
-        self.finite.mean() / 1e6
+        if self.finite() == 0 {
+            return 0.0;
+        }
+        self.positive.mean() / 1e6 * (self.positive.len() as f64 / self.finite() as f64)
     }
 
     /// Adds what another has counted.
     pub fn add(&mut self, other: &Self) {
         // Equal bounds: adding cannot fail.
-        let _ = self.finite.add(&other.finite);
+        let _ = self.positive.add(&other.positive);
+        self.zeros += other.zeros;
         self.infinite += other.infinite;
     }
 
@@ -81,10 +103,10 @@ impl Distribution {
         if count == 0 {
             return Vec::new();
         }
-        let finite_share = self.finite.len() as f64 / count as f64;
+        let finite = self.finite() as f64;
         (0..=points)
             .map(|point| f64::from(point) / f64::from(points.max(1)))
-            .map(|q| (self.finite.value_at_quantile(q) as f64 / 1e6, q * finite_share))
+            .map(|q| (self.at_rank(q * finite), q * finite / count as f64))
             .collect()
     }
 }
@@ -106,6 +128,20 @@ mod tests {
         let p90 = waits.quantile(0.9).unwrap();
         assert!((p90 - 90.0).abs() < 0.1, "{p90}");
         assert_eq!(waits.quantile(0.91), Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn zeros_count_like_any_other_time() {
+        let mut waits = Distribution::default();
+        (0..60).for_each(|_| waits.record(0));
+        (0..40).for_each(|_| waits.record(2_000_000_000));
+        assert_eq!(waits.quantile(0.6), Some(0.0));
+        let above = waits.quantile(0.61).unwrap();
+        assert!((above - 2.0).abs() < 0.002, "{above}");
+        assert!((waits.mean() - 0.8).abs() < 0.001, "{}", waits.mean());
+        let mut both = waits.clone();
+        both.add(&waits);
+        assert_eq!((both.count(), both.quantile(0.6)), (200, Some(0.0)));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub struct Timeline {
     pub requests: Vec<Bin>,
     /// Per backend, per bin: what it did.
     pub backends: Vec<Vec<BackendBin>>,
+    /// The bin that was last looked for, and its first moment: most looks are for the same one.
+    current: (usize, u64),
 }
 
 /// Requests in one bin.
@@ -46,7 +48,12 @@ impl Timeline {
     #[must_use]
     pub fn new(backends: usize, end: u64) -> Self {
         let most = MOST_BINS as u64;
-        Self { bin: (end / most + 1).max(1), requests: Vec::new(), backends: vec![Vec::new(); backends] }
+        Self {
+            bin: (end / most + 1).max(1),
+            requests: vec![Bin::default()],
+            backends: vec![vec![BackendBin::default()]; backends],
+            current: (0, 0),
+        }
     }
 
     /// The requests' bin of a moment.
@@ -76,6 +83,12 @@ impl Timeline {
 
     #[inline]
     fn index(&mut self, at: u64) -> usize {
+        let (index, from) = self.current;
+        if at >= from && at - from < self.bin { index } else { self.find(at) }
+    }
+
+    #[cold]
+    fn find(&mut self, at: u64) -> usize {
         let mut index = at / self.bin;
         while index >= MOST_BINS as u64 {
             self.halve();
@@ -85,6 +98,7 @@ impl Timeline {
         if index >= self.requests.len() {
             self.grow(index + 1);
         }
+        self.current = (index, self.bin * index as u64);
         index
     }
 
