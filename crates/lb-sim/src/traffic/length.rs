@@ -123,7 +123,7 @@ mod tests {
     fn the_lognormal_table_is_within_a_ten_thousandth_of_the_quantile() {
         for sigma in [0.1, 0.5, 1.0, 2.0] {
             let table = lognormal(1_000.0, sigma, None);
-            let worst = (0..200_000_u64)
+            let worst = (0..60_000_u64)
                 .map(|i| {
                     let bits = Draws::new(1).bits(Purpose::Sample, 0, i);
                     (table.at(bits) / table.quantile(draw::unit(bits)) - 1.0).abs()
@@ -138,7 +138,7 @@ mod tests {
     fn a_lognormal_length_has_its_mean_with_and_without_a_cap() {
         for (sigma, max) in [(0.5, None), (1.0, None), (1.0, Some(1_500)), (1.5, Some(300))] {
             let length = lognormal(800.0, sigma, max);
-            let n = 400_000_u32;
+            let n = 150_000_u32;
             let sum: f64 = (0..u64::from(n)).map(|i| length.at(Draws::new(2).bits(Purpose::Sample, 1, i))).sum();
             let mean = sum / f64::from(n);
             // Four standard errors of the uncapped mean.
