@@ -3,6 +3,7 @@
 mod assumption;
 mod backend;
 mod class;
+mod comparison;
 pub(crate) mod cost;
 mod estimate;
 mod figures;
@@ -22,6 +23,7 @@ use serde::Serialize;
 pub use assumption::{Assumption, Source};
 pub use backend::{BackendReport, Utilisation};
 pub use class::{ClassReport, GivenUpReport, Quantiles};
+pub use comparison::Comparison;
 pub use cost::{BackendCost, CostReport, HOURS_PER_MONTH};
 pub use estimate::Estimate;
 pub use workers::{Fairness, WorkersReport};

@@ -46,6 +46,16 @@ impl Source {
             Self::Given => "given",
         }
     }
+
+    /// The weakest first.
+    pub(super) const fn order(self) -> u8 {
+        match self {
+            Self::Assumed => 0,
+            Self::Observed => 1,
+            Self::Documented => 2,
+            Self::Given => 3,
+        }
+    }
 }
 
 const SIZING: &str = "Microsoft Learn, Provisioned throughput sizing, 2026-05-21";
@@ -85,12 +95,7 @@ pub(super) fn of(scenario: &Scenario, runs: usize) -> Vec<Assumption> {
     }
     run(&mut list, scenario, runs);
     // Stable: within a source the scenario's order stays.
-    list.0.sort_by_key(|assumption| match assumption.source {
-        Source::Assumed => 0,
-        Source::Observed => 1,
-        Source::Documented => 2,
-        Source::Given => 3,
-    });
+    list.0.sort_by_key(|assumption| assumption.source.order());
     list.0
 }
 

@@ -63,6 +63,8 @@ impl Report {
             bins.iter().map(|bin| self.cooling_share(bin.cooling)).sum::<f64>() / bins.len().max(1) as f64
         });
         let load = bins.line(|bins| bins.iter().map(|bin| bin.utilisation).max().unwrap_or(0) as f64 / 1e3);
+        // Load is sampled after the warm-up.
+        let load = load.into_iter().filter(|point| point.0 >= self.warmup).collect();
         let full = vec![(0.0, 1.0), (self.end(), 1.0)];
         let mut shares = vec![Series::new("", GREY, Shape::Limit, full)];
         if self.pools > 0 {

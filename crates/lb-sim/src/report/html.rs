@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{
     Assumption, Estimate, Report, Source,
-    number::{count, dollars, mean, per_second, percent, ratio, seconds, thousands, with_interval},
+    number::{count, dollars, load, mean, per_second, percent, ratio, seconds, thousands, with_interval},
     page::{self, card, estimate, figure, table, text},
 };
 
@@ -186,14 +186,14 @@ impl Report {
             "of reserved",
         ];
         let load_rows = self.backends.iter().map(|backend| {
-            let load = &backend.utilisation;
+            let full = &backend.utilisation;
             [
                 text(&backend.name),
                 text(backend.token_unit),
-                estimate(&load.mean, percent),
-                estimate(&load.p50, percent),
-                estimate(&load.p95, percent),
-                estimate(&load.max, percent),
+                estimate(&full.mean, load),
+                estimate(&full.p50, load),
+                estimate(&full.p95, load),
+                estimate(&full.max, load),
                 estimate(&backend.estimated_tokens, count),
                 estimate(&backend.used_tokens, count),
                 estimate(&backend.wasted_tokens, count),

@@ -37,6 +37,11 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{percent:.digits$} %")
 }
 
+/// How full something is, in per cent: near 100 % nothing special happens.
+pub(crate) fn load(load: f64) -> String {
+    format!("{:.1} %", load * 100.0)
+}
+
 /// A share on an axis: no more digits than it needs.
 pub(crate) fn short_percent(share: f64) -> String {
     format!("{} %", significant(share * 100.0))

@@ -100,6 +100,9 @@ impl Figure {
     /// The figure as an SVG element that scales with its surroundings; what went wrong, if it cannot be drawn.
     pub(crate) fn svg(&self) -> Result<String, String> {
         let height = self.panels.iter().map(|panel| panel.height).sum::<u32>();
+        let labels = self.panels.iter().map(|panel| panel.y.longest_label()).max().unwrap_or(0);
+        // About the width of a letter each, and a place for the title: the same for all panels.
+        let label_area = 40 + 8 * u32::try_from(labels).unwrap_or(10);
         let mut text = String::new();
         {
             let root = SVGBackend::with_string(&mut text, (WIDTH, height)).into_drawing_area();
@@ -108,7 +111,7 @@ impl Figure {
                 let (area, below) = rest.split_vertically(panel.height);
                 rest = below;
                 let is_last = index + 1 == self.panels.len();
-                panel.draw(&area, &self.x, is_last).map_err(|error| error.to_string())?;
+                panel.draw(&area, &self.x, label_area, is_last).map_err(|error| error.to_string())?;
             }
             root.present().map_err(|error| error.to_string())?;
         }
@@ -131,14 +134,14 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
 impl Panel {
-    fn draw<'a>(&self, area: &Area<'a>, x: &Axis, has_x_labels: bool) -> Drawn<'a> {
+    fn draw<'a>(&self, area: &Area<'a>, x: &Axis, label_area: u32, has_x_labels: bool) -> Drawn<'a> {
         let bottom = self.y.ends().0;
         let mut chart = ChartBuilder::on(area)
             .margin_top(10)
             .margin_right(24)
             .margin_bottom(if has_x_labels { 2 } else { 8 })
             .x_label_area_size(if has_x_labels { 42 } else { 4 })
-            .y_label_area_size(78)
+            .y_label_area_size(label_area)
             .build_cartesian_2d(x.clone(), self.y.clone())?;
         let label = ("sans-serif", 15).into_font().color(&INK);
         chart
@@ -157,20 +160,16 @@ impl Panel {
             let places = series.points.iter().copied();
             let (colour, line) = (series.colour, series.colour.stroke_width(2));
             match series.shape {
-                Shape::Line => drop(chart.draw_series(LineSeries::new(places, line))?),
-                Shape::Limit => drop(chart.draw_series(LineSeries::new(places, colour.stroke_width(1)))?),
+                Shape::Line => chart.draw_series(LineSeries::new(places, line))?,
+                Shape::Limit => chart.draw_series(LineSeries::new(places, colour.stroke_width(1)))?,
                 Shape::Area => {
-                    drop(chart.draw_series(AreaSeries::new(places, bottom, colour.mix(0.2)).border_style(line))?);
+                    chart.draw_series(AreaSeries::new(places, bottom, colour.mix(0.2)).border_style(line))?
                 }
-                Shape::Fill => drop(chart.draw_series(AreaSeries::new(places, bottom, colour.mix(0.5)))?),
-                Shape::Band => drop(chart.draw_series([Polygon::new(places.collect::<Vec<_>>(), colour.mix(0.2))])?),
-                Shape::Dots => {
-                    drop(chart.draw_series(places.map(|place| Circle::new(place, 4, colour.filled())))?);
-                }
-                Shape::Circles => {
-                    drop(chart.draw_series(places.map(|place| Circle::new(place, 8, line)))?);
-                }
-            }
+                Shape::Fill => chart.draw_series(AreaSeries::new(places, bottom, colour.mix(0.5)))?,
+                Shape::Band => chart.draw_series([Polygon::new(places.collect::<Vec<_>>(), colour.mix(0.2))])?,
+                Shape::Dots => chart.draw_series(places.map(|place| Circle::new(place, 4, colour.filled())))?,
+                Shape::Circles => chart.draw_series(places.map(|place| Circle::new(place, 8, line)))?,
+            };
         }
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use super::{
     Estimate, Report, Source,
-    number::{count, dollars, mean, per_second, percent, ratio, seconds, thousands, with_interval},
+    number::{count, dollars, load, mean, per_second, percent, ratio, seconds, thousands, with_interval},
 };
 
 /// Columns of the terminal.
@@ -72,16 +72,15 @@ impl Report {
             writeln!(f, "  {}: {} refusals came inside a 200", backend.name, mean(&backend.refused_in_stream, count))?;
         }
         writeln!(f)?;
-        let head =
-            ["name", "load: mean", "p50", "p95", "max", "tokens reserved", "used", "not needed", "", "counted as"];
+        let head = ["name", "mean load", "p50", "p95", "max", "tokens reserved", "used", "not needed", "", "unit"];
         let rows = self.backends.iter().map(|backend| {
             let full = &backend.utilisation;
             vec![
                 backend.name.clone(),
-                mean(&full.mean, percent),
-                mean(&full.p50, percent),
-                mean(&full.p95, percent),
-                mean(&full.max, percent),
+                mean(&full.mean, load),
+                mean(&full.p50, load),
+                mean(&full.p95, load),
+                mean(&full.max, load),
                 mean(&backend.estimated_tokens, count),
                 mean(&backend.used_tokens, count),
                 mean(&backend.wasted_tokens, count),
@@ -294,6 +293,11 @@ pub(crate) fn table(
     table.add_rows(rows);
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if index == 0 { 2 } else { 1 }, 1));
+        // Titles are broken between words only.
+        let longest = head.get(index).and_then(|title| title.split(' ').map(|word| word.chars().count()).max());
+        let least =
+            longest.and_then(|longest| u16::try_from(longest).ok()).unwrap_or(0) + if index == 0 { 3 } else { 2 };
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
         column.set_cell_alignment(if left.contains(&index) { CellAlignment::Left } else { CellAlignment::Right });
     }
     table.lines().try_for_each(|line| writeln!(f, "{}", line.trim_end()))

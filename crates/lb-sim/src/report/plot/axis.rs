@@ -117,6 +117,11 @@ impl Axis {
         (self.low, self.high)
     }
 
+    /// Letters of the longest label.
+    pub(crate) fn longest_label(&self) -> usize {
+        self.ticks.iter().map(|tick| tick.1.chars().count()).max().unwrap_or(0)
+    }
+
     /// From 0 to 1: how far along the axis a value stands, kept inside of it.
     fn part(&self, value: f64) -> f64 {
         let value = if value.is_nan() { self.low } else { value.clamp(self.low, self.high) };
