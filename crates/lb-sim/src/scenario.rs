@@ -34,8 +34,8 @@ pub use path::KeyPath;
 pub use plan::{Limits, Plan};
 pub use span::Span;
 pub use workload::{
-    Bursts, Columns, Factor, Kind, Length, Lognormal, MaxTokens, NamedMaxTokens, Quantiles, RatePoint, Resampled,
-    TraceFormat, Workload,
+    Bursts, Columns, Factor, Kind, Law, Length, Lognormal, MaxTokens, NamedLength, NamedMaxTokens, Quantiles,
+    RatePoint, Resampled, TraceFormat, Workload,
 };
 
 /// A scenario.

@@ -362,6 +362,7 @@ fn check_length(key: &str, length: Option<&Length>) -> Checked {
             in_range(&format!("{key}.mean"), Some(lognormal.mean), 0.0, 1e12)?;
             in_range(&format!("{key}.sigma"), Some(lognormal.sigma), 0.0, 10.0)
         }
+        Some(Length::Named(named)) => in_range(&format!("{key}.mean"), Some(named.mean), 0.0, 1e12),
         Some(Length::Quantiles(table)) => {
             let rises = table.quantiles.windows(2).all(|pair| pair[0] <= pair[1]);
             let in_range = table.quantiles.iter().all(|&value| (0.0..=1e12).contains(&value));

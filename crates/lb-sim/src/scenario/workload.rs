@@ -164,12 +164,17 @@ pub struct Columns {
 
 /// A number of tokens.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged, expecting = "a number of tokens, { mean, sigma }, { quantiles = [..] }, or { from = \"trace.csv\" }")]
+#[serde(
+    untagged,
+    expecting = "a number of tokens, { mean, sigma }, { mean, law = \"exponential\" }, { quantiles = [..] }, or { from = \"trace.csv\" }"
+)]
 pub enum Length {
     /// Always the same.
     Constant(u64),
     /// Lognormal: the mean, and the standard deviation of the logarithm.
     Lognormal(Lognormal),
+    /// Another law, by its name and its mean.
+    Named(NamedLength),
     /// Quantiles at equal distances, from the smallest to the largest; between two it is linear.
     Quantiles(Quantiles),
     /// Drawn from the lengths in a trace. Input and output with the same file are drawn together, from one line.
@@ -187,6 +192,24 @@ pub struct Lognormal {
     /// The largest value. Default: none.
     #[serde(default)]
     pub max: Option<u64>,
+}
+
+/// See [`Length::Named`].
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedLength {
+    /// The mean.
+    pub mean: f64,
+    /// The law.
+    pub law: Law,
+}
+
+/// A law of lengths that its mean alone determines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Law {
+    /// Exponential, rounded to whole tokens: what the closed forms of queueing theory assume of a cost or a service.
+    Exponential,
 }
 
 /// See [`Length::Quantiles`].

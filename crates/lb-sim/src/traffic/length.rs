@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Trace,
+    exponential::exponential,
     quantile::{PER_53_BITS, Table, normal, normal_share_below},
 };
 use crate::{draw, scenario};
@@ -13,6 +14,8 @@ use crate::{draw, scenario};
 pub(super) enum Length {
     Constant(u64),
     Lognormal(Lognormal),
+    /// Of this mean.
+    Exponential(f64),
     Quantiles(Table),
     /// Input, output and cached tokens of a line of a trace.
     Resampled(Arc<Trace>),
@@ -86,6 +89,7 @@ impl Length {
             Self::Constant(length) => *length,
             // A lognormal length is never zero, so that rounding makes no empty prompts.
             Self::Lognormal(lognormal) => tokens(lognormal.at(bits)).max(1),
+            Self::Exponential(mean) => tokens(mean * exponential(draw::unit(bits))),
             Self::Quantiles(table) => tokens(table.at(bits)),
             Self::Resampled(trace) => u64::from(trace.row_at(bits).input),
         }
@@ -96,6 +100,7 @@ impl Length {
         match self {
             Self::Constant(length) => *length as f64,
             Self::Lognormal(lognormal) => lognormal.mean(),
+            Self::Exponential(mean) => *mean,
             Self::Quantiles(table) => table.mean(),
             Self::Resampled(trace) => {
                 trace.rows().iter().map(|row| f64::from(of(row))).sum::<f64>() / trace.rows().len() as f64
@@ -147,6 +152,19 @@ mod tests {
         }
         assert!(lognormal(800.0, 1.0, None).mean() > 799.99);
         assert_eq!(lognormal(800.0, 0.0, Some(500)).mean(), 500.0);
+    }
+
+    #[test]
+    fn an_exponential_length_has_the_mean_and_the_spread_of_its_law() {
+        let length = Length::Exponential(10_000.0);
+        let n = 400_000_u32;
+        let lengths = (0..u64::from(n)).map(|i| length.at(Draws::new(3).bits(Purpose::Sample, 2, i)) as f64);
+        let (sum, squares) = lengths.fold((0.0, 0.0), |(sum, squares), x| (sum + x, squares + x * x));
+        let mean = sum / f64::from(n);
+        let cv = libm::sqrt(squares / f64::from(n) - mean * mean) / mean;
+        // Four standard errors: 1 / sqrt n of the mean, sqrt 2 times that of the cv.
+        assert!((mean / 10_000.0 - 1.0).abs() < 4.0 / f64::from(n).sqrt(), "{mean}");
+        assert!((cv - 1.0).abs() < 4.0 * (2.0 / f64::from(n)).sqrt(), "{cv}");
     }
 
     #[test]

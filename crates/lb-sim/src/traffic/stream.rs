@@ -293,6 +293,9 @@ impl Builder<'_> {
         let length = match spec {
             scenario::Length::Constant(length) => Length::Constant(*length),
             scenario::Length::Lognormal(lognormal) => Length::Lognormal(length::Lognormal::new(*lognormal)),
+            scenario::Length::Named(scenario::NamedLength { mean, law: scenario::Law::Exponential }) => {
+                Length::Exponential(*mean)
+            }
             scenario::Length::Quantiles(quantiles) => Length::Quantiles(
                 Table::new(quantiles.quantiles.clone())
                     .ok_or_else(|| self.wrong(key, "it needs two quantiles or more"))?,
