@@ -1,6 +1,7 @@
 //! The command line: a file per subcommand, and what they share.
 
 mod check;
+mod fit;
 mod input;
 mod output;
 mod plan;
@@ -20,8 +21,8 @@ Examples:
   lb-sim sweep ptu_spillover.toml --set backend.ptu.ptus=15,50,100 --html sweep.html
   lb-sim plan ptu_spillover.toml --burst 7.5s
 
-Exit codes: 0 done; 1 the run failed, or the plan found nothing that meets its limits;
-2 the command line or the scenario is wrong.";
+Exit codes: 0 done; 1 it failed, or there is no answer: no PTU count meets the limits;
+2 the command line or a file is wrong.";
 
 /// Answers, before you buy: how many PTUs, how much spills over and what it costs, what workers do to each other
 ///
@@ -39,6 +40,7 @@ enum Command {
     Run(run::Run),
     Sweep(sweep::Sweep),
     Plan(plan::Plan),
+    Fit(fit::FitTrace),
     Check(check::Check),
 }
 
@@ -54,8 +56,8 @@ enum Failure {
 /// How a command ended.
 enum Ending {
     Done,
-    /// The plan has no answer: for scripts, a failure; the reasons are printed.
-    NothingFeasible,
+    /// There is none: no step meets the limits, or the log cannot tell. For scripts a failure; the reasons are printed.
+    NoAnswer,
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -63,11 +65,12 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Sweep(sweep) => sweep.execute(),
         Command::Plan(plan) => plan.execute(),
+        Command::Fit(fit) => fit.execute(),
         Command::Check(check) => check.execute(),
     };
     match result {
         Ok(Ending::Done) => ExitCode::SUCCESS,
-        Ok(Ending::NothingFeasible) => ExitCode::from(1),
+        Ok(Ending::NoAnswer) => ExitCode::from(1),
         Err(Failure::Failed(problem)) => {
             error_line(&problem);
             ExitCode::from(1)

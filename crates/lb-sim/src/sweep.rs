@@ -5,6 +5,7 @@
 //! replication; what both share cancels, and far fewer runs tell two points apart.
 
 mod difference;
+mod files;
 mod grid;
 mod text;
 
@@ -85,11 +86,18 @@ pub fn replicate(scenario: &Scenario, progress: &dyn Progress) -> Result<Vec<Run
 }
 
 impl Point {
-    /// The values, as one would write them: `backend.ptu.ptus = 115, clients.workers = 4`.
+    /// The values, as one would write them: `backend.ptu.ptus = 115, backend.ptu.burst = 10s`.
     #[must_use]
     pub fn label(&self) -> String {
-        let changes: Vec<String> = self.changes.iter().map(|(path, value)| format!("{path} = {value}")).collect();
-        changes.join(", ")
+        let pairs = self.changes.iter().zip(self.values()).map(|((path, _), value)| format!("{path} = {value}"));
+        pairs.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The values alone, in the order of the axes; words without quotes.
+    #[must_use]
+    pub fn values(&self) -> Vec<String> {
+        let text = |value: &toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        self.changes.iter().map(|(_, value)| text(value)).collect()
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Setting {
 /// The setting in a text.
 pub(super) fn setting(text: &str) -> Result<Setting, String> {
     // Names in quotes may hold the sign.
-    let is_outside = |(index, _): &(usize, &str)| text[..*index].matches('"').count() % 2 == 0;
+    let is_outside = |(index, _): &(usize, &str)| text[..*index].matches('"').count() & 1 == 0;
     let Some((index, _)) = text.match_indices('=').find(is_outside) else {
         return Err("there is no `=`; write PATH=VALUE".to_owned());
     };

@@ -81,6 +81,6 @@ impl Plan {
         if !is_claimed {
             output::print(&plan.to_string())?;
         }
-        Ok(if plan.decision.is_some() { Ending::Done } else { Ending::NothingFeasible })
+        Ok(if plan.decision.is_some() { Ending::Done } else { Ending::NoAnswer })
     }
 }

@@ -69,6 +69,9 @@ impl Run {
         if let Some(file) = &self.json {
             output::write(file, &report.to_json().map_err(|error| Failure::Failed(error.to_string()))?)?;
         }
+        if let Some(file) = &self.html {
+            output::write(file, &report.to_html())?;
+        }
         if let Some(folder) = &self.csv {
             let series = report.to_csv().map_err(|error| Failure::Failed(error.to_string()))?;
             output::write(&folder.join("timeline.csv"), &series)?;

@@ -71,8 +71,21 @@ impl Sweep {
             return Err(Failure::Usage(format!("--base {}: there are {points} points", self.base)));
         }
         let result = self.input.with_threads(|bar| sweep(&scenario, grid, bar))?;
+        let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
+        let comparison = result.comparison();
+        if let Some(file) = &self.json {
+            output::write(file, &result.to_json(base).map_err(|error| failed(&error))?)?;
+        }
+        if let Some(folder) = &self.csv {
+            let (points, differences) = (comparison.to_csv(), result.differences_csv(base));
+            output::write(&folder.join("points.csv"), &points.map_err(|error| failed(&error))?)?;
+            output::write(&folder.join("differences.csv"), &differences.map_err(|error| failed(&error))?)?;
+        }
+        if let Some(file) = &self.html {
+            output::write(file, &comparison.to_html())?;
+        }
         if !is_claimed {
-            output::print(&result.differences_text(base))?;
+            output::print(&format!("{comparison}\n{}", result.differences_text(base)))?;
         }
         Ok(Ending::Done)
     }

@@ -1,6 +1,6 @@
 use std::fmt::{self, Write as _};
 
-use super::{Binding, Depth, Limit, Measure, Outcome, PlanResult, Price, Step};
+use super::{Binding, Depth, Limit, Measure, Outcome, PlanResult, Price, Step, decide::difference};
 use crate::report::{
     Estimate,
     number::{self, dollars},
@@ -101,27 +101,26 @@ impl PlanResult {
     }
 
     fn optimum_line(&self) -> String {
-        let optima = self.depths.iter().map(|depth| &depth.optimum);
-        let name = |ptus: u64| if ptus == 0 { "zero PTUs: pay as you go".to_owned() } else { format!("{ptus} PTUs") };
-        let mut counts: Vec<u64> = optima.clone().map(|optimum| optimum.ptus).collect();
-        counts.dedup();
-        if let ([ptus], Some(first)) = (counts.as_slice(), self.depths.first()) {
-            let cost = if *ptus == 0 || self.depths.len() == 1 {
-                format!(", {} a month", monthly(&first.optimum.cost))
-            } else {
-                String::new()
-            };
-            return format!("Without limits the cheapest is {}{cost}.", name(*ptus));
+        let mut groups: Vec<(u64, Vec<&Depth>)> = Vec::new();
+        for depth in &self.depths {
+            match groups.iter_mut().find(|(ptus, _)| *ptus == depth.optimum.ptus) {
+                Some((_, group)) => group.push(depth),
+                None => groups.push((depth.optimum.ptus, vec![depth])),
+            }
         }
-        let each: Vec<String> = self
-            .depths
-            .iter()
-            .map(|depth| {
-                let optimum = &depth.optimum;
-                format!("{} at {} ({} a month)", name(optimum.ptus), depth_name(depth.burst), monthly(&optimum.cost))
-            })
-            .collect();
-        format!("Without limits the cheapest is {}.", each.join(", "))
+        let is_one = groups.len() == 1;
+        let texts = groups.iter().map(|(ptus, group)| {
+            let name = if *ptus == 0 { "zero PTUs: pay as you go" } else { &format!("{ptus} PTUs") };
+            let depths: Vec<String> = group.iter().map(|depth| depth_name(depth.burst)).collect();
+            let at = if is_one { String::new() } else { format!(" at {}", depths.join(" and ")) };
+            // What zero PTUs cost does not depend on the depth.
+            let mut costs: Vec<String> = group.iter().map(|depth| monthly(&depth.optimum.cost)).collect();
+            costs.dedup();
+            let is_tie = group.iter().any(|depth| is_tie_with_zero(depth));
+            let tie = if is_tie { "; the runs cannot tell it from zero PTUs" } else { "" };
+            format!("{name}{at} ({} a month{tie})", costs.join(", "))
+        });
+        format!("Without limits the cheapest is {}.", texts.collect::<Vec<_>>().join(", "))
     }
 
     /// What the limits cost at one depth, and which one binds.
@@ -201,6 +200,13 @@ impl PlanResult {
     }
 }
 
+/// Whether the optimum has PTUs, and may be no better than none.
+fn is_tie_with_zero(depth: &Depth) -> bool {
+    let step = |ptus: u64| depth.steps.iter().find(|step| step.ptus == ptus);
+    depth.optimum.ptus > 0
+        && step(0).zip(step(depth.optimum.ptus)).is_some_and(|(zero, optimum)| difference(zero, optimum).low() <= 0.0)
+}
+
 fn remark(step: &Step, depth: &Depth) -> String {
     let is_choice = depth.choice.as_ref().is_some_and(|choice| choice.ptus == step.ptus);
     match (is_choice, depth.optimum.ptus == step.ptus) {
@@ -277,8 +283,8 @@ fn table(
 fn outcome_cell(outcome: &Outcome) -> String {
     let mut text = dollars(outcome.cost.mean());
     if let Some(regret) = &outcome.regret {
-        let sign = if regret.mean() < 0.0 { "" } else { "+" };
-        let _ = write!(text, " ({sign}{})", dollars(regret.mean()));
+        let sign = if regret.mean() < 0.0 { "-" } else { "+" };
+        let _ = write!(text, " ({sign}{})", dollars(regret.mean().abs()));
     }
     if !outcome.missed.is_empty() {
         let _ = write!(text, "\nmisses {}", join(&outcome.missed));
@@ -288,8 +294,9 @@ fn outcome_cell(outcome: &Outcome) -> String {
 
 fn price_cell(price: &Price, limit: &Limit) -> String {
     match (price.ptus, &price.over_optimum) {
+        (Some(ptus), Some(over)) if over.mean() == 0.0 => format!("{ptus} PTUs, +$0"),
         (Some(ptus), Some(over)) => format!("{ptus} PTUs, +{}", monthly(over)),
-        _ => format!("none; {} PTUs come to {}", price.closest, form(limit, price.closest_upper)),
+        _ => format!("none: {} PTUs come to {}", price.closest, form(limit, price.closest_upper)),
     }
 }
 

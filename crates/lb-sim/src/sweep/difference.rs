@@ -1,5 +1,3 @@
-use serde::Serialize;
-
 use super::SweepResult;
 use crate::{
     metrics::{ClassTally, Distribution, RunResult},
@@ -8,28 +6,28 @@ use crate::{
 };
 
 /// A figure that points of a sweep are compared by. All workloads count together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
-    /// Dollars per month, all backends together.
-    CostPerMonth,
     /// The part of the requests that ended that succeeded.
     SuccessShare,
     /// The part of the requests that ended that ended with a 429 at the application.
-    #[serde(rename = "application_429_share")]
     Application429Share,
+    /// 95th percentile of the added wait.
+    AddedWaitP95,
+    /// 99th percentile of the added wait.
+    AddedWaitP99,
+    /// 95th percentile of the time to the first token.
+    FirstTokenP95,
     /// The part of the successes that came from a backend that is not of the best priority.
     SpillShare,
     /// Requests that backends got for one that arrived.
     AttemptsPerRequest,
-    /// 95th percentile of the added wait, in seconds.
-    AddedWaitP95,
-    /// 95th percentile of the time to the first token, in seconds.
-    TtftP95,
+    /// Dollars per month, all backends together.
+    CostPerMonth,
 }
 
 /// How a point differs from the base, replication by replication.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
     /// The figure.
     pub figure: Figure,
@@ -39,15 +37,31 @@ pub struct Difference {
 
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::CostPerMonth,
+    pub const ALL: [Self; 8] = [
         Self::SuccessShare,
         Self::Application429Share,
+        Self::AddedWaitP95,
+        Self::AddedWaitP99,
+        Self::FirstTokenP95,
         Self::SpillShare,
         Self::AttemptsPerRequest,
-        Self::AddedWaitP95,
-        Self::TtftP95,
+        Self::CostPerMonth,
     ];
+
+    /// Its name in files.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::SuccessShare => "success_share",
+            Self::Application429Share => "application_429_share",
+            Self::AddedWaitP95 => "added_wait_p95_seconds",
+            Self::AddedWaitP99 => "added_wait_p99_seconds",
+            Self::FirstTokenP95 => "first_token_p95_seconds",
+            Self::SpillShare => "spill_share",
+            Self::AttemptsPerRequest => "attempts_per_request",
+            Self::CostPerMonth => "cost_per_month",
+        }
+    }
 
     /// One value per run.
     pub(super) fn over(self, scenario: &Scenario, runs: &[RunResult]) -> Vec<Option<f64>> {
@@ -60,10 +74,10 @@ impl Figure {
             0 => None,
             of => Some(sum(count) as f64 / of as f64),
         };
-        let percentile = |times: fn(&ClassTally) -> &Distribution| {
+        let percentile = |q, times: fn(&ClassTally) -> &Distribution| {
             let mut all = Distribution::default();
             run.classes.iter().for_each(|class| all.add(times(class)));
-            all.quantile(0.95)
+            all.quantile(q)
         };
         let ended = |class: &ClassTally| class.succeeded + class.given_up.total();
         match self {
@@ -72,8 +86,9 @@ impl Figure {
             Self::Application429Share => share(|class| class.given_up.throttled, ended),
             Self::SpillShare => share(|class| class.spilled, |class| class.succeeded),
             Self::AttemptsPerRequest => share(|class| class.attempts, |class| class.offered),
-            Self::AddedWaitP95 => percentile(|class| &class.added_wait),
-            Self::TtftP95 => percentile(|class| &class.first_token),
+            Self::AddedWaitP95 => percentile(0.95, |class| &class.added_wait),
+            Self::AddedWaitP99 => percentile(0.99, |class| &class.added_wait),
+            Self::FirstTokenP95 => percentile(0.95, |class| &class.first_token),
         }
     }
 }

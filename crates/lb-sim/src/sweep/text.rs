@@ -1,32 +1,41 @@
 use std::fmt::{self, Write as _};
 
-use super::{Figure, SweepResult};
-use crate::report::{
-    Estimate,
-    number::{self, Form},
-    terminal,
-};
+use super::{Difference, Figure, SweepResult};
+use crate::report::{number, terminal};
+
+/// What fits on a terminal, in the order of [`Figure::ALL`].
+const SHOWN: [Figure; 6] = [
+    Figure::SuccessShare,
+    Figure::Application429Share,
+    Figure::AddedWaitP95,
+    Figure::FirstTokenP95,
+    Figure::SpillShare,
+    Figure::CostPerMonth,
+];
 
 impl Figure {
     /// What stands above its column.
-    pub(crate) const fn head(self) -> &'static str {
+    const fn head(self) -> &'static str {
         match self {
-            Self::CostPerMonth => "$/month",
-            Self::SuccessShare => "success",
+            Self::SuccessShare => "succeeded",
             Self::Application429Share => "429 seen",
+            Self::AddedWaitP95 => "added wait p95",
+            Self::AddedWaitP99 => "added wait p99",
+            Self::FirstTokenP95 => "first token p95",
             Self::SpillShare => "spilled",
             Self::AttemptsPerRequest => "attempts each",
-            Self::AddedWaitP95 => "added wait p95",
-            Self::TtftP95 => "first token p95",
+            Self::CostPerMonth => "$ per month",
         }
     }
 
-    pub(crate) const fn form(self) -> Form {
+    fn form(self, value: f64) -> String {
         match self {
-            Self::CostPerMonth => number::dollars,
-            Self::SuccessShare | Self::Application429Share | Self::SpillShare => number::percent,
-            Self::AttemptsPerRequest => number::ratio,
-            Self::AddedWaitP95 | Self::TtftP95 => number::seconds,
+            Self::SuccessShare | Self::Application429Share | Self::SpillShare => {
+                format!("{} pt", number::significant(value * 100.0))
+            }
+            Self::AddedWaitP95 | Self::AddedWaitP99 | Self::FirstTokenP95 => number::seconds(value),
+            Self::AttemptsPerRequest => number::ratio(value),
+            Self::CostPerMonth => number::dollars(value),
         }
     }
 }
@@ -51,18 +60,21 @@ impl fmt::Display for Differences<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(base) = self.sweep.points.get(self.base) else { return Ok(()) };
         writeln!(f, "DIFFERENCE FROM {} (same requests; ± is the 95 % interval of the pairs)", base.label())?;
-        let head: Vec<&str> = std::iter::once("point").chain(Figure::ALL.map(Figure::head)).collect();
-        let rows = self.sweep.differences(self.base).into_iter().enumerate().filter(|(index, _)| *index != self.base);
-        let rows = rows.map(|(index, differences)| {
-            let cells = differences.iter().map(|difference| signed(&difference.difference, difference.figure.form()));
-            std::iter::once((index + 1).to_string()).chain(cells).collect()
+        let head: Vec<&str> = std::iter::once("point").chain(SHOWN.map(Figure::head)).collect();
+        let points = self.sweep.points.iter().zip(self.sweep.differences(self.base)).enumerate();
+        let others = points.filter(|(index, _)| *index != self.base);
+        let rows = others.map(|(index, (point, differences))| {
+            let shown = differences.iter().filter(|difference| SHOWN.contains(&difference.figure));
+            let name = format!("{}: {}", index + 1, point.values().join(", "));
+            std::iter::once(name).chain(shown.map(signed)).collect()
         });
         terminal::table(f, &head, &[0], rows)
     }
 }
 
 /// The mean with its sign, and the interval.
-fn signed(estimate: &Estimate, form: Form) -> String {
+fn signed(difference: &Difference) -> String {
+    let Difference { figure, difference: estimate } = difference;
     if !estimate.is_some() {
         return number::NOTHING.to_owned();
     }
@@ -71,6 +83,6 @@ fn signed(estimate: &Estimate, form: Form) -> String {
         mean if mean < 0.0 => "-",
         _ => "",
     };
-    let half = estimate.half_width().map_or_else(String::new, |half| format!(" ± {}", form(half)));
-    format!("{sign}{}{half}", form(estimate.mean().abs()))
+    let half = estimate.half_width().map_or_else(String::new, |half| format!(" ± {}", figure.form(half)));
+    format!("{sign}{}{half}", figure.form(estimate.mean().abs()))
 }
