@@ -10,6 +10,7 @@ mod figures;
 mod html;
 pub(crate) mod number;
 mod page;
+mod plan_page;
 mod plot;
 mod series;
 pub(crate) mod terminal;

@@ -121,8 +121,8 @@ impl Bill {
     }
 }
 
-/// PTUs are paid whether they work or not.
-fn ptus_per_month(backend: &Backend) -> Dollars {
+/// Dollars per month for a backend's PTUs, which are paid whether they work or not.
+pub(super) fn ptus_per_month(backend: &Backend) -> Dollars {
     let ptus = backend.ptus.unwrap_or(0) as f64;
     if ptus == 0.0 {
         return Some(0.0);

@@ -71,6 +71,8 @@ fn swatch(colour: Colour, shape: Shape) -> Markup {
                 Shape::Fill => rect width="24" height="12" fill=(colour) opacity="0.5" {},
                 Shape::Band => rect width="24" height="12" fill=(colour) opacity="0.2" {},
                 Shape::Dots => circle cx="12" cy="6" r="4" fill=(colour) {},
+                Shape::Diamonds => polygon points="12,0 18,6 12,12 6,6" fill=(colour) {},
+                Shape::Note => {},
                 Shape::Circles => circle cx="12" cy="6" r="4.5" fill="none" stroke=(colour) stroke-width="2" {},
             }
         }

@@ -79,8 +79,12 @@ pub(crate) enum Shape {
     Dots,
     /// Circles, open.
     Circles,
-    /// Thin and grey, for limits.
+    /// Diamonds, filled.
+    Diamonds,
+    /// A thin line, for limits.
     Limit,
+    /// The name itself, above the points; not in the legend.
+    Note,
 }
 
 impl Series {
@@ -122,7 +126,10 @@ impl Figure {
     pub(crate) fn legend(&self) -> Vec<&Series> {
         let mut legend: Vec<&Series> = Vec::new();
         for series in self.panels.iter().flat_map(|panel| &panel.series) {
-            if !series.name.is_empty() && legend.iter().all(|known| known.name != series.name) {
+            if !series.name.is_empty()
+                && series.shape != Shape::Note
+                && legend.iter().all(|known| known.name != series.name)
+            {
                 legend.push(series);
             }
         }
@@ -168,6 +175,16 @@ impl Panel {
                 Shape::Fill => chart.draw_series(AreaSeries::new(places, bottom, colour.mix(0.5)))?,
                 Shape::Band => chart.draw_series([Polygon::new(places.collect::<Vec<_>>(), colour.mix(0.2))])?,
                 Shape::Dots => chart.draw_series(places.map(|place| Circle::new(place, 4, colour.filled())))?,
+                Shape::Diamonds => chart.draw_series(places.map(|place| {
+                    let corners = [(0, -8), (8, 0), (0, 8), (-8, 0)];
+                    EmptyElement::at(place) + Polygon::new(corners, colour.filled())
+                }))?,
+                Shape::Note => {
+                    let style = ("sans-serif", 15).into_font().color(&colour);
+                    chart.draw_series(places.map(|place| {
+                        EmptyElement::at(place) + Text::new(series.name.clone(), (-14, -26), style.clone())
+                    }))?
+                }
                 Shape::Circles => chart.draw_series(places.map(|place| Circle::new(place, 8, line)))?,
             };
         }
