@@ -1,0 +1,148 @@
+//! Request logs: what was sent to which backend, and what came of it.
+//!
+//! A log has one line per attempt at one backend, as CSV with a header line or as JSON lines:
+//!
+//! | column | what | may be empty |
+//! | --- | --- | --- |
+//! | `start`, `end` | when it was sent and when its last byte came: seconds from any moment, or RFC 3339 | `end`, if refused |
+//! | `start_ns`, `end_ns` | the same in whole nanoseconds, instead of `start` and `end` | `end_ns`, if refused |
+//! | `prompt_tokens` | `usage.prompt_tokens`, cached ones included | yes |
+//! | `cached_tokens` | `usage.prompt_tokens_details.cached_tokens` | yes: none |
+//! | `max_tokens` | what the request said | yes: nothing |
+//! | `completion_tokens` | `usage.completion_tokens` | yes |
+//! | `status` | the HTTP status; 429 for a refusal inside a 200 as well, 0 without an answer | no |
+//! | `hint_ms` | `retry-after-ms`, or `retry-after` x 1,000 | yes |
+//! | `backend` | the backend's name; the column may be missing | yes |
+//! | `request` | what the attempts at one request have in common; the column may be missing | yes |
+//!
+//! Columns are found by name and others are ignored. JSON lines have them as keys, absent ones being empty.
+//!
+//! ```
+//! let log = lb_sim::log::Log::parse(
+//!     "start,end,prompt_tokens,cached_tokens,max_tokens,completion_tokens,status,hint_ms\n\
+//!      0.000,1.250,900,0,400,87,200,\n\
+//!      0.100,,,,,,429,5600\n",
+//! )?;
+//! assert_eq!(log.attempts()[1].hint_ms, Some(5_600));
+//! # Ok::<(), lb_sim::log::LogError>(())
+//! ```
+
+mod error;
+mod read;
+mod time;
+mod write;
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use serde::Serialize;
+
+pub use error::LogError;
+pub use write::LogWriter;
+
+/// Attempts at backends, in the order in which they were sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Log {
+    attempts: Vec<Attempt>,
+}
+
+/// One request as one backend saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Attempt {
+    /// When it was sent: nanoseconds from any moment.
+    #[serde(rename = "start_ns")]
+    pub start: u64,
+    /// When the last byte of its answer came: nanoseconds from the same moment.
+    #[serde(rename = "end_ns")]
+    pub end: u64,
+    /// Tokens of the prompt, cached ones included; `None` if nobody counted.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens of the prompt that came from the cache.
+    pub cached_tokens: u64,
+    /// What the request said as `max_tokens`.
+    pub max_tokens: Option<u64>,
+    /// Tokens of the completion; `None` if nobody counted.
+    pub completion_tokens: Option<u64>,
+    /// The HTTP status, or 0 without an answer.
+    pub status: u16,
+    /// How long the backend said to wait, in milliseconds.
+    pub hint_ms: Option<u64>,
+    /// The backend's name.
+    pub backend: Option<String>,
+    /// What the attempts at one request have in common.
+    pub request: Option<String>,
+}
+
+impl Log {
+    /// A log of these attempts.
+    #[must_use]
+    pub fn new(attempts: impl IntoIterator<Item = Attempt>) -> Self {
+        let mut attempts: Vec<_> = attempts.into_iter().collect();
+        attempts.sort_by_key(|attempt| attempt.start);
+        Self { attempts }
+    }
+
+    /// The log in a file, CSV or JSON lines.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, a column is missing, or a value is none; with file and line.
+    pub fn read(file: impl AsRef<Path>) -> Result<Self, LogError> {
+        let file = file.as_ref();
+        let text = fs::read_to_string(file).map_err(|error| LogError::unreadable(&error).in_file(file))?;
+        Self::parse(&text).map_err(|error| error.in_file(file))
+    }
+
+    /// The log in a text, CSV or JSON lines.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Log::read), without the file.
+    pub fn parse(text: &str) -> Result<Self, LogError> {
+        read::attempts(text).map(Self::new)
+    }
+
+    /// The attempts, in the order in which they were sent.
+    #[must_use]
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
+    /// The names of the backends that occur, in alphabetical order.
+    #[must_use]
+    pub fn backends(&self) -> BTreeSet<&str> {
+        self.attempts.iter().filter_map(|attempt| attempt.backend.as_deref()).collect()
+    }
+
+    /// The attempts at one backend only.
+    #[must_use]
+    pub fn of_backend(&self, name: &str) -> Self {
+        let is_its = |attempt: &&Attempt| attempt.backend.as_deref() == Some(name);
+        Self { attempts: self.attempts.iter().filter(is_its).cloned().collect() }
+    }
+
+    /// When the first attempt was sent, in nanoseconds.
+    #[must_use]
+    pub fn begin(&self) -> u64 {
+        self.attempts.first().map_or(0, |attempt| attempt.start)
+    }
+
+    /// From the first attempt's sending to the last one's, in nanoseconds.
+    #[must_use]
+    pub fn span(&self) -> u64 {
+        self.attempts.last().map_or(0, |attempt| attempt.start) - self.begin()
+    }
+}
+
+impl Attempt {
+    /// Whether the backend served it.
+    #[must_use]
+    pub const fn is_accepted(&self) -> bool {
+        matches!(self.status, 200..=299)
+    }
+
+    /// Whether the backend refused it for its load.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        self.status == 429
+    }
+}
