@@ -17,16 +17,19 @@ impl Bucket {
         Self { level: 0, at: 0, drain }
     }
 
+    #[inline]
     pub(crate) fn level(&self, now: u64) -> u128 {
         let elapsed = u128::from(now.saturating_sub(self.at));
         self.level.saturating_sub(elapsed.saturating_mul(self.drain.into()))
     }
 
+    #[inline]
     pub(crate) fn raise(&mut self, now: u64, parts: u128) {
         self.level = self.level(now).saturating_add(parts);
         self.at = self.at.max(now);
     }
 
+    #[inline]
     pub(crate) fn lower(&mut self, now: u64, parts: u128) {
         self.level = self.level(now).saturating_sub(parts);
         self.at = self.at.max(now);
@@ -34,6 +37,7 @@ impl Bucket {
 
     /// The first moment, `now` or later, at which the level is at most `target`.
     /// `None` if time ends before that.
+    #[inline]
     pub(crate) fn falls_to(&self, target: u128, now: u64) -> Option<u64> {
         let excess = self.level(now).saturating_sub(target);
         if excess == 0 {

@@ -45,6 +45,7 @@ impl Chain {
     /// # Errors
     ///
     /// The [`Refusal`], if a limit does not let the demand in.
+    #[inline]
     pub fn admit(&mut self, now: u64, demand: &Demand) -> Result<(), Refusal> {
         let Some((limit, _)) = self.slowest(now, demand) else {
             for limit in &mut self.limits {
@@ -65,6 +66,7 @@ impl Chain {
     /// PTU buckets go up or down by the difference. Windows keep the estimate, since the documented
     /// counter of a standard deployment is one of estimates. Call it once per admitted demand, with
     /// the same demand; a request that was dropped stays at its estimate if it is not called.
+    #[inline]
     pub fn correct(&mut self, now: u64, demand: &Demand, usage: &Usage) {
         for limit in &mut self.limits {
             limit.correct(now, demand, usage);
@@ -72,6 +74,7 @@ impl Chain {
     }
 
     /// The limit that keeps the demand waiting longest, and until when; `None` if none does.
+    #[inline]
     fn slowest(&self, now: u64, demand: &Demand) -> Option<(usize, Option<u64>)> {
         let mut slowest = None;
         for (index, limit) in self.limits.iter().enumerate() {

@@ -104,6 +104,7 @@ impl Limit {
 
     /// The first moment, `now` or later, at which this limit alone lets the demand in if nothing
     /// else is charged. `None`: never.
+    #[inline]
     pub fn admits_at(&self, now: u64, demand: &Demand) -> Option<u64> {
         match &self.0 {
             State::Window(meter) => meter.admits_at(now, cost(meter.rules(), demand)),
@@ -111,6 +112,7 @@ impl Limit {
         }
     }
 
+    #[inline]
     pub(crate) fn charge(&mut self, now: u64, demand: &Demand) {
         match &mut self.0 {
             State::Window(meter) => meter.charge(now, cost(meter.rules(), demand)),
@@ -124,6 +126,7 @@ impl Limit {
         }
     }
 
+    #[inline]
     pub(crate) fn correct(&mut self, now: u64, demand: &Demand, usage: &Usage) {
         match &mut self.0 {
             // A window keeps its estimate: the documented counter is one of estimates.
@@ -133,6 +136,7 @@ impl Limit {
     }
 }
 
+#[inline]
 fn cost(rules: &Window, demand: &Demand) -> u64 {
     match rules.unit {
         Unit::Requests => 1,

@@ -83,6 +83,7 @@ impl Ptu {
 
     /// Input tokens that an arriving request is charged with:
     /// uncached input + `output_ratio` x `max_tokens`. Saturates.
+    #[inline]
     pub fn estimate(&self, demand: &Demand) -> u64 {
         let output = demand.max_tokens.unwrap_or(self.default_max_tokens);
         self.work(demand.input_tokens, demand.cached_tokens, output)
@@ -90,16 +91,19 @@ impl Ptu {
 
     /// Input tokens that a completed request did cost:
     /// uncached input + `output_ratio` x output. Saturates.
+    #[inline]
     pub fn cost(&self, usage: &Usage) -> u64 {
         self.work(usage.input_tokens, usage.cached_tokens, usage.output_tokens)
     }
 
+    #[inline]
     fn work(&self, input: u64, cached: u64, output: u64) -> u64 {
         let deducted = if cached >= self.cache_min { cached } else { 0 };
         input.saturating_sub(deducted).saturating_add(self.output_ratio.saturating_mul(output))
     }
 
     /// Input tokens that drain in a minute.
+    #[inline]
     fn tokens_per_minute(&self) -> u64 {
         self.ptus.saturating_mul(self.input_tpm_per_ptu)
     }
@@ -122,14 +126,17 @@ impl PtuMeter {
         &self.rules
     }
 
+    #[inline]
     pub(crate) fn admits_at(&self, now: u64) -> Option<u64> {
         self.bucket.falls_to(self.depth(), now)
     }
 
+    #[inline]
     pub(crate) fn charge(&mut self, now: u64, demand: &Demand) {
         self.bucket.raise(now, parts(self.rules.estimate(demand)));
     }
 
+    #[inline]
     pub(crate) fn correct(&mut self, now: u64, demand: &Demand, usage: &Usage) {
         let (estimate, cost) = (self.rules.estimate(demand), self.rules.cost(usage));
         if cost > estimate {

@@ -58,6 +58,7 @@ impl Quotas {
     /// # Errors
     ///
     /// The [`Refusal`], if a limit of the quota does not let the demand in.
+    #[inline]
     pub fn admit(&mut self, id: QuotaId, now: u64, demand: &Demand) -> Result<(), Refusal> {
         match self.chains.get_mut(id.0) {
             Some(chain) => chain.admit(now, demand),
@@ -66,6 +67,7 @@ impl Quotas {
     }
 
     /// Corrects an admitted demand at its completion; see [`Chain::correct`].
+    #[inline]
     pub fn correct(&mut self, id: QuotaId, now: u64, demand: &Demand, usage: &Usage) {
         if let Some(chain) = self.chains.get_mut(id.0) {
             chain.correct(now, demand, usage);

@@ -20,6 +20,7 @@ use crate::{
     draw::{Draws, Purpose, unit},
     journal::{Entry, Journal, NO_BACKEND, Names},
     metrics::RunResult,
+    report::Report,
     scenario::{Assignment, Client, Scenario, ScenarioError},
     sdk,
     server::{Advice, Answer, Call, Outages, Server},
@@ -46,8 +47,16 @@ impl Simulation {
     ///
     /// If a trace cannot be read, or lb-core refuses an option of the pool.
     pub fn new(scenario: &Scenario) -> Result<Self, ScenarioError> {
+        Self::with(scenario, Traffic::load(&scenario.workloads, &scenario.folder)?)
+    }
+
+    /// A simulation of this scenario, with traces that have been loaded already, or made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulation::new`]; also if a trace is not among those loaded.
+    pub fn with(scenario: &Scenario, loaded: Loaded) -> Result<Self, ScenarioError> {
         Pools::new(scenario)?;
-        let loaded = Traffic::load(&scenario.workloads, &scenario.folder)?;
         let end = traffic(scenario, &loaded, Draws::new(0))?.until();
         if end <= scenario.run.warmup.as_nanos() {
             return Err(ScenarioError::new("run.warmup", "it must be shorter than the traces"));
@@ -95,6 +104,7 @@ impl Simulation {
             scenario,
             draws,
             end: self.end,
+            timeout: scenario.clients.timeout.as_nanos(),
             now: 0,
             traffic,
             queue: Queue::default(),
@@ -125,6 +135,15 @@ pub fn simulate(scenario: &Scenario) -> Result<Vec<RunResult>, ScenarioError> {
     Ok((0..u64::from(scenario.run.replications)).map(|replication| simulation.run(replication)).collect())
 }
 
+/// Runs all replications of a scenario, and reports on them.
+///
+/// # Errors
+///
+/// See [`Simulation::new`].
+pub fn run(scenario: &Scenario) -> Result<Report, ScenarioError> {
+    Ok(Report::new(scenario, &simulate(scenario)?))
+}
+
 /// The key of a request in the draws: another for every number of every workload.
 const fn key(workload: u32, number: u64) -> u64 {
     // A workload's numbers use the upper bits sparingly; an odd multiple spreads the workloads over all of them.
@@ -153,6 +172,8 @@ struct Engine<'p, 'j> {
     scenario: &'p Scenario,
     draws: Draws,
     end: u64,
+    /// How long a client waits for the head of an answer.
+    timeout: u64,
     now: u64,
     traffic: Traffic,
     queue: Queue,
@@ -344,7 +365,7 @@ impl Engine<'_, '_> {
         let request = &mut self.requests[id as usize];
         request.head = head;
         let at = now.saturating_add(delay);
-        if at <= self.patience(id) {
+        if at <= request.patience(self.timeout) {
             self.queue.push(at, Event::Head(id));
         } else {
             self.set_alarm(id);
@@ -352,15 +373,9 @@ impl Engine<'_, '_> {
         None
     }
 
-    /// When the client stops waiting for the head of an answer: its timeout or its caller's deadline.
-    fn patience(&self, id: u32) -> u64 {
-        let request = &self.requests[id as usize];
-        request.sent.saturating_add(self.scenario.clients.timeout.as_nanos()).min(request.deadline)
-    }
-
     /// Ends the wait for an answer that may not come.
     fn set_alarm(&mut self, id: u32) {
-        let at = self.patience(id);
+        let at = self.requests[id as usize].patience(self.timeout);
         self.requests[id as usize].alarm = if at == u64::MAX { 0 } else { self.queue.push(at, Event::Alarm(id)) };
     }
 
@@ -372,11 +387,14 @@ impl Engine<'_, '_> {
         let (first, last) = (now.saturating_add(service.first), now.saturating_add(service.last));
         if id == NO_REQUEST {
             self.queue.push(last, Event::Last(work));
-        } else if first > self.patience(id) {
+            return;
+        }
+        let timeout = self.timeout;
+        let request = &mut self.requests[id as usize];
+        if first > request.patience(timeout) {
             self.queue.push(last, Event::Last(work));
             self.set_alarm(id);
         } else {
-            let request = &mut self.requests[id as usize];
             request.head = Head::Served;
             request.alarm = 0;
             self.queue.push(first, Event::Head(id));

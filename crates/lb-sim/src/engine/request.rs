@@ -61,6 +61,13 @@ impl Request {
             last_end: TryEnd::Fault,
         }
     }
+
+    /// When the client stops waiting for the head of this attempt's answer: its timeout, or its caller's deadline.
+    #[inline]
+    pub(super) const fn patience(&self, timeout: u64) -> u64 {
+        let patience = self.sent.saturating_add(timeout);
+        if patience < self.deadline { patience } else { self.deadline }
+    }
 }
 
 /// The work that a backend has with a request that it let in.
