@@ -1,5 +1,6 @@
 //! The command line: a file per subcommand, and what they share.
 
+mod calibrate;
 mod check;
 mod fit;
 mod input;
@@ -20,9 +21,10 @@ Examples:
   lb-sim run two_workers.toml --set clients.workers=8 --html report.html
   lb-sim sweep ptu_spillover.toml --set backend.ptu.ptus=15,50,100 --html sweep.html
   lb-sim plan ptu_spillover.toml --burst 7.5s
+  lb-sim calibrate requests.csv --model gpt-4.1 --ptus 50
 
-Exit codes: 0 done; 1 it failed, or there is no answer: no PTU count meets the limits;
-2 the command line or a file is wrong.";
+Exit codes: 0 done; 1 it failed, or there is no answer (no PTU count meets the limits, the log does not
+tell the depth); 2 the command line or a file is wrong.";
 
 /// Answers, before you buy: how many PTUs, how much spills over and what it costs, what workers do to each other
 ///
@@ -40,6 +42,7 @@ enum Command {
     Run(run::Run),
     Sweep(sweep::Sweep),
     Plan(plan::Plan),
+    Calibrate(calibrate::Calibrate),
     Fit(fit::FitTrace),
     Check(check::Check),
 }
@@ -65,6 +68,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Sweep(sweep) => sweep.execute(),
         Command::Plan(plan) => plan.execute(),
+        Command::Calibrate(calibrate) => calibrate.execute(),
         Command::Fit(fit) => fit.execute(),
         Command::Check(check) => check.execute(),
     };

@@ -162,7 +162,9 @@ fn plan_opens_with_the_decision_and_its_exit_code_says_whether_there_is_one() {
     let answer = text.split("ANSWER\n").nth(1).unwrap();
     assert!(answer.trim_start().starts_with("Buy "), "{text}");
 
-    let plan = json(&folder.out(0, &["plan", "small.toml", "--burst", "7500ms", "--json", "-"]));
+    let arguments = ["plan", "small.toml", "--burst", "7500ms", "--json", "-", "--html", "plan.html"];
+    let plan = json(&folder.out(0, &arguments));
+    assert!(folder.read("plan.html").contains("<svg"));
     assert_eq!(plan["depths"].as_array().unwrap().len(), 1);
     assert_eq!(plan["depths"][0]["burst_seconds"], 7.5);
     let counts: Vec<_> = plan["depths"][0]["steps"].as_array().unwrap().iter().map(|step| &step["ptus"]).collect();
@@ -199,6 +201,48 @@ fn fit_prints_a_workload_that_a_scenario_can_hold() {
     fs::write(folder.0.join("fitted.toml"), format!("{before}{fitted}")).unwrap();
     assert!(folder.out(0, &["check", "fitted.toml"]).contains("workload mine: "));
     assert!(folder.error(2, &["fit", "absent.csv"]).contains("absent.csv"));
+}
+
+/// One attempt a second at a backend, refused in the middle third.
+fn log(backend: &str) -> String {
+    let line = |i: u32| {
+        let answer = if (20..40).contains(&i) { "429,2000" } else { "200," };
+        format!("{i},{},500,0,50,50,{answer},{backend}\n", f64::from(i) + 0.5)
+    };
+    let head = "start,end,prompt_tokens,cached_tokens,max_tokens,completion_tokens,status,hint_ms,backend\n";
+    head.to_owned() + &(0..60).map(line).collect::<String>()
+}
+
+#[test]
+fn calibrate_says_when_a_log_cannot_tell() {
+    let folder = Folder::new("calibrate");
+    fs::write(folder.0.join("log.csv"), log("ptu")).unwrap();
+    let arguments = ["calibrate", "log.csv", "--model", "gpt-4.1", "--ptus", "50"];
+    let calibration = json(&folder.out(1, &[arguments.as_slice(), &["--json", "-"]].concat()));
+    assert!(calibration["verdict"]["not_identifiable"].is_object(), "{calibration}");
+    assert_eq!(calibration["counts"]["refused"], 20);
+    assert!(folder.out(1, &arguments).contains("not identifiable"));
+    assert!(folder.error(2, &[&arguments[..], &["--backend", "eu"]].concat()).contains("no backend `eu`"));
+    let unknown = ["calibrate", "log.csv", "--model", "gpt-9", "--ptus", "50"];
+    assert!(folder.error(2, &unknown).contains("--input-tpm-per-ptu"));
+    fs::write(folder.0.join("bad.csv"), "start,status\n0,200\nsoon,200\n").unwrap();
+    let bad = folder.error(2, &["calibrate", "bad.csv", "--model", "gpt-4.1", "--ptus", "50"]);
+    assert!(bad.starts_with("error: bad.csv"), "{bad}");
+}
+
+#[test]
+fn run_against_a_log_shows_both_sides() {
+    let folder = Folder::new("against");
+    fs::write(folder.0.join("log.csv"), log("ptu")).unwrap();
+    let against = json(&folder.out(0, &["run", "small.toml", "--against", "log.csv", "--json", "-"]));
+    assert_eq!(against["backends"][0]["counts"]["throttles"]["observed"], 20.0);
+    assert_eq!(against["replications"], 2);
+    assert!(folder.out(0, &["run", "small.toml", "--against", "log.csv"]).contains("ptu"));
+    fs::write(folder.0.join("other.csv"), log("elsewhere")).unwrap();
+    let error = folder.error(2, &["run", "small.toml", "--against", "other.csv"]);
+    assert!(error.starts_with("error: other.csv: ") && error.contains("elsewhere"), "{error}");
+    let both = ["run", "small.toml", "--against", "log.csv", "--html", "a.html"];
+    assert_eq!(folder.run(&both).status.code(), Some(2));
 }
 
 #[test]
@@ -262,7 +306,7 @@ fn a_reader_who_leaves_early_is_no_error() {
 #[test]
 fn help_has_examples() {
     let folder = Folder::new("help");
-    for command in ["run", "sweep", "plan", "fit", "check"] {
+    for command in ["run", "sweep", "plan", "calibrate", "fit", "check"] {
         let out = folder.out(0, &[command, "--help"]);
         assert!(out.contains(&format!("Examples:\n  lb-sim {command} ")), "{out}");
     }

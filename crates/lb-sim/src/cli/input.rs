@@ -61,17 +61,14 @@ impl Input {
     }
 
     /// Calls this with a bar on standard error, on as many threads as were asked for.
-    pub(super) fn with_threads<T: Send>(
-        &self,
-        work: impl FnOnce(&Bar) -> Result<T, ScenarioError> + Send,
-    ) -> Result<T, Failure> {
+    pub(super) fn on_threads<T: Send>(&self, work: impl FnOnce(&Bar) -> T + Send) -> Result<T, Failure> {
         let threads = usize::from(self.threads.unwrap_or(0));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Failure::Failed(format!("threads cannot be started: {error}")))?;
         let bar = Bar::new();
         let result = pool.install(|| work(&bar));
         bar.0.finish_and_clear();
-        result.map_err(|error| self.wrong(&error))
+        Ok(result)
     }
 }
 

@@ -73,10 +73,14 @@ impl Plan {
             settings.bursts.clone_from(&self.bursts);
         }
         settings.replications = self.replications.unwrap_or(settings.replications);
-        let plan = self.input.with_threads(|bar| plan::plan(&scenario, bar))?;
+        let plan =
+            self.input.on_threads(|bar| plan::plan(&scenario, bar))?.map_err(|error| self.input.wrong(&error))?;
         if let Some(file) = &self.json {
             let json = plan.to_json().map_err(|error| Failure::Failed(error.to_string()))?;
             output::write(file, &json)?;
+        }
+        if let Some(file) = &self.html {
+            output::write(file, &plan.to_html(&scenario))?;
         }
         if !is_claimed {
             output::print(&plan.to_string())?;

@@ -1,7 +1,9 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lb_sim::{Report, Simulation, progress::Progress, scenario::KeyPath, sweep::replicate};
+use lb_sim::{
+    Report, Scenario, Simulation, against, log::Log, progress::Progress, scenario::KeyPath, sweep::replicate,
+};
 
 use super::{
     Ending, Failure,
@@ -14,7 +16,8 @@ Examples:
   lb-sim run two_workers.toml
   lb-sim run two_workers.toml --set clients.workers=8 --set 'model.\"gpt-4.1\".price_input=2'
   lb-sim run two_workers.toml --replications 20 --json - | jq .cost.per_month
-  lb-sim run two_workers.toml --html report.html --csv series --trace-log decisions.csv";
+  lb-sim run two_workers.toml --html report.html --csv series --trace-log decisions.csv
+  lb-sim run mine.toml --against last_week.csv";
 
 /// Simulates a scenario, and reports what happened
 #[derive(Debug, Args)]
@@ -46,6 +49,10 @@ pub(super) struct Run {
     /// Writes every decision of the first replication as CSV; - for standard output
     #[arg(long, value_name = "FILE")]
     trace_log: Option<PathBuf>,
+
+    /// Simulates the traffic of this log instead of the workloads, and prints what it observed beside it
+    #[arg(long, value_name = "LOG", conflicts_with_all = ["csv", "html", "trace_log"])]
+    against: Option<PathBuf>,
 }
 
 impl Run {
@@ -57,14 +64,18 @@ impl Run {
             changes.push((KeyPath::new(["run", "replications"]), i64::from(replications).into()));
         }
         let scenario = self.input.scenario(&changes)?;
+        if let Some(log) = &self.against {
+            return self.compare(&scenario, log, is_claimed);
+        }
         if let Some(file) = &self.trace_log {
             let simulation = Simulation::new(&scenario).map_err(|error| self.input.wrong(&error))?;
             output::stream(file, |writer| simulation.run_logged(0, writer).map(|_| ()))?;
         }
-        let runs = self.input.with_threads(|bar| {
+        let runs = self.input.on_threads(|bar| {
             bar.expect(u64::from(scenario.run.replications));
             replicate(&scenario, bar)
         })?;
+        let runs = runs.map_err(|error| self.input.wrong(&error))?;
         let report = Report::new(&scenario, &runs);
         if let Some(file) = &self.json {
             output::write(file, &report.to_json().map_err(|error| Failure::Failed(error.to_string()))?)?;
@@ -78,6 +89,20 @@ impl Run {
         }
         if !is_claimed {
             output::print(&report.to_string())?;
+        }
+        Ok(Ending::Done)
+    }
+
+    fn compare(&self, scenario: &Scenario, log: &Path, is_claimed: bool) -> Result<Ending, Failure> {
+        let observed = Log::read(log).map_err(|error| Failure::Usage(error.to_string()))?;
+        let against = self.input.on_threads(|_| against::compare(scenario, &observed))?;
+        let against = against.map_err(|error| Failure::Usage(format!("{}: {error}", log.display())))?;
+        if let Some(file) = &self.json {
+            let json = serde_json::to_string_pretty(&against).map_err(|error| Failure::Failed(error.to_string()))?;
+            output::write(file, &json)?;
+        }
+        if !is_claimed {
+            output::print(&against.to_string())?;
         }
         Ok(Ending::Done)
     }

@@ -70,7 +70,8 @@ impl Sweep {
         if base >= points {
             return Err(Failure::Usage(format!("--base {}: there are {points} points", self.base)));
         }
-        let result = self.input.with_threads(|bar| sweep(&scenario, grid, bar))?;
+        let result = self.input.on_threads(|bar| sweep(&scenario, grid, bar))?;
+        let result = result.map_err(|error| self.input.wrong(&error))?;
         let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
         let comparison = result.comparison();
         if let Some(file) = &self.json {

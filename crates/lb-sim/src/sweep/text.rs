@@ -59,7 +59,8 @@ struct Differences<'a> {
 impl fmt::Display for Differences<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(base) = self.sweep.points.get(self.base) else { return Ok(()) };
-        writeln!(f, "DIFFERENCE FROM {} (same requests; ± is the 95 % interval of the pairs)", base.label())?;
+        let heading = format!("DIFFERENCE FROM {} (same requests; ± is the 95 % interval of the pairs)", base.label());
+        terminal::wrap(&heading, 100).iter().try_for_each(|line| writeln!(f, "{line}"))?;
         let head: Vec<&str> = std::iter::once("point").chain(SHOWN.map(Figure::head)).collect();
         let points = self.sweep.points.iter().zip(self.sweep.differences(self.base)).enumerate();
         let others = points.filter(|(index, _)| *index != self.base);
