@@ -358,8 +358,14 @@ mod tests {
         let before = names(&scenario());
         assert!(before.contains(&"bucket depth of ptu: assumed".to_owned()), "{before:?}");
         assert!(before.contains(&"throughput of gpt-4.1: documented".to_owned()), "{before:?}");
-        let burst = [("backend.ptu.burst".parse().unwrap(), toml::Value::from("10s"))];
-        assert!(names(&scenario().with(&burst).unwrap()).contains(&"bucket depth of ptu: given".to_owned()));
+        let burst = [("backend.ptu.burst".parse().unwrap(), toml::Value::from("60s"))];
+        let deep = Report::new(&scenario().with(&burst).unwrap(), &[run(0)]);
+        let depth = deep.assumptions.iter().find(|one| one.what == "bucket depth of ptu").unwrap();
+        assert_eq!(
+            (depth.value.as_str(), depth.source),
+            ("60 s of drain", Source::Assumed),
+            "giving it does not make it known"
+        );
         let no_ptu = [("backend.ptu.ptus".parse().unwrap(), toml::Value::from(0))];
         let after = names(&scenario().with(&no_ptu).unwrap());
         assert!(!after.iter().any(|what| what.contains("bucket depth")), "{after:?}");

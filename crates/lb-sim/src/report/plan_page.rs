@@ -7,12 +7,12 @@ use maud::{Markup, html};
 use super::{
     Estimate, assumption, cost,
     html::assumptions,
-    number::{dollars, mean, ratio, with_interval},
+    number::{dollars, mean, ratio, seconds, with_interval},
     page::{card, estimate, figure, page, table, text},
 };
 use crate::{
     plan::{Check, Depth, Limit, PlanResult, Step},
-    scenario::Scenario,
+    scenario::{Scenario, Span},
 };
 
 impl PlanResult {
@@ -43,12 +43,12 @@ impl PlanResult {
                 }
             }
             (self.purchases_part())
-            @for depth in &self.depths {
-                h2 { "Every step, if the bucket holds " (depth.burst) " of drain" }
-                (self.every_step(depth, scenario))
-            }
             h2 { "What this rests on" }
             (assumptions(&assumption::of(scenario, replications)))
+            @for depth in &self.depths {
+                h2 { "Every step, if the bucket holds " (drain(depth.burst)) " of drain" }
+                (self.every_step(depth, scenario))
+            }
         };
         page(title, &body)
     }
@@ -58,21 +58,28 @@ impl PlanResult {
             let purchase = self.purchases.iter().find(|purchase| purchase.ptus == ptus)?;
             purchase.outcomes.get(purchase.worst)
         };
-        let optima: Vec<&Depth> = self.depths.iter().collect();
+        // Zero PTUs have no bucket: all depths agree on them.
+        let optimum = |depth: &Depth| (depth.optimum.ptus, depth.optimum.cost);
+        let agree = self.depths.windows(2).all(|pair| optimum(&pair[0]) == optimum(&pair[1]));
+        let shown = if agree { self.depths.len().min(1) } else { self.depths.len() };
         html! {
             div.cards {
                 @match self.decision {
                     Some(ptus) => {
                         (card("Buy", &format!("{ptus} PTUs"), "meets every limit at every bucket depth"))
                         @if let Some(outcome) = worst(ptus) {
-                            (card("It costs at most, per month", &mean(&outcome.cost, dollars), &format!("if the depth is {}", outcome.burst)))
+                            (card("It costs at most, per month", &mean(&outcome.cost, dollars), &format!("if the depth is {}", drain(outcome.burst))))
                         }
                     }
                     None => (card("Buy", "no answer", "no step meets every limit at every bucket depth")),
                 }
-                @for depth in optima {
+                @for depth in &self.depths[..shown] {
                     (card(
-                        &format!("Cheapest without limits, depth {}", depth.burst),
+                        &if shown == 1 {
+                            "Cheapest without limits".to_owned()
+                        } else {
+                            format!("Cheapest without limits, depth {}", drain(depth.burst))
+                        },
                         &format!("{} PTUs", depth.optimum.ptus),
                         &format!("{} a month", mean(&depth.optimum.cost, dollars)),
                     ))
@@ -87,10 +94,10 @@ impl PlanResult {
         }
         let head: Vec<String> = ["PTUs".to_owned(), "bought for".to_owned()]
             .into_iter()
-            .chain(self.depths.iter().map(|depth| format!("if the depth is {}", depth.burst)))
+            .chain(self.depths.iter().map(|depth| format!("if the depth is {}", drain(depth.burst))))
             .collect();
         let rows = self.purchases.iter().map(|purchase| {
-            let mut bought: Vec<String> = purchase.chosen_for.iter().map(ToString::to_string).collect();
+            let mut bought: Vec<String> = purchase.chosen_for.iter().map(|burst| drain(*burst)).collect();
             if Some(purchase.ptus) == self.decision {
                 bought.push("any depth".to_owned());
             }
@@ -157,6 +164,11 @@ impl PlanResult {
     }
 }
 
+/// A bucket's depth.
+fn drain(burst: Span) -> String {
+    seconds(burst.as_secs_f64())
+}
+
 fn check_cell(check: &Check, limit: &Limit) -> Markup {
     let form = |value: f64| limit.measure.form(value);
     let value = if check.value.is_some() { form(check.value.mean()) } else { "-".to_owned() };
@@ -194,7 +206,6 @@ pub(super) mod tests {
     use crate::{
         plan::{Choice, Measure, Optimum, Outcome, Purchase},
         report::testing::scenario,
-        scenario::Span,
     };
 
     /// Two depths over 0, 50 and 100 PTUs: the shallow one needs 100, the deep one 50; without limits zero is cheapest.

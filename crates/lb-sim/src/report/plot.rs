@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use plotters::{
     coord::{Shift, ranged1d::ValueFormatter},
     prelude::*,
+    style::text_anchor::{HPos, Pos, VPos},
 };
 
 pub(crate) use axis::Axis;
@@ -180,9 +181,10 @@ impl Panel {
                     EmptyElement::at(place) + Polygon::new(corners, colour.filled())
                 }))?,
                 Shape::Note => {
-                    let style = ("sans-serif", 15).into_font().color(&colour);
+                    let above = Pos::new(HPos::Center, VPos::Bottom);
+                    let style = ("sans-serif", 15).into_font().color(&colour).pos(above);
                     chart.draw_series(places.map(|place| {
-                        EmptyElement::at(place) + Text::new(series.name.clone(), (-14, -26), style.clone())
+                        EmptyElement::at(place) + Text::new(series.name.clone(), (0, -12), style.clone())
                     }))?
                 }
                 Shape::Circles => chart.draw_series(places.map(|place| Circle::new(place, 8, line)))?,

@@ -1,4 +1,4 @@
-use super::{is_feasible, with_ends};
+use super::{drain, is_feasible, with_ends};
 use crate::{
     plan::{Depth, Limit, PlanResult},
     report::{
@@ -67,6 +67,8 @@ impl PlanResult {
         series.push(Series::new("limit", INK, Shape::Limit, vec![(ends.0, most), (ends.1, most)]));
         let values = series.iter().flat_map(|series| &series.points).map(|point| point.1);
         let highest = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
+        // The bound of a share can lie above all of it.
+        let highest = if limit.measure.is_share() { highest.min(1.0) } else { highest };
         let (words, form) = match limit.measure.is_share() {
             true => ("share", short_percent as fn(f64) -> String),
             false => ("time", seconds as fn(f64) -> String),
@@ -104,7 +106,7 @@ fn notes(choices: &[(f64, f64)]) -> Vec<Series> {
 }
 
 fn name(depth: &Depth) -> String {
-    format!("bucket of {}", depth.burst)
+    format!("bucket of {}", drain(depth.burst))
 }
 
 fn power_below(value: f64) -> f64 {
