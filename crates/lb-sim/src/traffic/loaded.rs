@@ -66,6 +66,15 @@ impl Loaded {
         Ok(())
     }
 
+    /// Takes this trace for the file of a workload, which is then not read. Without a file of its own the workload does
+    /// not change.
+    pub fn insert(&mut self, workload: &Workload, trace: Trace) {
+        if let Some(source) = self.main(workload) {
+            self.files.retain(|(known, _)| *known != source);
+            self.files.push((source, Data::Trace(Arc::new(trace))));
+        }
+    }
+
     /// What a reader of a report should know about how the files were read, each with the file's name.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
