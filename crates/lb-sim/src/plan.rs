@@ -40,6 +40,27 @@ pub use result::{Binding, Choice, Depth, Optimum, Outcome, PlanResult, Price, Pu
 ///
 /// Runs are spread over the threads of the current rayon pool; the result does not depend on how many there are.
 ///
+/// ```
+/// # fn main() -> Result<(), lb_sim::scenario::ScenarioError> {
+/// let scenario = lb_sim::Scenario::parse(
+///     r#"
+///     run = { duration = "2m" }
+///     plan = { backend = "ptu", max_ptus = 20, bursts = ["10s"], replications = 2, limits = { spill_share = 0.5 } }
+///     model = [{ name = "gpt-4.1", price_input = 2.0, price_output = 8.0 }]
+///     backend = [
+///         { name = "ptu", model = "gpt-4.1", preset = "azure-ptu", ptus = 15, price_ptu_month = 260 },
+///         { name = "standard", priority = 2, model = "gpt-4.1", preset = "azure-standard", tpm = 1_000_000 },
+///     ]
+///     workload = [{ name = "chat", kind = "poisson", rate = 2, input = 200, output = 50, max_tokens = 100 }]
+///     "#,
+/// )?;
+/// let plan = lb_sim::plan::plan(&scenario, &())?;
+/// assert_eq!(plan.decision, Some(15));
+/// println!("{plan}");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// If the scenario has no `[plan]`, a price is missing, or a trace cannot be read.

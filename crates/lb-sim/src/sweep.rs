@@ -47,6 +47,26 @@ pub struct Point {
 /// Points and replications are spread over the threads of the current rayon pool; order and content of the result do
 /// not depend on how many there are.
 ///
+/// ```
+/// use lb_sim::sweep::{Grid, list, sweep};
+///
+/// # fn main() -> Result<(), lb_sim::scenario::ScenarioError> {
+/// let scenario = lb_sim::Scenario::parse(
+///     r#"
+///     run = { duration = "1m", replications = 2 }
+///     backend = [{ name = "ptu", model = "gpt-4.1", preset = "azure-ptu", ptus = 15 }]
+///     workload = [{ name = "chat", kind = "poisson", rate = 2, input = 1_000, output = 50 }]
+///     "#,
+/// )?;
+/// let mut grid = Grid::default();
+/// grid.set("backend.ptu.burst".parse()?, list("1s,10s"));
+/// let sweep = sweep(&scenario, grid, &())?;
+/// println!("{}\n{}", sweep.comparison(), sweep.differences_text(0));
+/// assert_eq!(sweep.points[1].label(), "backend.ptu.burst = 10s");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// If a point is no valid scenario, or a trace cannot be read.
