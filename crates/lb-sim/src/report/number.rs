@@ -91,11 +91,13 @@ pub(crate) fn thousands(number: f64) -> String {
 
 /// Dollars: cents below a hundred.
 pub(crate) fn dollars(dollars: f64) -> String {
-    match dollars.abs() {
-        d if d >= 99.995 || d == 0.0 => format!("${}", thousands(dollars)),
-        d if d >= 0.01 => format!("${dollars:.2}"),
-        _ => format!("${dollars:.4}"),
-    }
+    let amount = match dollars.abs() {
+        d if d >= 99.995 || d == 0.0 => thousands(d),
+        d if d >= 0.01 => format!("{d:.2}"),
+        d => format!("{d:.4}"),
+    };
+    let sign = if dollars < 0.0 { "-" } else { "" };
+    format!("{sign}${amount}")
 }
 
 /// Requests, or tokens, per second.
@@ -117,6 +119,8 @@ pub(crate) fn significant(number: f64) -> String {
         n if n >= 0.9995 => 2,
         n if n >= 0.09995 => 3,
         n if n >= 0.009_995 => 4,
+        n if n >= 0.000_995 => 5,
+        n if n >= 0.000_099_5 => 6,
         _ => return format!("{number:.1e}"),
     };
     let text = format!("{number:.digits$}");
@@ -143,8 +147,13 @@ mod tests {
     }
 
     #[test]
+    fn small_numbers_are_written_out() {
+        assert_eq!([0.003_7, 0.000_42, 0.0].map(significant), ["0.0037", "0.00042", "0"]);
+    }
+
+    #[test]
     fn counts_and_dollars_have_separators() {
         assert_eq!([999.4, 12_345.0, 123_456_789.0, 2.5].map(count), ["999", "12,345", "123 M", "2.5"]);
-        assert_eq!([1_234.5, 12.345, 0.004].map(dollars), ["$1,234", "$12.35", "$0.0040"]);
+        assert_eq!([1_234.5, -12.345, 0.004].map(dollars), ["$1,234", "-$12.35", "$0.0040"]);
     }
 }

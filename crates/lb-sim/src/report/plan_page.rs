@@ -5,7 +5,7 @@ mod figures;
 use maud::{Markup, html};
 
 use super::{
-    Estimate, assumption, cost,
+    Assumption, Estimate, assumption, cost,
     html::assumptions,
     number::{dollars, mean, ratio, seconds, with_interval},
     page::{card, estimate, figure, page, table, text},
@@ -21,7 +21,6 @@ impl PlanResult {
     #[must_use]
     pub fn to_html(&self, scenario: &Scenario) -> String {
         let title = if self.title.is_empty() { "PTU plan" } else { &self.title };
-        let replications = usize::try_from(self.replications).unwrap_or(usize::MAX);
         let body = html! {
             h1 { (title) }
             p.meta {
@@ -44,13 +43,25 @@ impl PlanResult {
             }
             (self.purchases_part())
             h2 { "What this rests on" }
-            (assumptions(&assumption::of(scenario, replications)))
+            (assumptions(&self.assumptions(scenario)))
             @for depth in &self.depths {
                 h2 { "Every step, if the bucket holds " (drain(depth.burst)) " of drain" }
                 (self.every_step(depth, scenario))
             }
         };
         page(title, &body)
+    }
+
+    /// The scenario's, but for what the plan itself chose.
+    fn assumptions(&self, scenario: &Scenario) -> Vec<Assumption> {
+        let replications = usize::try_from(self.replications).unwrap_or(usize::MAX);
+        let mut all = assumption::of(scenario, replications);
+        let depth = format!("bucket depth of {}", self.backend);
+        if let Some(one) = all.iter_mut().find(|one| one.what == depth) {
+            let depths: Vec<String> = self.depths.iter().map(|depth| drain(depth.burst)).collect();
+            one.value = format!("{} of drain, an answer for each", depths.join(", "));
+        }
+        all
     }
 
     fn cards(&self) -> Markup {
@@ -105,10 +116,10 @@ impl PlanResult {
                 html! {
                     (mean(&outcome.cost, dollars))
                     @if let Some(regret) = &outcome.regret {
-                        br; small { "regret " (estimate(regret, dollars)) }
+                        small { "regret " (with_interval(regret, dollars)) }
                     }
-                    @for missed in &outcome.missed { br; small { "misses: " (missed.words()) } }
-                    @if index == purchase.worst { br; small { strong { "worst case" } } }
+                    @for missed in &outcome.missed { small { "misses: " (missed.words()) } }
+                    @if index == purchase.worst { small { strong { "worst case" } } }
                 }
             });
             let names = [html! { (purchase.ptus) }, text(bought.join(", "))];
@@ -173,8 +184,8 @@ fn check_cell(check: &Check, limit: &Limit) -> Markup {
     let form = |value: f64| limit.measure.form(value);
     let value = if check.value.is_some() { form(check.value.mean()) } else { "-".to_owned() };
     html! {
-        (value) " " small { "up to " (form(check.upper)) } " "
         @if check.is_met { span title="met" { "✓" } } @else { strong title="not met" { "✗" } }
+        " " (value) small { "up to " (form(check.upper)) }
     }
 }
 
@@ -276,7 +287,7 @@ pub(super) mod tests {
     fn the_page_says_what_to_buy_and_draws_cost_and_every_limit() {
         let plan = plan();
         let html = plan.to_html(&scenario());
-        for text in ["100 PTUs", "How many &lt;PTUs&gt;", "misses: requests served elsewhere", "bucket depth of ptu"] {
+        for text in ["100 PTUs", "How many &lt;PTUs&gt;", "misses: requests served elsewhere", "1 s, 60 s of drain"] {
             assert!(html.contains(text), "{text} is missing");
         }
         for sentence in plan.verdict() {

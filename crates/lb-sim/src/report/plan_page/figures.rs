@@ -2,7 +2,7 @@ use super::{drain, is_feasible, with_ends};
 use crate::{
     plan::{Depth, Limit, PlanResult},
     report::{
-        number::{dollars, seconds, short_percent},
+        number::{dollars, seconds, short_percent, thousands},
         plot::{Axis, COLOURS, Figure, GREY, INK, Panel, Series, Shape, VERMILLION},
     },
     scenario::Scenario,
@@ -89,7 +89,12 @@ impl PlanResult {
     fn axis(&self) -> Axis {
         let steps = self.depths.first().map_or(&[][..], |depth| &depth.steps);
         let values: Vec<(f64, String)> = steps.iter().map(|step| (step.ptus as f64, step.ptus.to_string())).collect();
-        Axis::at(&format!("PTUs of {}", self.backend), &values)
+        let title = format!("PTUs of {}", self.backend);
+        match values.last() {
+            // Every label has its place.
+            Some(last) if values.len() > 12 => Axis::from_zero(&title, last.0, thousands, 10.0),
+            _ => Axis::at(&title, &values),
+        }
     }
 }
 
