@@ -10,6 +10,7 @@
 //! It exits with 1 if a balanced request failed, or if the emulated deployment alone refused none.
 
 use std::{
+    fs::File,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -17,7 +18,7 @@ use std::{
 };
 
 use clap::{Parser, builder::PossibleValuesParser};
-use lb_examples::{Approach, BoxError, Config, Decisions, Quickstart, Setup};
+use lb_examples::{Approach, BoxError, Config, Decisions, Quickstart, RequestLog, Setup};
 
 /// The same requests to one deployment alone, and then balanced over three, by every HTTP stack.
 #[derive(Parser)]
@@ -42,6 +43,10 @@ struct Cli {
     /// Print one JSON document instead of the table; decisions go to standard error
     #[arg(long)]
     json: bool,
+
+    /// Write a line per attempt to this file, as CSV that lb-sim reads; best with one --approach
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
 
     /// Do not print decisions
     #[arg(long)]
@@ -78,7 +83,8 @@ fn run(cli: &Cli) -> Result<(), BoxError> {
         writeln!(out, "{}", setup.description())?;
         writeln!(out, "Approaches: {runs}. Requests per approach: {requests}, {concurrency} at a time.")?;
     }
-    let quickstart = Quickstart { setup, requests: cli.requests, concurrency: cli.concurrency, approaches };
+    let log = cli.log.as_ref().map(|file| RequestLog::new(File::create(file)?)).transpose()?;
+    let quickstart = Quickstart { setup, requests: cli.requests, concurrency: cli.concurrency, approaches, log };
     let report = quickstart.run(&decisions)?;
     if cli.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;

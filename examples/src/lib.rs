@@ -6,8 +6,9 @@
 //! 2. a [`Stage`] is several of them, emulated or from a [`Config`], and the [`Prompt`] to send;
 //! 3. an [`Approach`] sends the same requests in one way: without a balancer, or over one HTTP stack;
 //! 4. [`Decisions`] prints what the pool decides, as it happens;
-//! 5. a [`Report`] counts what came of it;
-//! 6. a [`Quickstart`] runs all of that.
+//! 5. a [`RequestLog`] writes a line per attempt, for `lb-sim` to read;
+//! 6. a [`Report`] counts what came of it;
+//! 7. a [`Quickstart`] runs all of that.
 
 mod answer;
 mod approach;
@@ -16,6 +17,7 @@ mod decisions;
 mod deployment;
 mod events;
 mod key;
+mod log;
 mod prompt;
 mod quickstart;
 mod report;
@@ -29,6 +31,7 @@ pub use decisions::Decisions;
 pub use deployment::Deployment;
 pub use events::Events;
 pub use key::Key;
+pub use log::{RequestLog, Usage};
 pub use prompt::Prompt;
 pub use quickstart::Quickstart;
 pub use report::{Report, Row, Share};

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use crate::{Approach, BoxError, Decisions, Report, Row, Setup, Workload};
+use lb_core::{Event, Observer};
+
+use crate::{Approach, BoxError, Decisions, Report, RequestLog, Row, Setup, Workload};
 
 /// The same requests by every approach, each on fresh deployments and a fresh pool.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub struct Quickstart {
     pub concurrency: usize,
     /// The approaches to run, in order.
     pub approaches: Vec<Approach>,
+    /// Where every attempt is logged.
+    pub log: Option<RequestLog>,
 }
 
 impl Quickstart {
@@ -37,15 +41,28 @@ impl Quickstart {
             Approach::Direct => format!("{approach}: {} alone, without a balancer", first.name),
             _ => approach.to_string(),
         });
-        let pool = stage.pool(decisions.restarted())?;
+        let pool = stage.pool(Observers(decisions.restarted(), self.log.clone()))?;
         let work = Workload {
             requests: self.requests,
             concurrency: self.concurrency,
             prompt: stage.prompt.clone(),
             is_local: stage.is_local,
+            log: self.log.clone(),
         };
         let begin = Instant::now();
         let answers = approach.run(work, pool.clone(), first)?;
         Ok(Row::new(approach, &answers, &pool, begin.elapsed()))
+    }
+}
+
+/// Decisions are printed, and attempts that did not serve are logged.
+struct Observers(Decisions, Option<RequestLog>);
+
+impl Observer for Observers {
+    fn on_event(&self, event: &Event<'_>) {
+        self.0.on_event(event);
+        if let Some(log) = &self.1 {
+            log.on_event(event);
+        }
     }
 }

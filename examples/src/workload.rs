@@ -6,12 +6,13 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use futures::{StreamExt, stream};
+use serde_json::{Value, json};
 
-use crate::{Answer, Prompt};
+use crate::{Answer, Prompt, RequestLog, Usage};
 
 /// What one approach has to send.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Workload {
     pub prompt: Prompt,
     /// Whether the backends are on this machine, where no proxy reaches them.
     pub is_local: bool,
+    /// Where answers are logged.
+    pub log: Option<RequestLog>,
 }
 
 impl Workload {
@@ -36,7 +39,20 @@ impl Workload {
     /// The same, with answers that stream.
     #[must_use]
     pub fn streaming(self) -> Self {
-        Self { prompt: self.prompt.streaming(), ..self }
+        let mut prompt = self.prompt.streaming();
+        if self.log.is_some() {
+            // A stream does not say its usage unless asked to.
+            prompt.body["stream_options"] = json!({ "include_usage": true });
+        }
+        Self { prompt, ..self }
+    }
+
+    /// Logs an answer whose body has ended now, if there is a log.
+    pub fn log(&self, start: SystemTime, answer: &Answer, usage: Option<Usage>) {
+        if let Some(log) = &self.log {
+            let max_tokens = self.prompt.body.get("max_tokens").and_then(Value::as_u64);
+            log.answered(start, answer, max_tokens, usage);
+        }
     }
 
     /// Sends all requests from one task.

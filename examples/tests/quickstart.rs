@@ -2,14 +2,14 @@
 
 use std::{io, time::Duration};
 
-use lb_examples::{Approach, Decisions, Quickstart, Setup};
+use lb_examples::{Approach, Decisions, Quickstart, RequestLog, Setup};
 use serde_json::Value;
 
 /// Without latency: more requests than the first two deployments can take at once, in no time, so that refusals are
 /// certain on a slow machine too.
 fn quickstart(approaches: &[Approach]) -> Quickstart {
     let setup = Setup::Emulated { latency: Duration::ZERO };
-    Quickstart { setup, requests: 30, concurrency: 3, approaches: approaches.to_vec() }
+    Quickstart { setup, requests: 30, concurrency: 3, approaches: approaches.to_vec(), log: None }
 }
 
 #[test]
@@ -60,4 +60,42 @@ fn decisions_are_printed_and_keys_are_not() {
         assert!(text.contains(decision), "{decision}: {text}");
     }
     assert!(!text.contains("key 1") && !stage.contains("key 1") && stage.contains("redacted"), "{stage}");
+}
+
+#[test]
+fn every_attempt_is_logged_with_its_tokens_or_its_hint() {
+    for approach in [Approach::Direct, Approach::Reqwest, Approach::ReqwestStreaming, Approach::IsahcBlocking] {
+        let (reader, writer) = io::pipe().unwrap();
+        let log = RequestLog::new(writer).unwrap();
+        let quickstart = Quickstart { log: Some(log), ..quickstart(&[approach]) };
+        let report = quickstart.run(&Decisions::new(io::sink())).unwrap();
+        // The last writer goes, and the pipe ends.
+        drop(quickstart);
+        let text = io::read_to_string(reader).unwrap();
+        let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let header = lines.next().unwrap();
+        assert_eq!(
+            header.join(" "),
+            "start end prompt_tokens cached_tokens max_tokens completion_tokens status hint_ms backend"
+        );
+        let (mut served, mut refused) = (0, 0);
+        for line in lines {
+            let [start, end] = [0, 1].map(|column| line[column].parse::<f64>().unwrap());
+            assert!(start <= end, "{line:?}");
+            match line[6] {
+                "200" => {
+                    served += 1;
+                    assert_eq!((line[4], line[5], line[7]), ("16", "4", ""), "{line:?}");
+                    assert!(line[2].parse::<u64>().unwrap() > 0, "{line:?}");
+                }
+                status => {
+                    refused += 1;
+                    assert!(status == "429" && line[7].parse::<u64>().is_ok(), "{line:?}");
+                }
+            }
+        }
+        let row = &report.approaches[0];
+        assert_eq!(served, row.succeeded, "{approach}: {text}");
+        assert_eq!(refused, row.failed as u64 + row.throttles_absorbed, "{approach}: {text}");
+    }
 }

@@ -1,8 +1,10 @@
 //! To one deployment, without a balancer.
 
-use reqwest::{Client, redirect::Policy};
+use std::time::{Duration, SystemTime};
 
-use crate::{Answer, BoxError, Deployment, Workload};
+use reqwest::{Client, Response, redirect::Policy};
+
+use crate::{Answer, BoxError, Deployment, Usage, Workload};
 
 pub(crate) async fn send_all(work: &Workload, to: &Deployment) -> Result<Vec<Answer>, BoxError> {
     let backend = to.backend()?;
@@ -21,14 +23,30 @@ pub(crate) async fn send_all(work: &Workload, to: &Deployment) -> Result<Vec<Ans
             if let Some(key) = &to.key {
                 request = request.header("api-key", key.reveal());
             }
+            let start = SystemTime::now();
             match request.body(work.prompt.body.to_string()).send().await {
                 Ok(response) if response.status().is_success() => match response.bytes().await {
-                    Ok(_) => Answer::Served(to.name.clone()),
+                    Ok(body) => {
+                        let answer = Answer::Served(to.name.clone());
+                        work.log(start, &answer, Usage::in_body(&body));
+                        answer
+                    }
                     Err(error) => Answer::failed(&error),
                 },
-                Ok(response) => Answer::Failed(format!("status {} from {}", response.status().as_u16(), to.name)),
+                Ok(response) => {
+                    let status = response.status().as_u16();
+                    if let Some(log) = &work.log {
+                        log.refused(&to.name, status, retry_after_ms(&response));
+                    }
+                    Answer::Failed(format!("status {status} from {}", to.name))
+                }
                 Err(error) => Answer::failed(&error),
             }
         })
         .await)
+}
+
+fn retry_after_ms(response: &Response) -> Option<Duration> {
+    let hint = response.headers().get("retry-after-ms")?.to_str().ok()?;
+    hint.parse().ok().map(Duration::from_millis)
 }

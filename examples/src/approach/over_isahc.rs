@@ -1,8 +1,8 @@
 //! Balanced, over isahc: async, blocking, and streaming. One transport serves all three.
 
-use std::{io, sync::Arc};
+use std::{io::Read, sync::Arc, time::SystemTime};
 
-use futures::{AsyncReadExt, io as async_io};
+use futures::AsyncReadExt;
 use isahc::{
     AsyncBody, Body, HttpClient,
     config::Configurable,
@@ -10,14 +10,17 @@ use isahc::{
 };
 use lb_isahc::{BlockingLoadBalancer, IsahcTransport, LoadBalancer, Pool};
 
-use crate::{Answer, BoxError, Events, Workload};
+use crate::{Answer, BoxError, Events, Usage, Workload};
 
 pub(crate) async fn send_all(work: &Workload, pool: Arc<Pool>) -> Result<Vec<Answer>, BoxError> {
     let balancer = LoadBalancer::new(pool, transport(work)?);
     let send_one = async || -> Result<Answer, BoxError> {
+        let start = SystemTime::now();
         let response: Response<AsyncBody> = balancer.send(request(work)?).await?;
         let answer = answer(&response);
-        async_io::copy(response.into_body(), &mut async_io::sink()).await?;
+        let mut body = Vec::new();
+        response.into_body().read_to_end(&mut body).await?;
+        work.log(start, &answer, Usage::in_body(body));
         Ok(answer)
     };
     Ok(work.send_from_a_task(async || send_one().await.unwrap_or_else(|error| Answer::failed(&*error))).await)
@@ -26,18 +29,22 @@ pub(crate) async fn send_all(work: &Workload, pool: Arc<Pool>) -> Result<Vec<Ans
 pub(crate) async fn send_all_streaming(work: &Workload, pool: Arc<Pool>) -> Result<Vec<Answer>, BoxError> {
     let balancer = LoadBalancer::new(pool, transport(work)?);
     let send_one = async || -> Result<Answer, BoxError> {
+        let start = SystemTime::now();
         let response: Response<AsyncBody> = balancer.send(request(work)?).await?;
         let answer = answer(&response);
         let mut body = response.into_body();
         let mut events = Events::default();
+        let mut usage = None;
         let mut chunk = [0; 4096];
         loop {
             let length = body.read(&mut chunk).await?;
             if length == 0 {
-                return Ok(answer.if_complete(events.is_complete()));
+                let answer = answer.if_complete(events.is_complete());
+                work.log(start, &answer, usage);
+                return Ok(answer);
             }
             // An application shows them here, one by one, as they arrive.
-            events.push(&chunk[..length]);
+            usage = events.push(&chunk[..length]).iter().find_map(Usage::in_body).or(usage);
         }
     };
     Ok(work.send_from_a_task(async || send_one().await.unwrap_or_else(|error| Answer::failed(&*error))).await)
@@ -46,9 +53,12 @@ pub(crate) async fn send_all_streaming(work: &Workload, pool: Arc<Pool>) -> Resu
 pub(crate) fn send_all_blocking(work: &Workload, pool: Arc<Pool>) -> Result<Vec<Answer>, BoxError> {
     let balancer = BlockingLoadBalancer::new(pool, transport(work)?);
     let send_one = || -> Result<Answer, BoxError> {
+        let start = SystemTime::now();
         let response: Response<Body> = balancer.send(request(work)?)?;
         let answer = answer(&response);
-        io::copy(&mut response.into_body(), &mut io::sink())?;
+        let mut body = Vec::new();
+        response.into_body().read_to_end(&mut body)?;
+        work.log(start, &answer, Usage::in_body(body));
         Ok(answer)
     };
     Ok(work.send_from_threads(|| send_one().unwrap_or_else(|error| Answer::failed(&*error))))

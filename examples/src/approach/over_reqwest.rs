@@ -1,18 +1,19 @@
 //! Balanced, over reqwest: async, blocking, and streaming.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use lb_reqwest::{BlockingLoadBalancer, BlockingReqwestTransport, LoadBalancer, Pool, ReqwestTransport};
 use reqwest::{Client, Request, Response, blocking};
 
-use crate::{Answer, BoxError, Events, Workload};
+use crate::{Answer, BoxError, Events, Usage, Workload};
 
 pub(crate) async fn send_all(work: &Workload, pool: Arc<Pool>) -> Result<Vec<Answer>, BoxError> {
     let balancer = balancer(work, pool)?;
     let send_one = async || -> Result<Answer, BoxError> {
+        let start = SystemTime::now();
         let response = balancer.send(request(&balancer, work)?).await?;
         let answer = answer(&response);
-        response.bytes().await?;
+        work.log(start, &answer, Usage::in_body(response.bytes().await?));
         Ok(answer)
     };
     Ok(work.send_from_a_task(async || send_one().await.unwrap_or_else(|error| Answer::failed(&*error))).await)
@@ -21,14 +22,18 @@ pub(crate) async fn send_all(work: &Workload, pool: Arc<Pool>) -> Result<Vec<Ans
 pub(crate) async fn send_all_streaming(work: &Workload, pool: Arc<Pool>) -> Result<Vec<Answer>, BoxError> {
     let balancer = balancer(work, pool)?;
     let send_one = async || -> Result<Answer, BoxError> {
+        let start = SystemTime::now();
         let mut response = balancer.send(request(&balancer, work)?).await?;
         let answer = answer(&response);
         let mut events = Events::default();
+        let mut usage = None;
         while let Some(chunk) = response.chunk().await? {
             // An application shows them here, one by one, as they arrive.
-            events.push(&chunk);
+            usage = events.push(&chunk).iter().find_map(Usage::in_body).or(usage);
         }
-        Ok(answer.if_complete(events.is_complete()))
+        let answer = answer.if_complete(events.is_complete());
+        work.log(start, &answer, usage);
+        Ok(answer)
     };
     Ok(work.send_from_a_task(async || send_one().await.unwrap_or_else(|error| Answer::failed(&*error))).await)
 }
@@ -42,10 +47,11 @@ pub(crate) fn send_all_blocking(work: &Workload, pool: Arc<Pool>) -> Result<Vec<
     let send_one = || -> Result<Answer, BoxError> {
         let request = balancer.transport().client().post(work.prompt.url());
         let request = request.header("content-type", "application/json").body(work.prompt.body.to_string());
+        let start = SystemTime::now();
         let response = balancer.send(request.build()?)?;
         let extensions = response.extensions();
         let answer = Answer::balanced(response.status().as_u16(), extensions.get(), extensions.get());
-        response.bytes()?;
+        work.log(start, &answer, Usage::in_body(response.bytes()?));
         Ok(answer)
     };
     Ok(work.send_from_threads(|| send_one().unwrap_or_else(|error| Answer::failed(&*error))))
