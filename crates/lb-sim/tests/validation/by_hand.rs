@@ -1,0 +1,351 @@
+//! Runs of a few requests, each event computed by hand.
+
+use crate::scene::Scene;
+
+/// Requests every 10 s, each of 10 tokens in and 11 out: 1 s to the head, 1 s more to the end.
+fn every_ten_seconds(duration: &str, clients: &str, backends: &str, workload: &str, rest: &str) -> Scene {
+    Scene::of(&format!(
+        r#"
+        [run]
+        duration = "{duration}"
+        [clients]
+        {clients}
+        {backends}
+        [[workload]]
+        name = "calls"
+        kind = "constant"
+        rate = 0.1
+        input = 10
+        output = 11
+        {workload}
+        {rest}
+        "#
+    ))
+}
+
+const ONE: &str = r#"
+[[backend]]
+name = "one"
+model = "steady"
+"#;
+
+/// `two` stands behind `one`.
+const TWO: &str = r#"
+[[backend]]
+name = "two"
+priority = 2
+model = "steady"
+"#;
+
+#[test]
+fn an_outage_is_noticed_cooled_down_from_and_recovered_from() {
+    let outage = "[[fault]]\nbackend = \"one\"\nkind = \"status\"\nstatus = 500\nat = \"5s\"\nfor = \"10s\"";
+    let scene = every_ten_seconds("31s", "", &format!("{ONE}{TWO}"), "", outage);
+    assert_eq!(
+        scene.all(),
+        [
+            "0 arrived #0",
+            "0 sent one #0",
+            "1000 answered one 200 #0",
+            "2000 succeeded one #0",
+            "10000 arrived #1",
+            "10000 sent one #1",
+            "10030 answered one 500 #1",
+            "10030 cooling one until 20030 #1",
+            "10030 sent two #1",
+            "11030 answered two 200 #1",
+            "12030 succeeded two #1",
+            // Thirty milliseconds too early.
+            "20000 arrived #2",
+            "20000 sent two #2",
+            "21000 answered two 200 #2",
+            "22000 succeeded two #2",
+            "30000 arrived #3",
+            "30000 sent one #3",
+        ]
+    );
+    let (one, two) = (&scene.run.backends[0], &scene.run.backends[1]);
+    assert_eq!((one.attempts, one.accepted, one.server_errors, one.succeeded), (3, 2, 1, 1));
+    assert_eq!((two.attempts, two.accepted, two.succeeded), (2, 2, 2));
+    assert_eq!((one.cooling, two.cooling), (10_000_000_000, 0));
+    // One whole service of 2 s and the first second of another.
+    assert_eq!((one.busy, two.busy), (3_000_000_000, 4_000_000_000));
+    let class = &scene.run.classes[0];
+    assert_eq!((class.offered, class.succeeded, class.in_flight, class.spilled), (4, 3, 1, 2));
+    assert_eq!((class.attempts, class.server_errors, class.throttles), (5, 1, 0));
+    assert_eq!((class.input_tokens, class.output_tokens), (30, 33));
+    let residence = 2_000 + 2_030 + 2_000 + 1_000;
+    assert_eq!(scene.run.conservation.residence, residence * 1_000_000);
+    assert_eq!(class.added_wait.quantile(1.0).map(|wait| (wait * 1e3).round()), Some(30.0));
+    let bins: u64 = scene.run.timeline.backends[0].iter().map(|bin| bin.cooling).sum();
+    assert_eq!(bins, 10_000_000_000);
+}
+
+#[test]
+fn cooling_is_counted_per_pool_and_cut_off_at_warm_up_and_end() {
+    let down = "[[fault]]\nbackend = \"one\"\nkind = \"connect\"\nat = \"0s\"";
+    let backends = format!("{ONE}{TWO}");
+    let run = |clients: &str| every_ten_seconds("25s", clients, &backends, "", down).run;
+    // A connection fails after 10 ms and cools for 10 s: at 10 s it is still out, at 20 s it fails again.
+    let one = run("workers = 1").backends[0];
+    assert_eq!(one.cooling, (10_000 + 25_000 - 20_010) * 1_000_000);
+    assert_eq!((one.attempts, one.faults), (2, 2));
+    // Two workers in turn: the first fails at 0 and 20 s, the second at 10 s.
+    let two = run("workers = 2\nassignment = \"round-robin\"").backends[0];
+    assert_eq!(two.cooling, (10_000 + 10_000 + 25_000 - 20_010) * 1_000_000);
+    let shared = run("workers = 2\nassignment = \"round-robin\"\npools = \"shared\"").backends[0];
+    assert_eq!(shared.cooling, one.cooling);
+}
+
+#[test]
+fn a_warm_up_counts_by_arrival_and_conservation_counts_all() {
+    let scene = Scene::of(&format!(
+        r#"
+        [run]
+        duration = "60s"
+        warmup = "25s"
+        {ONE}
+        [[workload]]
+        name = "calls"
+        kind = "constant"
+        rate = 0.1
+        input = 10
+        output = 81
+        "#
+    ));
+    // Arrivals at 0, 10, ..., 50 s; 9 s each: the one at 20 s ends after the warm-up, and does not count.
+    assert_eq!(scene.run.conservation.offered, 6);
+    assert_eq!(scene.run.conservation.succeeded, 6);
+    let (class, backend) = (&scene.run.classes[0], &scene.run.backends[0]);
+    assert_eq!((class.offered, class.succeeded, backend.accepted, backend.succeeded), (3, 3, 3, 3));
+    assert_eq!(scene.run.workers[0].offered, 3);
+    // Time counts from the warm-up's end, whoever is served: 4 s of the one that began at 20 s, and three whole ones.
+    assert_eq!(backend.busy, 31_000_000_000);
+}
+
+#[test]
+fn a_wait_for_a_place_ends_when_the_one_before_is_done() {
+    let queue = format!(
+        "{ONE}concurrency = {{ max_inflight = 1, queue = 1 }}\nhints = {{ constant = \"2s\", policy = \"constant\" }}"
+    );
+    let scene = Scene::of(&format!(
+        r#"
+        [run]
+        duration = "3s"
+        {queue}
+        [[workload]]
+        name = "calls"
+        kind = "constant"
+        rate = 2
+        input = 10
+        output = 11
+        "#
+    ));
+    // At 0 served until 2 s, at 0.5 queued, at 1 and 1.5 s refused or not sent, at 2 s the queue is free again.
+    assert_eq!(
+        scene.all(),
+        [
+            "0 arrived #0",
+            "0 sent one #0",
+            "500 arrived #1",
+            "500 sent one #1",
+            "1000 answered one 200 #0",
+            "1000 arrived #2",
+            "1000 sent one #2",
+            "1030 answered one 429 #2",
+            "1030 cooling one until 3030 #2",
+            "1030 exhausted for 2000 #2",
+            "1030 gave up 429 #2",
+            "1500 arrived #3",
+            "1500 exhausted for 1530 #3",
+            "1500 gave up 429 #3",
+            "2000 succeeded one #0",
+            "2000 arrived #4",
+            "2000 exhausted for 1030 #4",
+            "2000 gave up 429 #4",
+            "2500 arrived #5",
+            "2500 exhausted for 530 #5",
+            "2500 gave up 429 #5",
+        ]
+    );
+    assert_eq!(scene.run.conservation.in_flight, 1);
+}
+
+#[test]
+fn deployments_of_one_quota_use_each_others_tokens() {
+    let quota = |extra: &str| {
+        format!(
+            r#"
+            [[backend]]
+            name = "one"
+            model = "steady"
+            preset = "azure-standard"
+            tpm = 100
+            rpm = 1000000
+            phase = "0s"
+            {extra}
+            [[backend]]
+            name = "two"
+            priority = 2
+            model = "steady"
+            {}
+            "#,
+            if extra.is_empty() {
+                "preset = \"azure-standard\"\ntpm = 100\nrpm = 1000000\nphase = \"0s\""
+            } else {
+                extra
+            }
+        )
+    };
+    let accepted = |backends: &str| {
+        let run = every_ten_seconds("60s", "", backends, "max_tokens = 30", "").run;
+        [run.backends[0].accepted, run.backends[1].accepted]
+    };
+    // 40 of 100 tokens each: two a minute fit, and four at two deployments.
+    assert_eq!(accepted(&quota("")), [2, 2]);
+    assert_eq!(accepted(&quota("quota = \"shared\"")), [2, 0]);
+}
+
+#[test]
+fn somebody_elses_load_takes_its_part_of_the_quota() {
+    let backend = |foreign: &str| {
+        format!(
+            "[[backend]]\nname = \"one\"\nmodel = \"steady\"\npreset = \"azure-standard\"\ntpm = 60000\nrpm = 100000000\n\
+             phase = \"0s\"\nrefusal_latency = \"0s\"\n{foreign}"
+        )
+    };
+    let accepted = |foreign: &str| {
+        let scene = Scene::of(&format!(
+            r#"
+            [run]
+            duration = "2h"
+            [clients]
+            client = "direct"
+            {}
+            [[workload]]
+            name = "calls"
+            kind = "poisson"
+            rate = 20
+            input = 100
+            output = 1
+            max_tokens = 0
+            "#,
+            backend(foreign)
+        ));
+        assert_eq!(scene.run.backends[0].estimated_tokens, 100 * scene.run.backends[0].accepted);
+        scene.run.backends[0].accepted as f64 / 120.0
+    };
+    assert_eq!(accepted(""), 600.0);
+    // Half of the demand is theirs, so half of what is let in is: both offer 120,000 tokens to 60,000 a minute.
+    let ours = accepted("foreign = { tpm = 120000.0, tokens = 100 }");
+    // Hypergeometric per minute: a variance of 600 / 4 * 1/2 at least, over 120 minutes.
+    assert!((ours - 300.0).abs() < 4.0 * (150.0_f64 / 120.0).sqrt(), "{ours}");
+}
+
+#[test]
+fn a_refusal_inside_a_200_is_no_success_and_cools_nothing() {
+    let refusing = format!(
+        "{ONE}hints = {{ refuse_with_200 = true }}\nwindow = [{{ unit = \"requests\", limit = 1, length = \"25s\", phase = \"0s\" }}]"
+    );
+    let scene = every_ten_seconds("29s", "sdk = \"openai-python-3.54\"", &format!("{refusing}{TWO}"), "", "");
+    assert_eq!(scene.of_request(1), ["10000 arrived", "10000 sent one", "10030 answered one 200", "10030 gave up 200"]);
+    let class = &scene.run.classes[0];
+    assert_eq!((class.offered, class.succeeded, class.refusals_in_stream), (3, 1, 2));
+    assert_eq!((class.given_up.refused_in_stream, class.given_up.total(), class.sdk_retries), (2, 2, 0));
+    let one = &scene.run.backends[0];
+    assert_eq!((one.accepted, one.refusals_in_stream, one.throttles, one.cooling), (1, 2, 0, 0));
+    assert_eq!(scene.run.backends[1].attempts, 0);
+}
+
+#[test]
+fn the_head_of_an_answer_that_is_not_streamed_comes_last() {
+    let scene = every_ten_seconds("9s", "", ONE, "stream = false", "");
+    assert_eq!(scene.of_request(0), ["0 arrived", "0 sent one", "2000 answered one 200", "2000 succeeded one"]);
+    let class = &scene.run.classes[0];
+    assert_eq!(class.first_token.quantile(1.0), class.total.quantile(1.0));
+}
+
+#[test]
+fn users_of_a_closed_loop_are_as_many_as_ever() {
+    let scene = Scene::of(&format!(
+        r#"
+        [run]
+        duration = "1h"
+        {ONE}
+        [[workload]]
+        name = "users"
+        kind = "closed"
+        users = 7
+        think = "3s"
+        input = 10
+        output = 11
+        "#
+    ));
+    let (mut inside, mut most, mut arrived) = (0_i64, 0, 0_u64);
+    for event in scene.events() {
+        match event.as_str() {
+            "arrived" => (inside, arrived) = (inside + 1, arrived + 1),
+            "succeeded" | "gave_up" => inside -= 1,
+            _ => {}
+        }
+        most = most.max(inside);
+    }
+    assert_eq!(most, 7, "never more than there are users, and at times all");
+    assert!(inside <= 7);
+    // Each cycle takes 2 s of service and 3 s of thought on average; a renewal process of 3 s deviation.
+    let expected = 7.0 * 3_600.0 / 5.0;
+    let deviation = (7.0 * 3_600.0 * 9.0 / 125.0_f64).sqrt();
+    assert!((arrived as f64 - expected).abs() < 4.0 * deviation + 7.0, "{arrived}");
+}
+
+#[test]
+fn a_ptu_bucket_is_corrected_at_the_last_token() {
+    // 60 tokens drain per second; a depth of 1 s is 60 tokens. A request of 10 tokens that says 100 and has 11 is
+    // estimated at 10 + 4 * 100 = 410 and costs 10 + 4 * 11 = 54.
+    let scene = Scene::of(
+        r#"
+        [run]
+        duration = "3s"
+        [clients]
+        client = "direct"
+        [[backend]]
+        name = "ptu"
+        model = "ptu-steady"
+        preset = "azure-ptu"
+        ptus = 1
+        burst = "1s"
+        refusal_latency = "0s"
+        [[model]]
+        name = "ptu-steady"
+        input_tpm_per_ptu = 3600
+        output_ratio = 4
+        ttft = { base = "1s", per_1k_input = "0s", sigma = 0.0 }
+        tpot = { mean = "100ms", sigma = 0.0 }
+        [[workload]]
+        name = "calls"
+        kind = "constant"
+        rate = 4
+        input = 10
+        output = 11
+        max_tokens = 100
+        "#,
+    );
+    // The level is 410 at 0 s, 410 - 2 * 60 = 290 just before 2 s, and 290 - 356 < 0 after the correction: the request
+    // at 2 s is let in again, which without the correction would be at 350 / 60 = 5.8 s.
+    let accepted: Vec<u64> =
+        (0..12).filter(|&number| !scene.of_request(number).iter().any(|line| line.contains("429"))).collect();
+    assert_eq!(accepted, [0, 8]);
+    let ptu = &scene.run.backends[0];
+    assert_eq!((ptu.attempts, ptu.accepted, ptu.throttles), (12, 2, 10));
+    assert_eq!((ptu.estimated_tokens, ptu.used_tokens, ptu.wasted_tokens), (820, 54, 356));
+    assert_eq!(ptu.billed_input + ptu.billed_output, 0, "PTUs are paid by the hour");
+}
+
+#[test]
+fn bills_are_for_what_was_served_uncached_and_cached_apart() {
+    let run = every_ten_seconds("39s", "", ONE, "cached_share = 0.3\nmax_tokens = 20", "").run;
+    let one = &run.backends[0];
+    assert_eq!((one.billed_input, one.billed_cached, one.billed_output), (4 * 7, 4 * 3, 4 * 11));
+    // The estimate is the characters by four and `max_tokens`.
+    assert_eq!((one.estimated_tokens, one.used_tokens, one.wasted_tokens), (4 * 30, 4 * 21, 4 * 9));
+}
