@@ -373,22 +373,6 @@ mod tests {
     }
 
     #[test]
-    fn the_series_has_a_line_per_moment_thing_and_figure() {
-        let report = Report::new(&scenario(), &[run(0)]);
-        let csv = report.to_csv().unwrap();
-        let mut reader = csv::Reader::from_reader(csv.as_bytes());
-        let rows: Vec<(f64, f64, String, String, String, f64)> = reader.deserialize().map(Result::unwrap).collect();
-        let bins = report.timeline().requests.len();
-        assert_eq!(rows.len(), bins * (4 + 2 * 5));
-        let offered: u64 = report.timeline().requests.iter().map(|bin| bin.offered).sum();
-        let written: f64 = rows.iter().filter(|row| row.4 == "offered").map(|row| row.5).sum();
-        assert!(close(written, offered as f64));
-        // One of the two pools has the PTU out.
-        let cooling = rows.iter().filter(|row| row.4 == "cooling_share").map(|row| row.5).fold(0.0, f64::max);
-        assert!(close(cooling, 0.5), "{cooling}");
-    }
-
-    #[test]
     fn classes_add_up_to_all() {
         let second = "[[workload]]\nname = 'batch'\nkind = 'poisson'\nrate = 1.0\ninput = 1\noutput = 1";
         let mut run = run(0);

@@ -55,3 +55,27 @@ impl Report {
         if time > 0.0 { (nanos as f64 / time).min(1.0) } else { 0.0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::report::{
+        Report,
+        testing::{run, scenario},
+    };
+
+    #[test]
+    fn the_series_has_a_line_per_moment_thing_and_figure() {
+        let report = Report::new(&scenario(), &[run(0)]);
+        let csv = report.to_csv().unwrap();
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let rows: Vec<(f64, f64, String, String, String, f64)> = reader.deserialize().map(Result::unwrap).collect();
+        let bins = report.timeline().requests.len();
+        assert_eq!(rows.len(), bins * (4 + 2 * 5));
+        let offered: u64 = report.timeline().requests.iter().map(|bin| bin.offered).sum();
+        let written: f64 = rows.iter().filter(|row| row.4 == "offered").map(|row| row.5).sum();
+        assert!(written == offered as f64);
+        // One of the two pools has the PTU out.
+        let cooling = rows.iter().filter(|row| row.4 == "cooling_share").map(|row| row.5).fold(0.0, f64::max);
+        assert!((cooling - 0.5).abs() < 1e-9, "{cooling}");
+    }
+}
