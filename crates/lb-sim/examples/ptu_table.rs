@@ -11,7 +11,10 @@
 use std::{env, error::Error, path::Path};
 
 use lb_limits::PtuModel;
-use lb_sim::{Scenario, traffic::Trace};
+use lb_sim::{
+    Scenario,
+    traffic::{Row, Trace},
+};
 
 /// What the traces are called, how they are read, and what they are.
 const TRACES: [(&str, &str, &str); 3] = [
@@ -20,7 +23,7 @@ const TRACES: [(&str, &str, &str); 3] = [
     (
         "mooncake_conversation.csv",
         "format = \"csv\"\ncolumns = { time = \"timestamp_ms\", time_unit = \"1ms\", input = \"input_tokens\", \
-         output = \"output_tokens\" }",
+         output = \"output_tokens\", cached = \"cached_tokens\" }",
         "Mooncake conversation",
     ),
 ];
@@ -86,14 +89,18 @@ fn scenario(file: &str, format: &str, max_tokens: &str, depth: &str, ptus: u64) 
     )
 }
 
-/// What the sizing formula gives for the trace's mean, with nothing cached.
+/// What the sizing formula gives for the trace's mean.
 fn mean_ptus(scenario: &Scenario) -> Result<f64, Box<dyn Error>> {
     let workload = &scenario.workloads[0];
     let file = workload.file.as_ref().ok_or("a trace has a file")?;
     let trace = Trace::read(file, workload.format, workload.columns.as_ref())?;
     let model = PtuModel::named(MODEL).ok_or("the table has the model")?;
-    let work: u64 =
-        trace.rows().iter().map(|row| u64::from(row.input) + model.output_ratio * u64::from(row.output)).sum();
+    // As the admission does it: a cache of fewer than 1,024 tokens saves nothing.
+    let work = |row: &Row| {
+        let cached = if row.cached >= 1_024 { row.cached } else { 0 };
+        u64::from(row.input - cached) + model.output_ratio * u64::from(row.output)
+    };
+    let work: u64 = trace.rows().iter().map(work).sum();
     let minutes = trace.span() as f64 / 60e9;
     Ok(work as f64 / minutes / model.input_tpm_per_ptu as f64)
 }

@@ -13,8 +13,8 @@ use lb_sim::{Scenario, Simulation};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let scenario = Scenario::parse(include_str!("../scenarios/speed.toml"))?;
-    // Fewer PTUs: one request in five meets a 429 on its way.
-    let throttled = scenario.with(&[("backend.ptu.ptus".parse()?, 85.into())])?;
+    // Fewer PTUs: about one request in five meets a 429 on its way.
+    let throttled = scenario.with(&[("backend.ptu.ptus".parse()?, 355.into())])?;
     println!("{:<22} {:>10} {:>12} {:>9} {:>14}", "", "requests", "429s/request", "seconds", "requests/s");
     for (name, scenario) in [("few 429s", &scenario), ("many 429s", &throttled)] {
         let simulation = Simulation::new(scenario)?;

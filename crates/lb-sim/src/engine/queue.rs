@@ -60,7 +60,6 @@ impl Queue {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the upper half")]
 const fn high(entry: u128) -> u64 {
     (entry >> 64) as u64
 }

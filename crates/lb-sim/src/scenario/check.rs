@@ -147,16 +147,13 @@ impl Scenario {
             ("rpm_per_1k_tpm", backend.rpm_per_1k_tpm.is_some()),
             ("counts_refused", backend.counts_refused),
         ];
-        let foreign =
-            |keys: &[(&str, bool)]| keys.iter().find(|(_, is_set)| *is_set).map(|(name, _)| (*name).to_owned());
-        if backend.preset != Preset::AzurePtu {
-            if let Some(name) = foreign(&of_ptu) {
-                return wrong(key(&name), "only `preset = \"azure-ptu\"` has it");
-            }
-        }
-        if backend.preset != Preset::AzureStandard {
-            if let Some(name) = foreign(&of_standard) {
-                return wrong(key(&name), "only `preset = \"azure-standard\"` has it");
+        for (preset, keys, problem) in [
+            (Preset::AzurePtu, &of_ptu[..], "only `preset = \"azure-ptu\"` has it"),
+            (Preset::AzureStandard, &of_standard[..], "only `preset = \"azure-standard\"` has it"),
+        ] {
+            let misplaced = keys.iter().find(|(_, is_set)| *is_set).filter(|_| backend.preset != preset);
+            if let Some((name, _)) = misplaced {
+                return wrong(key(name), problem);
             }
         }
         let shares = self.owner_of_quota(backend).is_some_and(|owner| owner.name != backend.name);

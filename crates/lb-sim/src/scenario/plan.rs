@@ -26,13 +26,13 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// The share of requests that another backend than the varied one serves.
+    /// The share of the successes that another backend than the varied one served.
     #[serde(default)]
     pub spill_share: Option<f64>,
-    /// The share of requests that end with a 429 at the application.
+    /// Of the requests that ended: the share that ended with a 429 at the application.
     #[serde(default)]
     pub application_429_share: Option<f64>,
-    /// The share of requests that end without success, for whatever reason.
+    /// Of the requests that ended: the share without success, for whatever reason.
     #[serde(default)]
     pub failed_share: Option<f64>,
     /// 95th percentile of the added wait.
