@@ -69,7 +69,7 @@ impl Accounts {
             cooling: vec![0; pools * backends],
             is_best: scenario.backends.iter().map(|backend| Some(backend.priority) == best).collect(),
             sample,
-            next_sample: warmup,
+            next_sample: 0,
         }
     }
 
@@ -87,7 +87,9 @@ impl Accounts {
         for (number, (usage, server)) in self.backends.iter_mut().zip(servers).enumerate() {
             let utilisation = server.utilisation(at, quotas);
             let cell = usize::try_from(utilisation).unwrap_or(usize::MAX).min(MOST_UTILISATION);
-            usage.seen[cell] += 1;
+            if at >= self.warmup {
+                usage.seen[cell] += 1;
+            }
             let bin = self.timeline.backend_at(number, at);
             bin.utilisation = bin.utilisation.max(utilisation);
         }
