@@ -4,40 +4,40 @@ use lb_sim::{Scenario, Simulation, metrics::RunResult};
 use rayon::prelude::*;
 
 /// How many replications a figure comes from: its standard error is theirs.
-pub const REPLICATIONS: u64 = 30;
+pub(crate) const REPLICATIONS: u64 = 30;
 
 /// A numerator and a denominator: a figure is the ratio of their sums.
-pub type Ratio = (f64, f64);
+pub(crate) type Ratio = (f64, f64);
 
 /// A row, or one parameter set of a row.
-pub struct Case {
+pub(crate) struct Case {
     /// `V1`, `V2`, ...
-    pub row: &'static str,
+    pub(crate) row: &'static str,
     /// What is simulated, with the client.
-    pub name: String,
+    pub(crate) name: String,
     /// What is compared.
-    pub figures: Vec<Figure>,
+    pub(crate) figures: Vec<Figure>,
     /// How many requests the long run takes, over all replications.
-    pub long: u64,
+    pub(crate) long: u64,
     /// How many the short one takes.
-    pub short: u64,
+    pub(crate) short: u64,
     /// The figures of each replication, if all together take so many requests.
-    pub sample: Box<dyn Fn(u64) -> Vec<Vec<Ratio>> + Send + Sync>,
+    pub(crate) sample: Box<dyn Fn(u64) -> Vec<Vec<Ratio>> + Send + Sync>,
 }
 
 /// A figure and what it should be.
-pub struct Figure {
+pub(crate) struct Figure {
     /// What it is.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The closed form's value.
-    pub expected: f64,
+    pub(crate) expected: f64,
     /// How near to it the simulation must come.
-    pub rule: Rule,
+    pub(crate) rule: Rule,
 }
 
 /// How near a figure must come.
 #[derive(Debug, Clone, Copy)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// The form is exact: within four standard errors, and in the long run within this too.
     Exact(f64),
     /// The form is an approximation: within this; in the short run four standard errors are added.
@@ -50,27 +50,26 @@ pub enum Rule {
 
 /// How long a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Size {
+pub(crate) enum Size {
     /// What the table says; for the release build.
-    #[allow(dead_code, reason = "the tests run the short ones, the example the long ones")]
+    #[allow(dead_code, reason = "only the example runs it")]
     Long,
     /// Small enough for the tests.
-    #[allow(dead_code, reason = "the tests run the short ones, the example the long ones")]
     Short,
 }
 
 /// A figure as it was found.
 #[derive(Debug)]
-pub struct Found {
-    pub seen: f64,
-    pub standard_error: f64,
-    pub tolerance: f64,
-    pub passed: bool,
+pub(crate) struct Found {
+    pub(crate) seen: f64,
+    pub(crate) standard_error: f64,
+    pub(crate) tolerance: f64,
+    pub(crate) passed: bool,
 }
 
 impl Case {
     /// Simulates, and judges every figure.
-    pub fn judge(&self, size: Size) -> Vec<Found> {
+    pub(crate) fn judge(&self, size: Size) -> Vec<Found> {
         let requests = if size == Size::Long { self.long } else { self.short };
         let sample = (self.sample)(requests);
         self.figures
@@ -85,7 +84,7 @@ impl Case {
 }
 
 impl Figure {
-    pub fn new(name: &'static str, expected: f64, rule: Rule) -> Self {
+    pub(crate) fn new(name: &'static str, expected: f64, rule: Rule) -> Self {
         Self { name, expected, rule }
     }
 
@@ -123,19 +122,19 @@ fn estimate(ratios: &[Ratio]) -> (f64, f64) {
 }
 
 /// Runs every replication of a scenario, and reads the figures off each.
-pub fn replicate(scenario: &str, read: impl Fn(&RunResult) -> Vec<Ratio> + Sync) -> Vec<Vec<Ratio>> {
+pub(crate) fn replicate(scenario: &str, read: impl Fn(&RunResult) -> Vec<Ratio> + Sync) -> Vec<Vec<Ratio>> {
     let simulation = simulation(scenario);
     (0..REPLICATIONS).into_par_iter().map(|replication| read(&simulation.run(replication))).collect()
 }
 
 /// The simulation of a scenario's text.
-pub fn simulation(scenario: &str) -> Simulation {
+pub(crate) fn simulation(scenario: &str) -> Simulation {
     let parsed = Scenario::parse(scenario).unwrap_or_else(|error| panic!("{error} in {scenario}"));
     Simulation::new(&parsed).unwrap_or_else(|error| panic!("{error} in {scenario}"))
 }
 
 /// How many seconds each replication lasts if all together take `requests` at `rate` per second: whole ones.
-pub fn seconds(requests: u64, rate: f64) -> u64 {
+pub(crate) fn seconds(requests: u64, rate: f64) -> u64 {
     (requests as f64 / REPLICATIONS as f64 / rate).ceil() as u64
 }
 

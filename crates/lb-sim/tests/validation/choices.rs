@@ -9,7 +9,7 @@ use crate::{
     theory,
 };
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (workers, arrivals) in [(1, 20), (4, 20), (16, 20), (64, 20), (64, 200)] {
         cases.push(outage(workers, arrivals));
@@ -118,7 +118,7 @@ fn split(weights: [u32; 3]) -> Case {
             Figure::new("variance of the counts over a multinomial's", 1.0, Rule::Exact(1.0)),
             Figure::new("p of chi-square over all", 1.0, Rule::AtLeast(1e-4)),
         ],
-        long: 30_000_000,
+        long: 12_000_000,
         short: 60_000,
         sample: Box::new(move |requests| {
             let backends: String = weights

@@ -5,7 +5,7 @@ use crate::{
     theory,
 };
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (limit, means) in [(10, [8.0, 10.0, 12.0]), (100, [90.0, 100.0, 120.0])] {
         for mean in means {
@@ -115,7 +115,7 @@ fn saturated(r: f64) -> Case {
             Figure::new("tokens over capacity", 1.0, Rule::Approximation(1e-3)),
             Figure::new("accepted", 1.0 / r, Rule::Approximation(1e-3 / r)),
         ],
-        long: 20_000_000,
+        long: 6_000_000,
         short: 60_000,
         sample: Box::new(move |requests| {
             replicate(&ptu(r, 20, seconds(requests, r), 1_000), |run| {
@@ -133,7 +133,7 @@ fn sized(ptus: u64, expected: f64) -> Case {
         row: "V8",
         name: format!("gpt-5.2, 1,000 requests a minute of 200/20 tokens, {ptus} PTUs; direct"),
         figures: vec![Figure::new("refused", expected, Rule::Fixed(0.01 * expected))],
-        long: 10_000_000,
+        long: 2_000_000,
         short: 150_000,
         sample: Box::new(move |requests| {
             // The bucket overflows slowly: at 105 PTUs it takes 20 minutes to fill.

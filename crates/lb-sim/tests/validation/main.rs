@@ -23,7 +23,7 @@ mod scene;
 mod sdk;
 mod theory;
 
-use case::{Case, Size};
+use case::{Case, Found, Size};
 
 /// Runs the short size of these rows, and tells every figure that is off.
 fn check(cases: Vec<Case>, rows: &[&str]) {
@@ -34,7 +34,10 @@ fn check(cases: Vec<Case>, rows: &[&str]) {
         for (figure, found) in case.figures.iter().zip(case.judge(Size::Short)) {
             if !found.passed {
                 let (row, case, name, expected) = (case.row, &case.name, figure.name, figure.expected);
-                wrong.push(format!("{row} {case}: {name} should be {expected}: {found:?}"));
+                let Found { seen, standard_error, tolerance, .. } = found;
+                wrong.push(format!(
+                    "{row} {case}: {name} is {seen} ± {standard_error}, and may be {tolerance} from {expected}"
+                ));
             }
         }
     }

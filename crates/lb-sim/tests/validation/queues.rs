@@ -18,7 +18,7 @@ tpot = { mean = "0s", sigma = 0.0 }
 /// Service times of mean 1 s.
 const EXPONENTIAL: &str = r#"{ mean = 1000, law = "exponential" }"#;
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (servers, load) in [(1, 0.5), (10, 8.0), (50, 45.0), (100, 110.0)] {
         for (law, input) in

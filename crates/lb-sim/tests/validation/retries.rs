@@ -2,7 +2,7 @@
 
 use crate::case::{Case, Figure, Rule, replicate, seconds};
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     [(0.1, 2), (0.5, 2), (0.5, 0), (0.6, 4)].into_iter().map(|(share, retries)| case(share, retries)).collect()
 }
 

@@ -3,13 +3,13 @@
 use lb_sim::{Scenario, Simulation, metrics::RunResult};
 
 /// A run of a scenario, with its log.
-pub struct Scene {
-    pub run: RunResult,
+pub(crate) struct Scene {
+    pub(crate) run: RunResult,
     log: String,
 }
 
 /// A model whose first token comes 1 s after the start, and each further one 100 ms later.
-pub const MODEL: &str = r#"
+pub(crate) const MODEL: &str = r#"
 [[model]]
 name = "steady"
 ttft = { base = "1s", per_1k_input = "0s", sigma = 0.0 }
@@ -18,7 +18,7 @@ tpot = { mean = "100ms", sigma = 0.0 }
 
 impl Scene {
     /// Runs the scenario; the model `steady` is there.
-    pub fn of(scenario: &str) -> Self {
+    pub(crate) fn of(scenario: &str) -> Self {
         let scenario = format!("{scenario}\n{MODEL}");
         let parsed = Scenario::parse(&scenario).unwrap_or_else(|error| panic!("{error} in {scenario}"));
         let mut log = Vec::new();
@@ -27,18 +27,18 @@ impl Scene {
     }
 
     /// What happened to one request of the first workload, as `time in ms, event, backend or detail`.
-    pub fn of_request(&self, number: u64) -> Vec<String> {
+    pub(crate) fn of_request(&self, number: u64) -> Vec<String> {
         let wanted = number.to_string();
         self.rows().filter(|row| row[3] == wanted).map(|row| tell(&row)).collect()
     }
 
     /// All that happened, as `time in ms, event, request, backend or detail`.
-    pub fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.rows().map(|row| format!("{} #{}", tell(&row), row[3])).collect()
     }
 
     /// The waits of the SDK, in nanoseconds, in the order in which they began.
-    pub fn sdk_waits(&self, number: u64) -> Vec<u64> {
+    pub(crate) fn sdk_waits(&self, number: u64) -> Vec<u64> {
         let wanted = number.to_string();
         self.rows()
             .filter(|row| row[1] == "waits" && row[3] == wanted)
@@ -47,7 +47,7 @@ impl Scene {
     }
 
     /// The events' names, in order.
-    pub fn events(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn events(&self) -> impl Iterator<Item = String> {
         self.rows().map(|row| row[1].to_owned())
     }
 

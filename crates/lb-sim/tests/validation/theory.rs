@@ -2,12 +2,12 @@
 
 /// Erlang's B formula: the share of Poisson arrivals of `load` erlangs that find all `servers` busy, by its recursion.
 /// It holds for every law of the service time.
-pub fn erlang_b(servers: u32, load: f64) -> f64 {
+pub(crate) fn erlang_b(servers: u32, load: f64) -> f64 {
     (1..=servers).fold(1.0, |b, n| load * b / (f64::from(n) + load * b))
 }
 
 /// Erlang's C formula: the share of arrivals that wait, with exponential services and an unlimited queue.
-pub fn erlang_c(servers: u32, load: f64) -> f64 {
+pub(crate) fn erlang_c(servers: u32, load: f64) -> f64 {
     let b = erlang_b(servers, load);
     let busy = load / f64::from(servers);
     b / (1.0 - busy + busy * b)
@@ -15,14 +15,14 @@ pub fn erlang_c(servers: u32, load: f64) -> f64 {
 
 /// Mean and variance of how many overflow calls an unlimited second group has at once, if the first has `servers` and
 /// is offered `load` erlangs: Wilkinson and Riordan, with `m` exact by Erlang's B.
-pub fn overflow(servers: u32, load: f64) -> (f64, f64) {
+pub(crate) fn overflow(servers: u32, load: f64) -> (f64, f64) {
     let m = load * erlang_b(servers, load);
     (m, m * (1.0 - m + load / (f64::from(servers) + 1.0 - load + m)))
 }
 
 /// The share of Poisson arrivals, `mean` per window, that a fixed window refuses above `limit`:
 /// 1 - E[min(N, limit)] / mean.
-pub fn fixed_window(limit: u32, mean: f64) -> f64 {
+pub(crate) fn fixed_window(limit: u32, mean: f64) -> f64 {
     let mut p = (-mean).exp();
     let mut accepted = 0.0;
     let mut below = p;
@@ -39,7 +39,7 @@ pub fn fixed_window(limit: u32, mean: f64) -> f64 {
 /// The share of Poisson arrivals that a bucket refuses which lets a request in while its level is below `depth`, where
 /// costs are exponential, `depth` is counted in mean costs, and `r` is what is offered over what drains: an M/M/1 queue
 /// of bounded workload.
-pub fn leaky_bucket(r: f64, depth: f64) -> f64 {
+pub(crate) fn leaky_bucket(r: f64, depth: f64) -> f64 {
     if r == 1.0 {
         return 1.0 / (2.0 + depth);
     }
@@ -49,14 +49,14 @@ pub fn leaky_bucket(r: f64, depth: f64) -> f64 {
 
 /// How many of `workers` are refused in an episode in which `arrivals` are expected, if each learns from its own
 /// refusal only: those to whom at least one of them comes.
-pub fn discoveries(workers: u32, arrivals: f64) -> f64 {
+pub(crate) fn discoveries(workers: u32, arrivals: f64) -> f64 {
     let n = f64::from(workers);
     n * (1.0 - (-arrivals / n).exp())
 }
 
 /// The same for the rest of a window of `arrivals` after its first request, which is let in: the mean of
 /// [`discoveries`] over an exponential time to that request.
-pub fn discoveries_after_the_first(workers: u32, arrivals: f64) -> f64 {
+pub(crate) fn discoveries_after_the_first(workers: u32, arrivals: f64) -> f64 {
     let n = f64::from(workers);
     let rate = 1.0 - 1.0 / n;
     let weighted = if workers == 1 { arrivals } else { (1.0 - (-arrivals * rate).exp()) / rate };
@@ -64,12 +64,12 @@ pub fn discoveries_after_the_first(workers: u32, arrivals: f64) -> f64 {
 }
 
 /// The probability that a chi-square variate with two degrees of freedom is larger.
-pub fn chi_square_tail_of_two(x: f64) -> f64 {
+pub(crate) fn chi_square_tail_of_two(x: f64) -> f64 {
     (-x / 2.0).exp()
 }
 
 /// Pearson's statistic of counts against probabilities.
-pub fn chi_square(counts: &[u64], probabilities: &[f64]) -> f64 {
+pub(crate) fn chi_square(counts: &[u64], probabilities: &[f64]) -> f64 {
     let n = counts.iter().sum::<u64>() as f64;
     counts.iter().zip(probabilities).map(|(&count, p)| (count as f64 - n * p).powi(2) / (n * p)).sum()
 }
