@@ -69,7 +69,7 @@ mod transport;
 pub use backend::{Backend, BackendBuilder};
 pub use balancer::{BlockingLoadBalancer, LoadBalancer, OnExhaustion, Served, drive, drive_blocking};
 pub use clock::{Clock, Instant, MockClock, SystemClock};
-pub use credential::{BoxFuture, Credential, CredentialError, CredentialSource};
+pub use credential::{BoxFuture, Credential, CredentialError, CredentialSource, RotatingCredential};
 pub use dispatch::{Dispatch, Step};
 pub use error::{AddressError, BackendProblem, BuildError, Error, Exhausted};
 pub use observe::{Event, Observer};
