@@ -13,10 +13,17 @@ use crate::upstream::{Emulated, Upstream};
 pub trait Stack {
     type Upstream: Upstream;
 
+    /// Exhaustion can be had as a typed error. A stack with a foreign interface has only the synthesised 429, with the
+    /// verdict in its extensions.
+    const HAS_TRY_SEND: bool = true;
+
     fn new() -> Self;
     fn upstream(&self, name: &str) -> Self::Upstream;
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure>;
-    fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure>;
+
+    fn try_send(&self, _pool: &Arc<Pool>, _call: Call) -> Result<Reply, Failure> {
+        unreachable!("a stack without HAS_TRY_SEND is not asked")
+    }
 }
 
 /// A stack with sockets.
