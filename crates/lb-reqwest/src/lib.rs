@@ -71,6 +71,8 @@
 //! # Features
 //!
 //! - `blocking`: [`BlockingReqwestTransport`], the same over `reqwest::blocking`.
+//! - `middleware`: [`BalanceMiddleware`], a middleware of reqwest-middleware 0.5. It says where reqwest-retry goes.
+//! - `tower`: [`ReqwestService`], a tower service of [`reqwest::Request`]s.
 //!
 //! No feature enables TLS: choose one of reqwest's own, such as `reqwest = { version = "0.13", features = ["rustls"] }`.
 
@@ -79,6 +81,10 @@ mod address;
 mod blocking;
 mod drain;
 mod fault;
+#[cfg(feature = "middleware")]
+mod middleware;
+#[cfg(feature = "tower")]
+mod service;
 mod transport;
 
 #[cfg(feature = "blocking")]
@@ -88,4 +94,8 @@ pub use lb_core::{
     self, Backend, BlockingLoadBalancer, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool,
     Served, State,
 };
+#[cfg(feature = "middleware")]
+pub use middleware::BalanceMiddleware;
+#[cfg(feature = "tower")]
+pub use service::ReqwestService;
 pub use transport::ReqwestTransport;

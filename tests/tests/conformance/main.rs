@@ -31,4 +31,7 @@ mod isahc;
 mod isahc_blocking;
 mod reqwest;
 mod reqwest_blocking;
+mod reqwest_middleware;
+mod reqwest_tower;
 mod scripted;
+mod tower;
