@@ -27,6 +27,7 @@ mod streaming;
 mod upstream;
 mod wire;
 
+mod azure;
 mod isahc;
 mod isahc_blocking;
 mod reqwest;

@@ -1,0 +1,42 @@
+//! Errors in azure_core's form.
+
+use azure_core::{Error as AzureError, error::ErrorKind};
+use lb_core::Error;
+
+/// The client's own error as it came; the balancer's as the source of one whose kind azure_core's retry policy leaves
+/// alone.
+pub(crate) fn into_azure(error: Error<AzureError>) -> AzureError {
+    match error.into_transport() {
+        Ok(error) => error,
+        Err(error @ Error::Credential { .. }) => {
+            let message = error.to_string();
+            AzureError::with_error(ErrorKind::Credential, error, message)
+        }
+        Err(error) => {
+            let message = error.to_string();
+            AzureError::with_error(ErrorKind::Other, error, message)
+        }
+    }
+}
+
+/// The error without the query of its URL, which can be secret.
+pub(crate) fn without_query(mut error: AzureError) -> AzureError {
+    strip_query(&mut error);
+    error
+}
+
+/// A `reqwest::Error` is in there at whatever depth; the errors of other clients cannot be changed.
+#[cfg(feature = "reqwest")]
+fn strip_query(error: &mut AzureError) {
+    if let Some(error) = error.downcast_mut::<reqwest::Error>() {
+        if let Some(url) = error.url_mut() {
+            url.set_query(None);
+            url.set_fragment(None);
+        }
+    } else if let Some(inner) = error.downcast_mut::<AzureError>() {
+        strip_query(inner);
+    }
+}
+
+#[cfg(not(feature = "reqwest"))]
+const fn strip_query(_: &mut AzureError) {}
