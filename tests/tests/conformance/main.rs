@@ -27,6 +27,7 @@ mod streaming;
 mod upstream;
 mod wire;
 
+mod async_openai;
 mod azure;
 mod isahc;
 mod isahc_blocking;
@@ -34,5 +35,6 @@ mod reqwest;
 mod reqwest_blocking;
 mod reqwest_middleware;
 mod reqwest_tower;
+mod rig;
 mod scripted;
 mod tower;
