@@ -43,6 +43,7 @@
 //! | --- | --- | --- |
 //! | tower's `Timeout` | inside: one attempt; outside: all of them | its error inside counts as `Timeout`: returned, since the request may have been executed |
 //! | tower-http's `TimeoutLayer` | inside with a 4xx such as 408 | it makes a *response*; with a 5xx such as 504 that fails over like a backend's own, and the request may have been executed twice |
+//! | tower-http's `TimeoutLayer` | over a body that is `Default` | hyper's `Incoming` is not: `map_response(\|r\| r.map(BodyExt::boxed))` below it |
 //! | tower-http's `TraceLayer` | either | inside it sees each attempt, with its backend's URL; outside the request as a whole |
 //! | tower-http's `DecompressionLayer` | outside | refused answers need no decompression |
 //! | tower-http's `FollowRedirectLayer` | nowhere | it takes a backend's key to another host; a redirect is the caller's to see |
