@@ -8,6 +8,8 @@
 //! 4. [`Decisions`] prints what the pool decides, as it happens;
 //! 5. a [`Report`] counts what came of it;
 //! 6. a [`Quickstart`] runs all of that.
+//!
+//! The examples over SDKs have an [`SdkStage`] of their own.
 
 mod answer;
 mod approach;
@@ -19,6 +21,7 @@ mod key;
 mod prompt;
 mod quickstart;
 mod report;
+mod sdk_stage;
 mod stage;
 mod workload;
 
@@ -32,6 +35,7 @@ pub use key::Key;
 pub use prompt::Prompt;
 pub use quickstart::Quickstart;
 pub use report::{Report, Row, Share};
+pub use sdk_stage::SdkStage;
 pub use stage::{Setup, Stage};
 pub use workload::Workload;
 
