@@ -10,4 +10,5 @@
 mod deployments;
 
 mod async_openai;
+mod azure_core;
 mod rig;
