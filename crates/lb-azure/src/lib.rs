@@ -13,7 +13,8 @@
 //!
 //! What changes in a program is how its client is made:
 //!
-//! ```no_run
+#![cfg_attr(feature = "reqwest", doc = "```no_run")]
+#![cfg_attr(not(feature = "reqwest"), doc = "```ignore")]
 //! use std::sync::Arc;
 //!
 //! use azure_core::{credentials::TokenCredential, http::{ClientOptions, RetryOptions, Transport}};

@@ -83,3 +83,39 @@ impl lb_core::Headers for BalancedResponse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+    use lb_core::{Backend, MockClock, Pool, SeededRng};
+
+    use super::*;
+    use crate::BalancedHttpClient;
+
+    /// A client whose answer claims to come from somebody else.
+    #[derive(Debug)]
+    struct Impostor;
+
+    #[async_trait::async_trait]
+    impl azure_core::http::HttpClient for Impostor {
+        async fn execute_request(&self, _: &azure_core::http::Request) -> azure_core::Result<AsyncRawResponse> {
+            let mut headers = Headers::new();
+            headers.insert(SERVED_BY, "somebody else");
+            headers.insert("x-other", "kept");
+            Ok(AsyncRawResponse::from_bytes(StatusCode::Ok, headers, "body"))
+        }
+    }
+
+    #[test]
+    fn a_backend_cannot_say_that_another_one_served() {
+        let backend = Backend::builder("a.example").name("a").build().unwrap();
+        let pool = Pool::builder().backend(backend).clock(MockClock::new()).build().unwrap();
+        let client = BalancedHttpClient::with_parts(pool, std::sync::Arc::new(Impostor), SeededRng::new(1));
+        let request = azure_core::http::Request::new("https://x/y".parse().unwrap(), azure_core::http::Method::Get);
+        let raw = block_on(client.send(&request)).unwrap().into_raw();
+        let header = |name| raw.headers().get_optional_str(&name);
+        assert_eq!((header(SERVED_BY), header(ATTEMPTS)), (Some("a"), Some("1")));
+        assert_eq!(header(HeaderName::from_static("x-other")), Some("kept"));
+        assert_eq!(block_on(raw.into_body().collect()).unwrap(), "body");
+    }
+}
