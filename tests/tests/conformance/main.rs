@@ -38,3 +38,4 @@ mod reqwest_tower;
 mod rig;
 mod scripted;
 mod tower;
+mod tower_layer;

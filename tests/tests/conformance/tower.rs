@@ -1,6 +1,6 @@
-//! tower, over hyper-util's client: as a transport, and as a layer.
+//! tower, as a transport over hyper-util's client.
 
-use std::{convert::Infallible, error::Error, future::Future, pin::Pin, sync::Arc};
+use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -11,7 +11,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use lb_core::{LoadBalancer, Pool};
-use lb_tower::{BalanceLayer, BoxError, BoxErrors, ResponseBody, TowerTransport};
+use lb_tower::{BoxError, BoxErrors, ResponseBody, TowerTransport};
 use tokio::runtime::Runtime;
 use tower::{ServiceBuilder, ServiceExt, timeout::TimeoutLayer, util::BoxCloneSyncService};
 
@@ -21,34 +21,35 @@ use crate::{
 };
 
 /// In memory, or a stream that can be read once.
-type Outgoing = Either<Full<Bytes>, BoxBody<Bytes, Infallible>>;
+pub type Outgoing = Either<Full<Bytes>, BoxBody<Bytes, Infallible>>;
 
-type Incoming = hyper::body::Incoming;
+pub type Incoming = hyper::body::Incoming;
 
 /// What the suite's requests go through: a client under a timeout, boxed.
-type Service = BoxCloneSyncService<Request<Outgoing>, Response<Incoming>, BoxError>;
+pub type Service = BoxCloneSyncService<Request<Outgoing>, Response<Incoming>, BoxError>;
 
-struct Hyper {
+/// hyper-util's client, and what runs it.
+pub struct Hyper {
     client: Client<HttpsConnector<HttpConnector>, Outgoing>,
     /// With a thread of its own, on which drains go on between requests.
-    runtime: Arc<Runtime>,
+    pub runtime: Arc<Runtime>,
 }
 
 impl Hyper {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let connector = HttpsConnectorBuilder::new().try_with_platform_verifier().unwrap();
         let client = Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         Self { client, runtime: Arc::new(runtime) }
     }
 
-    fn service(&self, call: &Call) -> Service {
+    pub fn service(&self, call: &Call) -> Service {
         let client = self.client.clone().map_err(BoxError::from);
         let timeout = call.timeout.map(TimeoutLayer::new);
         BoxCloneSyncService::new(ServiceBuilder::new().option_layer(timeout).service(client))
     }
 
-    fn reply(&self, response: Response<ResponseBody<Incoming>>) -> Reply {
+    pub fn reply(&self, response: Response<ResponseBody<Incoming>>) -> Reply {
         let (parts, mut body) = response.into_parts();
         let runtime = Arc::clone(&self.runtime);
         Reply {
@@ -69,7 +70,7 @@ impl Hyper {
     }
 
     /// Runs until `until` is ready, and drops `sending`; panics if that ends first.
-    fn run_until<T>(&self, sending: impl Future<Output = T>, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
+    pub fn run_until<T>(&self, sending: impl Future<Output = T>, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         self.runtime.block_on(async {
             tokio::select! {
                 _ = sending => panic!("the response came first"),
@@ -79,7 +80,7 @@ impl Hyper {
     }
 }
 
-fn request(call: Call) -> Request<Outgoing> {
+pub fn request(call: Call) -> Request<Outgoing> {
     let mut request = Request::builder().method(call.method.clone()).uri(call.url());
     for (name, value) in &call.headers {
         request = request.header(*name, value);
@@ -94,7 +95,7 @@ fn request(call: Call) -> Request<Outgoing> {
     request.body(body).unwrap()
 }
 
-fn copy(body: &Outgoing) -> Option<Outgoing> {
+pub fn copy(body: &Outgoing) -> Option<Outgoing> {
     match body {
         Either::Left(bytes) => Some(Either::Left(bytes.clone())),
         Either::Right(_) => None,
@@ -150,74 +151,9 @@ impl AsyncStack for Transport {
     }
 }
 
-/// A service under a [`BalanceLayer`], boxed.
-pub struct Layer(Hyper);
-
-impl Layer {
-    fn sending(
-        &self,
-        pool: &Arc<Pool>,
-        call: Call,
-    ) -> impl Future<Output = Result<Response<ResponseBody<Incoming>>, BoxError>> + use<> {
-        let balanced = BalanceLayer::new(Arc::clone(pool)).replay_with(copy);
-        let service = ServiceBuilder::new().layer(balanced).service(self.0.service(&call));
-        BoxCloneSyncService::new(service).oneshot(request(call))
-    }
-}
-
-/// Errors of the service come through as they are, so that its faults can be told; others are the balancer's.
-fn failure(error: &(dyn Error + Send + Sync + 'static)) -> Failure {
-    match error.downcast_ref::<lb_core::Error<Infallible>>() {
-        Some(ours) => Failure::with(ours, |never| match *never {}),
-        None => Failure::Transport(lb_tower::fault(error)),
-    }
-}
-
-impl Stack for Layer {
-    type Upstream = Emulated;
-
-    const HAS_TRY_SEND: bool = false;
-
-    fn new() -> Self {
-        Self(Hyper::new())
-    }
-
-    fn upstream(&self, name: &str) -> Emulated {
-        Emulated::start(name)
-    }
-
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        let result = self.0.runtime.block_on(self.sending(pool, call));
-        result.map(|response| self.0.reply(response)).map_err(|error| failure(error.as_ref()))
-    }
-}
-
-impl SocketStack for Layer {
-    const HEAD_NEEDS_NO_BODY: bool = true;
-}
-
-impl AsyncStack for Layer {
-    const ABANDONS_AT_ONCE: bool = true;
-
-    fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        self.0.run_until(self.sending(pool, call), until);
-    }
-}
-
-mod transport {
-    crate::failover::failover!(super::Transport);
-    crate::wire::wire!(super::Transport);
-    crate::faults::faults!(super::Transport);
-    crate::streaming::streaming!(super::Transport);
-    crate::cancel::cancel!(super::Transport);
-    tests_for!(super::Transport, reuse, [refusals_share_connections]);
-}
-
-mod layer {
-    crate::failover::failover!(super::Layer);
-    crate::wire::wire!(super::Layer);
-    crate::faults::faults!(super::Layer);
-    crate::streaming::streaming!(super::Layer);
-    crate::cancel::cancel!(super::Layer);
-    tests_for!(super::Layer, reuse, [refusals_share_connections]);
-}
+crate::failover::failover!(Transport);
+crate::wire::wire!(Transport);
+crate::faults::faults!(Transport);
+crate::streaming::streaming!(Transport);
+crate::cancel::cancel!(Transport);
+tests_for!(Transport, reuse, [refusals_share_connections]);
