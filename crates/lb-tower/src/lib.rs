@@ -42,8 +42,7 @@
 //! | layer | place | because |
 //! | --- | --- | --- |
 //! | tower's `Timeout` | inside: one attempt; outside: all of them | its error inside counts as `Timeout`: returned, since the request may have been executed |
-//! | tower-http's `TimeoutLayer` | inside with a 4xx such as 408 | it makes a *response*; with a 5xx such as 504 that fails over like a backend's own, and the request may have been executed twice |
-//! | tower-http's `TimeoutLayer` | over a body that is `Default` | hyper's `Incoming` is not: `map_response(\|r\| r.map(BodyExt::boxed))` below it |
+//! | tower-http's `TimeoutLayer` | inside with a 4xx such as 408 | it makes a *response*: one with a 5xx such as 504 fails over like a backend's own, and the request may be executed twice |
 //! | tower-http's `TraceLayer` | either | inside it sees each attempt, with its backend's URL; outside the request as a whole |
 //! | tower-http's `DecompressionLayer` | outside | refused answers need no decompression |
 //! | tower-http's `FollowRedirectLayer` | nowhere | it takes a backend's key to another host; a redirect is the caller's to see |
@@ -51,6 +50,9 @@
 //! | tower's `ConcurrencyLimit`, `Buffer` | either | inside an attempt waits for its turn, below |
 //! | tower's `LoadShed` | outside | inside, its refusal is returned as an error: it says nothing about a backend |
 //! | layers that set credentials | nowhere | backends have their own |
+//!
+//! tower-http's `TimeoutLayer` needs a response body that is `Default`, which hyper's `Incoming` is not: put
+//! `.map_response(|response| response.map(BodyExt::boxed))` below it.
 //!
 //! **Readiness.** The service that [`BalanceLayer`] makes is always ready. Each attempt clones the service underneath, and
 //! drives that clone to readiness before it calls it: a clone is not ready because the original was. So limits below the
