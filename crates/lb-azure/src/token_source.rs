@@ -35,14 +35,13 @@ pub const COGNITIVE_SERVICES_SCOPE: &str = "https://cognitiveservices.azure.com/
 ///   ([`retry_pause`](TokenSourceBuilder::retry_pause)), not by each request. While the old token lasts nobody notices; after
 ///   that it is [this backend's fault](lb_core::Fault::Credential): the request fails over and the backend cools. If no
 ///   other is left the caller gets [`Error::Credential`](lb_core::Error::Credential), with the reason as its source.
-///
-/// A credential that never answers holds the requests that wait for it, as a backend that never answers would: give it a
-/// timeout. Those of azure_identity have one, over azure_core's client.
+/// - A credential that gives no answer has failed after 30 s ([`fetch_timeout`](TokenSourceBuilder::fetch_timeout)): who
+///   waits for it goes on to the next backend.
 ///
 /// # Where a fetch runs
 ///
-/// On the tokio runtime of the request, else on the one in which the source was built or first used. Under another runtime
-/// say so with [`runtime`](TokenSourceBuilder::runtime).
+/// On the tokio runtime of the request, else on the one in which the source was built or first used; it must have time
+/// enabled, as `#[tokio::main]` does. Under another runtime say so with [`runtime`](TokenSourceBuilder::runtime).
 ///
 /// # Blocking
 ///
@@ -78,6 +77,7 @@ struct Shared {
     scopes: Vec<String>,
     refresh_ahead: Duration,
     retry_pause: Duration,
+    fetch_timeout: Duration,
     clock: Box<dyn Clock>,
     spawner: Spawner,
     cache: Mutex<Cache>,
@@ -154,6 +154,7 @@ impl fmt::Debug for TokenSource {
             .field("scopes", &self.shared.scopes)
             .field("refresh_ahead", &self.shared.refresh_ahead)
             .field("retry_pause", &self.shared.retry_pause)
+            .field("fetch_timeout", &self.shared.fetch_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -18,6 +18,9 @@ const REFRESH_AHEAD: Duration = Duration::from_secs(5 * 60);
 /// The default cooldown of a backend: where there is no token at all, the request after the cooldown asks again.
 const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
+/// Far longer than an issuer takes that works, its own retries included; shorter than callers are patient.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Builds a [`TokenSource`].
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct TokenSourceBuilder {
@@ -26,6 +29,7 @@ pub struct TokenSourceBuilder {
     scopes: Vec<String>,
     refresh_ahead: Duration,
     retry_pause: Duration,
+    fetch_timeout: Duration,
     clock: Box<dyn Clock>,
     runtime: Option<Arc<dyn AsyncRuntime>>,
 }
@@ -38,6 +42,7 @@ impl TokenSourceBuilder {
             scopes: vec![COGNITIVE_SERVICES_SCOPE.to_owned()],
             refresh_ahead: REFRESH_AHEAD,
             retry_pause: RETRY_PAUSE,
+            fetch_timeout: FETCH_TIMEOUT,
             clock: Box::new(SystemClock::new()),
             runtime: None,
         }
@@ -68,6 +73,13 @@ impl TokenSourceBuilder {
         self
     }
 
+    /// How long a fetch may take; one that takes longer is dropped, and has failed. Default: 30 s. It passes in the time of
+    /// the runtime, not of the clock.
+    pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
+        self.fetch_timeout = timeout;
+        self
+    }
+
     /// Where the time comes from: a clone of the pool's [`MockClock`](lb_core::MockClock) in tests. Default:
     /// [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -93,6 +105,7 @@ impl TokenSourceBuilder {
             scopes: self.scopes,
             refresh_ahead: self.refresh_ahead,
             retry_pause: self.retry_pause,
+            fetch_timeout: self.fetch_timeout,
             clock: self.clock,
             spawner: Spawner::new(self.runtime),
             cache: Mutex::new(Cache::default()),
@@ -108,6 +121,7 @@ impl fmt::Debug for TokenSourceBuilder {
             .field("scopes", &self.scopes)
             .field("refresh_ahead", &self.refresh_ahead)
             .field("retry_pause", &self.retry_pause)
+            .field("fetch_timeout", &self.fetch_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -72,6 +72,8 @@ impl Token {
 pub(super) enum Reason {
     /// The credential gave none.
     Credential(Arc<azure_core::Error>),
+    /// It gave none for this long.
+    TimedOut(Duration),
     /// It gave one that no header can carry.
     NotAHeader,
     /// It gave one that had expired when it came, or when a request got to use it.
@@ -86,6 +88,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Credential(error) => write!(f, "the token credential failed: {error}"),
+            Self::TimedOut(limit) => write!(f, "the token credential gave no answer for {limit:?}"),
             Self::NotAHeader => f.write_str("the token is empty or has characters that a header cannot carry"),
             Self::Expired => f.write_str("the token had expired when it came; check the clock of this machine"),
             Self::Abandoned => f.write_str("the task that fetched the token ended early; its runtime may be shut down"),

@@ -8,7 +8,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use azure_core::{async_runtime::AsyncRuntime, credentials::AccessToken, time::OffsetDateTime};
+use azure_core::{
+    async_runtime::{AsyncRuntime, TaskFuture},
+    credentials::AccessToken,
+    time::OffsetDateTime,
+};
+use futures::future::{Either, select};
 use lb_core::Credential;
 use tokio::runtime::Handle;
 
@@ -16,6 +21,9 @@ use super::{
     Shared,
     cache::{Landed, Landing, Reason, Token},
 };
+
+/// In place of what azure_core's durations cannot hold.
+const MAX_SLEEP: azure_core::time::Duration = azure_core::time::Duration::days(365);
 
 /// What runs the fetches.
 pub(super) enum Spawner {
@@ -44,6 +52,14 @@ impl Spawner {
             }
         }
     }
+
+    /// Real time, and not the clock's: it only bounds how long a silent issuer is waited for.
+    fn sleep(&self, duration: Duration) -> TaskFuture {
+        match self {
+            Self::Given(runtime) => runtime.sleep(azure_core::time::Duration::try_from(duration).unwrap_or(MAX_SLEEP)),
+            Self::Tokio(_) => Box::pin(tokio::time::sleep(duration)),
+        }
+    }
 }
 
 /// A fetch under way. Dropped before it landed, it lands as abandoned: who waits is told, and the next one can start.
@@ -59,10 +75,12 @@ impl Fetch {
 
     async fn run(mut self) {
         let scopes: Vec<&str> = self.shared.scopes.iter().map(String::as_str).collect();
-        let result = self.shared.credential.get_token(&scopes, None).await;
-        let landed = match result {
-            Ok(token) => self.token(&token),
-            Err(error) => Err(Reason::Credential(Arc::new(error))),
+        let limit = self.shared.fetch_timeout;
+        let token = self.shared.credential.get_token(&scopes, None);
+        let landed = match select(token, self.shared.spawner.sleep(limit)).await {
+            Either::Left((Ok(token), _)) => self.token(&token),
+            Either::Left((Err(error), _)) => Err(Reason::Credential(Arc::new(error))),
+            Either::Right(((), _)) => Err(Reason::TimedOut(limit)),
         };
         self.land(landed);
     }

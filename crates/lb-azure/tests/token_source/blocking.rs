@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_token_that_is_not_here_is_a_fault_and_a_warmed_up_source_is_none() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     let clock = clock();
     let issuer = Issuer::held("t", &clock);
     let source = {

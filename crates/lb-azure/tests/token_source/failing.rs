@@ -130,6 +130,28 @@ async fn whatever_is_wrong_with_a_token_is_a_reason_and_no_hang() {
     }
 }
 
+/// tokio's time jumps on when nothing else is left to do.
+#[tokio::test(start_paused = true)]
+async fn a_silent_issuer_holds_nobody_for_ever() {
+    let clock = clock();
+    let (silent, sound) = (Issuer::held("silent", &clock), Issuer::new("sound", &clock));
+    let both = [backend("a", 1, &source(&silent).build()), backend("b", 2, &source(&sound).build())];
+    let bench = Bench::new(&pool(&clock, both));
+    let start = tokio::time::Instant::now();
+    bench.send().await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(30));
+    assert_eq!(bench.tokens(), ["sound-1"]);
+
+    let source = source(&silent).fetch_timeout(Duration::from_secs(2)).build();
+    let error = source.warm_up().await.unwrap_err();
+    assert_eq!(error.to_string(), "the token credential gave no answer for 2s");
+    // What was dropped does not come back, and the next fetch is a new one.
+    clock.advance(PAUSE);
+    silent.release(1);
+    source.warm_up().await.unwrap();
+    assert_eq!(silent.asked(), 3);
+}
+
 #[tokio::test]
 async fn observers_see_the_fault_of_the_backend() {
     struct Faults(Arc<Mutex<Vec<String>>>);

@@ -52,7 +52,7 @@ async fn a_hundred_concurrent_requests_start_one_refresh_and_keep_the_old_token_
 
 #[test]
 fn threads_share_one_fetch_too() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
     runtime.block_on(async {
         for _ in 0..50 {
             let clock = clock();

@@ -1,6 +1,6 @@
 //! Where a fetch runs.
 
-use std::{sync::Arc, thread};
+use std::{future::pending, sync::Arc, thread};
 
 use azure_core::{
     async_runtime::{AbortableTask, AsyncRuntime, SpawnedTask, TaskFuture},
@@ -37,7 +37,7 @@ impl AsyncRuntime for Threads {
     }
 
     fn sleep(&self, _: Duration) -> TaskFuture {
-        unreachable!("a source never sleeps")
+        Box::pin(pending())
     }
 
     fn yield_now(&self) -> TaskFuture {
@@ -59,7 +59,7 @@ fn without_any_runtime_that_is_the_reason_until_there_is_one() {
     let error = block_on(source.warm_up()).unwrap_err();
     assert!(error.to_string().starts_with("no tokio runtime"), "{error}");
     assert_eq!(issuer.asked(), 0);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(source.warm_up()).unwrap();
     assert_eq!(issuer.asked(), 1);
 }
@@ -69,7 +69,7 @@ fn a_runtime_that_is_shut_down_during_a_fetch_leaves_nobody_waiting() {
     let clock = clock();
     let issuer = Issuer::held("t", &clock);
     let source = source(&issuer).build();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     let mut waiting = source.credential();
     runtime.block_on(async { assert!(futures::poll!(&mut waiting).is_pending()) });
     drop(runtime);
@@ -78,6 +78,6 @@ fn a_runtime_that_is_shut_down_during_a_fetch_leaves_nobody_waiting() {
 
     clock.advance(std::time::Duration::from_secs(10));
     issuer.release(1);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     assert_eq!(runtime.block_on(source.credential()).unwrap().value(), "Bearer t-2");
 }
