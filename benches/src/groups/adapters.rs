@@ -205,7 +205,7 @@ impl TokenCredential for Answering {
 /// Three backends that share a token, which is at hand.
 fn pool_with_tokens() -> Pool {
     let tokens = TokenSource::new(Arc::new(Answering));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(tokens.warm_up()).expect("a token");
     let backend =
         |slot| Backend::builder(ORIGIN).name(format!("backend {slot}")).credential_source(tokens.clone()).build();
