@@ -1,5 +1,6 @@
 //! The groups of cases, shared by the criterion benchmarks and the ratio runner.
 
+pub mod adapters;
 pub mod lifecycle;
 pub mod overhead;
 pub mod pieces;

@@ -17,5 +17,6 @@ pub mod case;
 pub mod explore;
 pub mod groups;
 pub mod overlap;
+pub mod rounds;
 pub mod server;
 pub mod stub;

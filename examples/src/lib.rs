@@ -9,6 +9,8 @@
 //! 5. a [`RequestLog`] writes a line per attempt, for `lb-sim` to read;
 //! 6. a [`Report`] counts what came of it;
 //! 7. a [`Quickstart`] runs all of that.
+//!
+//! The examples over SDKs have an [`SdkStage`] of their own.
 
 mod answer;
 mod approach;
@@ -21,6 +23,7 @@ mod log;
 mod prompt;
 mod quickstart;
 mod report;
+mod sdk_stage;
 mod stage;
 mod workload;
 
@@ -35,6 +38,7 @@ pub use log::{RequestLog, Usage};
 pub use prompt::Prompt;
 pub use quickstart::Quickstart;
 pub use report::{Report, Row, Share};
+pub use sdk_stage::SdkStage;
 pub use stage::{Setup, Stage};
 pub use workload::Workload;
 

@@ -1,9 +1,9 @@
-//! Whole requests: each adapter beside its bare client over loopback, and over a client that refuses at once.
+//! Whole requests over loopback: each of the first adapters beside its bare client.
 //!
 //! The clients run on one core and the server on another, as far as there are two.
 //!
 //! Over loopback the difference is smaller than the noise. What the balancer adds is measured where nothing else
-//! happens, over [the stub](crate::stub), and set against the time of a request.
+//! happens, by [`adapters`], and set against the time of a request.
 
 use std::io;
 
@@ -16,21 +16,18 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     case::{Case, Section},
+    groups::adapters,
     overlap, server, stub,
 };
 
 /// reqwest, async, over loopback.
 pub const REQWEST: &str = "reqwest over loopback";
-/// reqwest over nothing: the client refuses.
-pub const STUB: &str = "reqwest, refused by the client";
 /// The client alone.
 pub const BARE: &str = "bare client";
 /// The client under a balancer with three backends: the request is copied, because another attempt may follow.
 pub const BALANCED: &str = "balanced";
-/// The client under a balancer with one backend: the request is moved.
-const MOVED: &str = "balanced, one backend";
 
-/// A section per adapter, and one for what is added.
+/// A section per adapter that has loopback cases, and those of [`adapters`].
 ///
 /// # Errors
 ///
@@ -38,39 +35,18 @@ const MOVED: &str = "balanced, one backend";
 pub fn sections() -> io::Result<Vec<Section>> {
     let origin = format!("http://{}", server::start()?);
     overlap::pin_to_first_core();
-    Ok(vec![
+    let mut sections = vec![
         Section::new(REQWEST, reqwest(&origin)?),
         Section::new("reqwest::blocking over loopback", reqwest_blocking(&origin)),
         Section::new("isahc over loopback", isahc(&origin)),
         Section::new("isahc, blocking, over loopback", isahc_blocking(&origin)),
-        Section::new(STUB, stubbed()),
-    ])
+    ];
+    sections.extend(adapters::sections());
+    Ok(sections)
 }
 
 fn pool(origin: &str) -> Pool {
     stub::pool(origin, 3)
-}
-
-fn stubbed() -> [Case; 3] {
-    let origin = "http://backend.example";
-    let client = stub::client();
-    let request = stub::request(origin);
-    let balanced = |name, backends| {
-        let balancer = LoadBalancer::new(stub::pool(origin, backends), stub::transport());
-        let request = stub::request(origin);
-        Case::new(name, move || {
-            let copy = request.try_clone().expect("a body in memory");
-            stub::ready(balancer.send(copy)).is_ok()
-        })
-    };
-    [
-        Case::new(BARE, move || {
-            let copy = request.try_clone().expect("a body in memory");
-            stub::ready(client.execute(copy)).is_ok()
-        }),
-        balanced(BALANCED, 3),
-        balanced(MOVED, 1),
-    ]
 }
 
 fn reqwest(origin: &str) -> io::Result<[Case; 2]> {

@@ -230,7 +230,7 @@ impl BackendBuilder {
     }
 
     /// A source that is asked for the credential before each attempt; sent to this backend only, in place of the
-    /// caller's credential.
+    /// caller's credential. A [`RotatingCredential`](crate::RotatingCredential) is one for keys that change.
     pub fn credential_source(self, source: impl CredentialSource + 'static) -> Self {
         self.auth(Auth::Source(Arc::new(source)))
     }

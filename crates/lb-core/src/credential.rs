@@ -1,8 +1,12 @@
 //! Credentials: what authenticates a request at one backend, and where it comes from.
 
+mod rotating;
+
 use std::{error::Error as StdError, fmt, future::Future, pin::Pin};
 
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+
+pub use rotating::RotatingCredential;
 
 /// A boxed future, as [`CredentialSource`] returns it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -69,7 +73,8 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// Where a backend's credential comes from when it is not a fixed key: a token cache, a vault.
+/// Where a backend's credential comes from when it is not a fixed key: a token cache, a vault. For a key that you
+/// replace yourself there is [`RotatingCredential`].
 ///
 /// # Contract
 ///
@@ -88,16 +93,15 @@ impl fmt::Debug for Credential {
 ///
 /// ```
 /// use lb_core::{BoxFuture, Credential, CredentialError, CredentialSource};
-/// use std::sync::RwLock;
+/// use std::path::PathBuf;
 ///
-/// /// A key that can be rotated while requests run.
-/// struct Rotating(RwLock<String>);
+/// /// A key in a file that something else keeps up to date: a mounted secret.
+/// struct Mounted(PathBuf);
 ///
-/// impl CredentialSource for Rotating {
+/// impl CredentialSource for Mounted {
 ///     fn credential(&self) -> BoxFuture<'_, Result<Credential, CredentialError>> {
-///         let key = self.0.read().map_err(|_| CredentialError::new("the key store is broken"));
-///         let credential = key.and_then(|key| Credential::api_key(key.as_str()));
-///         Box::pin(std::future::ready(credential))
+///         let key = std::fs::read_to_string(&self.0).map_err(CredentialError::new);
+///         Box::pin(std::future::ready(key.and_then(|key| Credential::api_key(key.trim()))))
 ///     }
 /// }
 /// ```
@@ -109,6 +113,13 @@ pub trait CredentialSource: Send + Sync {
 impl<S: CredentialSource + ?Sized> CredentialSource for std::sync::Arc<S> {
     fn credential(&self) -> BoxFuture<'_, Result<Credential, CredentialError>> {
         (**self).credential()
+    }
+}
+
+/// A fixed credential is ready at once.
+impl CredentialSource for Credential {
+    fn credential(&self) -> BoxFuture<'_, Result<Credential, CredentialError>> {
+        Box::pin(std::future::ready(Ok(self.clone())))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong: building a pool, sending a request, and having no backend left.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{convert::Infallible, error::Error as StdError, fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -28,6 +28,35 @@ pub enum Error<E> {
     /// No backend is available. Retry after [`Exhausted::retry_after`]. Only `try_send` returns it: `send` answers
     /// with a synthesised 429 instead.
     Exhausted(Exhausted),
+}
+
+impl<E> Error<E> {
+    /// The transport's own error; `Err` with every other variant, whose type then does not depend on the transport.
+    ///
+    /// For adapters that hand out errors of a foreign type: theirs as it came, the balancer's wrapped.
+    ///
+    /// # Errors
+    ///
+    /// If it is none of the transport's.
+    pub fn into_transport(self) -> Result<E, Error<Infallible>> {
+        match self {
+            Self::Transport(error) => Ok(error),
+            Self::Address(error) => Err(Error::Address(error)),
+            Self::Credential { backend, source } => Err(Error::Credential { backend, source }),
+            Self::Exhausted(exhausted) => Err(Error::Exhausted(exhausted)),
+        }
+    }
+
+    /// The same error with the transport's replaced by what `map` makes of it: for a transport over another one.
+    #[must_use]
+    pub fn map_transport<F>(self, map: impl FnOnce(E) -> F) -> Error<F> {
+        match self {
+            Self::Transport(error) => Error::Transport(map(error)),
+            Self::Address(error) => Error::Address(error),
+            Self::Credential { backend, source } => Error::Credential { backend, source },
+            Self::Exhausted(exhausted) => Error::Exhausted(exhausted),
+        }
+    }
 }
 
 impl<E> From<AddressError> for Error<E> {
@@ -297,5 +326,22 @@ impl fmt::Display for BackendProblem {
                 "more than one of api_key, bearer_token, credential_source and forward_caller_credential is set"
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transports_error_is_told_apart_from_the_balancers_own() {
+        assert_eq!(Error::Transport("theirs").into_transport().unwrap(), "theirs");
+        let exhausted = Exhausted::new(Duration::from_secs(4), 1, 2);
+        let address = AddressError::new("a", "too long");
+        let credential = Error::Credential { backend: "a".to_owned(), source: CredentialError::new("expired") };
+        for ours in [Error::<&str>::Address(address), credential, Error::Exhausted(exhausted)] {
+            let text = ours.to_string();
+            assert_eq!(ours.into_transport().unwrap_err().to_string(), text);
+        }
     }
 }

@@ -48,6 +48,30 @@
 //! some have not, the pool does not build until each of the others says
 //! [`forward_caller_credential`](crate::BackendBuilder::forward_caller_credential).
 //!
+//! # How is a key rotated while requests run?
+//!
+//! Give the backend a [`RotatingCredential`](crate::RotatingCredential), and keep a clone of it. A call of `rotate` replaces
+//! the key for every attempt that begins after it; attempts under way finish with the key they have, so keep the old key
+//! valid for as long as your longest request. Nothing is rebuilt: cooldowns and counters stay.
+//!
+//! ```
+//! use lb_core::{Backend, Credential, Pool, RotatingCredential};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = RotatingCredential::new(Credential::api_key("the key of today")?);
+//! let pool = Pool::new([
+//!     Backend::builder("ptu.openai.azure.com").credential_source(key.clone()).build()?,
+//!     Backend::builder("standard.openai.azure.com").priority(2).api_key("a fixed key").build()?,
+//! ])?;
+//! // Later, in whatever watches the vault:
+//! key.rotate(Credential::api_key("the key of tomorrow")?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It is a handle and no method of the pool, so that what watches a vault needs to know nothing but the handle, one key
+//! can serve several backends, and backends with fixed keys pay for no lock.
+//!
 //! # Testing your own set-up
 //!
 //! Give the pool a [`MockClock`](crate::MockClock), the balancer a [`SeededRng`](crate::SeededRng) and a scripted

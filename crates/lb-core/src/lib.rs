@@ -4,9 +4,9 @@
 //! regions after. A 429 or 5xx takes a backend out until its own `Retry-After`, and the same request goes to the next
 //! one at once. When none is left the caller gets a 429 with the soonest `Retry-After`.
 //!
-//! This crate has no HTTP client, no executor and no I/O. Most applications take an adapter (`lb-reqwest`,
-//! `lb-isahc`) and meet this crate through its re-exports. Here are the parts, in the order in which a request
-//! meets them:
+//! This crate has no HTTP client, no executor and no I/O. Most applications take an adapter (`lb-reqwest`, `lb-isahc`,
+//! `lb-tower`, `lb-async-openai`, `lb-rig`, `lb-azure`) and meet this crate through its re-exports. Here are the parts, in
+//! the order in which a request meets them:
 //!
 //! 1. a [`Backend`] says where a deployment lives, how much it is preferred and which credential it takes;
 //! 2. a [`Pool`] holds the backends, their cooldowns and their counters, and owns the [`Clock`];
@@ -69,7 +69,7 @@ mod transport;
 pub use backend::{Backend, BackendBuilder};
 pub use balancer::{BlockingLoadBalancer, LoadBalancer, OnExhaustion, Served, drive, drive_blocking};
 pub use clock::{Clock, Instant, MockClock, SystemClock};
-pub use credential::{BoxFuture, Credential, CredentialError, CredentialSource};
+pub use credential::{BoxFuture, Credential, CredentialError, CredentialSource, RotatingCredential};
 pub use dispatch::{Dispatch, Step};
 pub use error::{AddressError, BackendProblem, BuildError, Error, Exhausted};
 pub use observe::{Event, Observer};

@@ -56,6 +56,33 @@
 //! `connect_timeout` (which fails over) and, on the async client, `read_timeout`. The async client has no timeout unless
 //! you set one; the blocking one has 30 s.
 //!
+//! # Under reqwest-middleware, and as a tower service
+//!
+//! `BalanceMiddleware` (feature `middleware`) balances a `ClientWithMiddleware`, and `ReqwestService` (feature `tower`) is a
+//! tower service of [`reqwest::Request`]s:
+//!
+//! ```no_run
+//! # #[cfg(feature = "middleware")]
+//! # fn run(pool: lb_reqwest::Pool) -> Result<(), reqwest::Error> {
+//! use lb_reqwest::BalanceMiddleware;
+//! use reqwest::redirect::Policy;
+//! use reqwest_middleware::ClientBuilder;
+//!
+//! let client = reqwest::Client::builder().redirect(Policy::none()).build()?;
+//! let client = ClientBuilder::new(client).with(BalanceMiddleware::new(pool)).build();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Retry layers
+//!
+//! | layer | what it does | what to do |
+//! | --- | --- | --- |
+//! | reqwest-retry, above | retries 429 and 5xx by its own backoff, without reading `Retry-After` | leave it out, or add it before the balancer, never after |
+//! | tower's `retry`, above | what its policy says | honour the 429's `Retry-After`, or leave it out |
+//! | this balancer | asks the next backend at once, each at most once per request | - |
+//! | `ClientBuilder::retry`, below | re-sends to the same host; by default only what the server said it did not process | leave the default |
+//!
 //! # Limits
 //!
 //! - A body that streams cannot be sent twice: such a request gets one attempt, and its real answer.
@@ -71,14 +98,22 @@
 //! # Features
 //!
 //! - `blocking`: [`BlockingReqwestTransport`], the same over `reqwest::blocking`.
+//! - `middleware`: [`BalanceMiddleware`], a middleware of reqwest-middleware 0.5. It says where reqwest-retry goes.
+//! - `tower`: [`ReqwestService`], a tower service of [`reqwest::Request`]s.
 //!
 //! No feature enables TLS: choose one of reqwest's own, such as `reqwest = { version = "0.13", features = ["rustls"] }`.
+//!
+//! Minimum Rust version: 1.85.
 
 mod address;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod drain;
 mod fault;
+#[cfg(feature = "middleware")]
+mod middleware;
+#[cfg(feature = "tower")]
+mod service;
 mod transport;
 
 #[cfg(feature = "blocking")]
@@ -88,4 +123,8 @@ pub use lb_core::{
     self, Backend, BlockingLoadBalancer, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool,
     Served, State,
 };
+#[cfg(feature = "middleware")]
+pub use middleware::BalanceMiddleware;
+#[cfg(feature = "tower")]
+pub use service::ReqwestService;
 pub use transport::ReqwestTransport;

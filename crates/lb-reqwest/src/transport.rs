@@ -2,7 +2,7 @@
 
 use std::{fmt, mem};
 
-use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport};
+use lb_core::{AddressError, Error, Exhausted, Fault, Head, Served, Target, Transport};
 use reqwest::{Client, ClientBuilder, Request, Response, redirect::Policy};
 
 use crate::{
@@ -81,18 +81,15 @@ impl Transport for ReqwestTransport {
     }
 
     fn is_replayable(&self, original: &Request) -> bool {
-        original.body().is_none_or(|body| body.as_bytes().is_some())
+        is_replayable(original)
     }
 
     fn take(&self, original: &mut Request) -> Request {
-        let url_for_synthesis = original.url().clone();
-        mem::replace(original, Request::new(reqwest::Method::GET, url_for_synthesis))
+        take(original)
     }
 
-    async fn send(&self, mut request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest::Error>> {
-        let mut headers = mem::take(request.headers_mut());
-        address(request.url_mut(), &mut headers, target)?;
-        *request.headers_mut() = headers;
+    async fn send(&self, request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest::Error>> {
+        let request = addressed(request, target)?;
         self.client.execute(request).await.map_err(|error| Error::Transport(without_query(error)))
     }
 
@@ -115,4 +112,23 @@ impl Transport for ReqwestTransport {
     fn discard(&self, response: Response) {
         self.drain.discard(response);
     }
+}
+
+/// Whether the body is in memory, so that the request can be copied.
+pub(crate) fn is_replayable(original: &Request) -> bool {
+    original.body().is_none_or(|body| body.as_bytes().is_some())
+}
+
+/// The request, moved out; its URL stays for a synthesised answer.
+pub(crate) fn take(original: &mut Request) -> Request {
+    let url_for_synthesis = original.url().clone();
+    mem::replace(original, Request::new(reqwest::Method::GET, url_for_synthesis))
+}
+
+/// The request, addressed to the target.
+pub(crate) fn addressed(mut request: Request, target: &Target<'_>) -> Result<Request, AddressError> {
+    let mut headers = mem::take(request.headers_mut());
+    address(request.url_mut(), &mut headers, target)?;
+    *request.headers_mut() = headers;
+    Ok(request)
 }

@@ -27,8 +27,15 @@ mod streaming;
 mod upstream;
 mod wire;
 
+mod async_openai;
+mod azure;
 mod isahc;
 mod isahc_blocking;
 mod reqwest;
 mod reqwest_blocking;
+mod reqwest_middleware;
+mod reqwest_tower;
+mod rig;
 mod scripted;
+mod tower;
+mod tower_layer;

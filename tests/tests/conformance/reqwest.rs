@@ -12,9 +12,9 @@ use crate::{
 };
 
 pub struct Reqwest {
-    transport: ReqwestTransport,
+    pub transport: ReqwestTransport,
     /// With a thread of its own, on which drains go on between requests.
-    runtime: Arc<Runtime>,
+    pub runtime: Arc<Runtime>,
 }
 
 impl Reqwest {
@@ -22,7 +22,7 @@ impl Reqwest {
         LoadBalancer::new(Arc::clone(pool), self.transport.clone())
     }
 
-    fn reply(&self, result: Result<reqwest::Response, lb_core::Error<reqwest::Error>>) -> Result<Reply, Failure> {
+    pub fn reply(&self, result: Result<reqwest::Response, lb_core::Error<reqwest::Error>>) -> Result<Reply, Failure> {
         let mut response = result.map_err(|error| Failure::of(&error, &self.transport))?;
         let headers = response.headers().iter();
         Ok(Reply {
@@ -40,9 +40,19 @@ impl Reqwest {
             },
         })
     }
+
+    /// Runs until `until` is ready, and drops `sending`; panics if that ends first.
+    pub fn run_until<T>(&self, sending: impl Future<Output = T>, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = sending => panic!("the response came first"),
+                arrived = until => assert!(arrived, "the request did not arrive"),
+            }
+        });
+    }
 }
 
-fn request(call: Call) -> reqwest::Request {
+pub fn request(call: Call) -> reqwest::Request {
     let mut request = reqwest::Request::new(call.method.clone(), call.url().parse().unwrap());
     for (name, value) in &call.headers {
         request.headers_mut().append(*name, value.parse().unwrap());
@@ -88,12 +98,7 @@ impl AsyncStack for Reqwest {
 
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         let balancer = self.balancer(pool);
-        self.runtime.block_on(async {
-            tokio::select! {
-                result = balancer.send(request(call)) => panic!("the response came first: {result:?}"),
-                arrived = until => assert!(arrived, "the request did not arrive"),
-            }
-        });
+        self.run_until(balancer.send(request(call)), until);
     }
 }
 

@@ -13,10 +13,24 @@ use crate::upstream::{Emulated, Upstream};
 pub trait Stack {
     type Upstream: Upstream;
 
+    /// Exhaustion can be had as a typed error. A stack with a foreign interface has only the synthesised 429, with the
+    /// verdict in its extensions.
+    const HAS_TRY_SEND: bool = true;
+
+    /// There are bodies that can be read only once. A stack without them sends every body again.
+    const HAS_ONE_SHOT_BODIES: bool = true;
+
+    /// An answer that is no success can have extensions. In a stack without them its status, headers and body tell
+    /// all that can be told, and the pool's counters who refused.
+    const REFUSALS_HAVE_EXTENSIONS: bool = true;
+
     fn new() -> Self;
     fn upstream(&self, name: &str) -> Self::Upstream;
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure>;
-    fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure>;
+
+    fn try_send(&self, _pool: &Arc<Pool>, _call: Call) -> Result<Reply, Failure> {
+        unreachable!("a stack without HAS_TRY_SEND is not asked")
+    }
 }
 
 /// A stack with sockets.
@@ -119,6 +133,33 @@ impl Reply {
     pub fn served(&self) -> (&str, u32) {
         let served = self.served.as_ref().expect("a backend's response says who served");
         (served.backend(), served.attempts())
+    }
+
+    /// Checks that this is what the backend named `backend` answered to a request, as its attempt of this number, and
+    /// that it is no success.
+    pub fn assert_refused_by<S: Stack>(&self, pool: &Pool, backend: &str, attempts: u32) {
+        assert!(!(200..300).contains(&self.status), "{self:?}");
+        if S::REFUSALS_HAVE_EXTENSIONS {
+            assert_eq!(self.served(), (backend, attempts));
+        } else {
+            assert_eq!(self.served, None);
+            let counters = snapshot(pool, backend).counters;
+            let answered = match self.status {
+                300..400 => counters.successes,
+                429 => counters.throttles,
+                400..500 => counters.rejected,
+                _ => counters.server_errors,
+            };
+            assert!(answered > 0, "{backend} did not answer {}: {counters:?}", self.status);
+        }
+    }
+
+    /// Checks that this is the synthesised 429, and that it says to wait for so long.
+    pub fn assert_exhausted<S: Stack>(&self, wait: Duration) {
+        assert_eq!((self.status, self.header("retry-after-ms")), (429, Some(&*wait.as_millis().to_string())));
+        assert_eq!(self.served, None);
+        let verdict = self.exhausted.map(|exhausted| exhausted.retry_after());
+        assert_eq!(verdict, S::REFUSALS_HAVE_EXTENSIONS.then_some(wait));
     }
 }
 

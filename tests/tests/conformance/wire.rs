@@ -1,5 +1,7 @@
 //! What is on the wire: addresses, credentials, bodies, and answers as they came.
 
+use std::time::Duration;
+
 use crate::{
     stack::{Body, Call, Failure, Stack, assert_counted, backend, cooling, pool, snapshot},
     upstream::{Answer, Upstream},
@@ -136,9 +138,18 @@ pub fn a_body_that_cannot_be_replayed_gets_one_attempt_and_its_real_answer<S: St
         let (pool, _) = pool(both.into_iter().take(backends));
         let call = Call::chat().body(Body::OneShot(b"streamed".to_vec()));
         let reply = stack.send(&pool, call).unwrap();
-        assert_eq!((reply.status, reply.served()), (429, ("first", 1)));
-        assert_eq!(reply.text(), "too busy");
         assert_eq!(first.received()[0].body, b"streamed");
+        if !S::HAS_ONE_SHOT_BODIES {
+            match backends {
+                1 => reply.assert_exhausted::<S>(Duration::from_secs(5)),
+                _ => assert_eq!(reply.served(), ("second", 2)),
+            }
+            assert!(second.received().iter().all(|received| received.body == b"streamed"));
+            continue;
+        }
+        assert_eq!(reply.status, 429);
+        reply.assert_refused_by::<S>(&pool, "first", 1);
+        assert_eq!(reply.text(), "too busy");
         assert!(second.received().is_empty());
         assert!(cooling(&pool, "first").is_some(), "the backend still cools down");
     }
@@ -167,7 +178,8 @@ pub fn redirects_are_returned_and_never_followed<S: Stack>() {
         only.script(Answer::status(status).header("location", &format!("{}/stolen", elsewhere.endpoint())));
         let (pool, _) = pool([backend(&only, 1).api_key("CANARY")]);
         let reply = stack.send(&pool, Call::chat()).unwrap();
-        assert_eq!((reply.status, reply.served()), (status, ("only", 1)));
+        assert_eq!(reply.status, status);
+        reply.assert_refused_by::<S>(&pool, "only", 1);
         assert!(reply.header("location").is_some_and(|location| location.ends_with("/stolen")));
         assert!(elsewhere.received().is_empty(), "a redirect was followed with a key on board");
         assert_eq!(snapshot(&pool, "only").counters.successes, 1);

@@ -17,7 +17,7 @@ use std::fmt;
 
 use lb_benches::{
     groups::{
-        overhead,
+        adapters, overhead,
         selection::{self, BALANCER, FLOOR, FLOOR_AND_CLOCK, PINGORA, SEED, TOWER},
         threads,
     },
@@ -180,7 +180,7 @@ pub(crate) fn of_threads(measured: &[Measured]) -> Vec<Goal> {
 pub(crate) fn of_overhead(measured: &[Measured]) -> Vec<Goal> {
     let share = || {
         let section = |name| measured.iter().find(|measured| measured.section == name);
-        let stub = section(overhead::STUB)?;
+        let stub = section(adapters::REQWEST)?;
         let (bare, balanced) = (stub.case(overhead::BARE)?, stub.case(overhead::BALANCED)?);
         let request = section(overhead::REQWEST)?.case(overhead::BARE)?;
         let rounds = bare.nanos.iter().zip(&balanced.nanos).zip(&request.nanos);
@@ -195,7 +195,7 @@ pub(crate) fn of_overhead(measured: &[Measured]) -> Vec<Goal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rounds::MeasuredCase;
+    use lb_benches::rounds::MeasuredCase;
 
     fn measured(section: &str, cases: &[(&str, f64)]) -> Measured {
         let case = |&(name, nanos): &(&str, f64)| MeasuredCase { name: name.to_owned(), nanos: vec![nanos; 3] };
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_share_is_what_the_stub_shows_of_a_request() {
-        let stub = measured(overhead::STUB, &[(overhead::BARE, 300.0), (overhead::BALANCED, 500.0)]);
+        let stub = measured(adapters::REQWEST, &[(overhead::BARE, 300.0), (overhead::BALANCED, 500.0)]);
         let request = measured(overhead::REQWEST, &[(overhead::BARE, 100_000.0)]);
         let goals = of_overhead(&[request, stub]);
         assert!((goals[0].measured - 0.2).abs() < 1e-9 && goals[0].met, "{goals:?}");

@@ -12,14 +12,16 @@
 
 mod goals;
 mod report;
-mod rounds;
 
 use std::{error::Error, fs, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use lb_benches::groups;
+use lb_benches::{
+    groups,
+    rounds::{self, Effort},
+};
 
-use crate::{report::Report, rounds::Effort};
+use crate::report::Report;
 
 /// Measures the balancer beside what it is compared with, and prints ratios within one run.
 #[derive(Debug, Parser)]

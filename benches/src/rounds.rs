@@ -2,65 +2,84 @@
 
 use std::time::Duration;
 
-use lb_benches::case::{Case, Section};
+use crate::case::{Case, Section};
 
 /// How long and how often cases are measured.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Effort {
+pub struct Effort {
     /// How many rounds.
-    pub(crate) rounds: usize,
+    pub rounds: usize,
     /// How long a case runs in one round, about; at least once.
-    pub(crate) batch: Duration,
+    pub batch: Duration,
 }
 
 /// What the rounds of a section gave.
 #[derive(Debug)]
-pub(crate) struct Measured {
-    pub(crate) section: String,
-    pub(crate) cases: Vec<MeasuredCase>,
+pub struct Measured {
+    /// The section's name.
+    pub section: String,
+    /// Its cases; the first is the base.
+    pub cases: Vec<MeasuredCase>,
 }
 
 /// What the rounds of a case gave: nanoseconds per operation, by round; NaN for a round that does not count.
 #[derive(Debug)]
-pub(crate) struct MeasuredCase {
-    pub(crate) name: String,
-    pub(crate) nanos: Vec<f64>,
+pub struct MeasuredCase {
+    /// The case's name.
+    pub name: String,
+    /// By round.
+    pub nanos: Vec<f64>,
 }
 
 impl Measured {
     /// A case by its name.
-    pub(crate) fn case(&self, name: &str) -> Option<&MeasuredCase> {
+    #[must_use]
+    pub fn case(&self, name: &str) -> Option<&MeasuredCase> {
         self.cases.iter().find(|case| case.name == name)
     }
 
     /// The quartiles of a case over the base, the first case, of the same round.
-    pub(crate) fn over_base(&self, case: &MeasuredCase) -> Quartiles {
+    #[must_use]
+    pub fn over_base(&self, case: &MeasuredCase) -> Quartiles {
         case.over(&self.cases[0])
     }
 }
 
 impl MeasuredCase {
     /// The quartiles of nanoseconds per operation.
-    pub(crate) fn nanos(&self) -> Quartiles {
+    #[must_use]
+    pub fn nanos(&self) -> Quartiles {
         Quartiles::of(self.nanos.clone())
     }
 
+    /// The quartiles of what this case takes more than another of the same round.
+    #[must_use]
+    pub fn more_than(&self, other: &Self) -> Quartiles {
+        Quartiles::of(self.nanos.iter().zip(&other.nanos).map(|(this, other)| this - other).collect())
+    }
+
     /// The quartiles of this case over another of the same round.
-    pub(crate) fn over(&self, other: &Self) -> Quartiles {
+    #[must_use]
+    pub fn over(&self, other: &Self) -> Quartiles {
         Quartiles::of(self.nanos.iter().zip(&other.nanos).map(|(this, other)| this / other).collect())
     }
 }
 
 /// Median and quartiles.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Quartiles {
-    pub(crate) lower: f64,
-    pub(crate) median: f64,
-    pub(crate) upper: f64,
+pub struct Quartiles {
+    /// A quarter is below it.
+    pub lower: f64,
+    /// Half is below it.
+    pub median: f64,
+    /// A quarter is above it.
+    pub upper: f64,
 }
 
 impl Quartiles {
-    pub(crate) fn of(mut values: Vec<f64>) -> Self {
+    /// Those of the values that are numbers; NaN if none is.
+    #[must_use]
+    pub fn of(mut values: Vec<f64>) -> Self {
         values.retain(|value| value.is_finite());
         values.sort_by(f64::total_cmp);
         let at = |quarter: usize| values.get(values.len().saturating_sub(1) * quarter / 4).copied().unwrap_or(f64::NAN);
@@ -69,7 +88,8 @@ impl Quartiles {
 }
 
 /// Runs all sections for the given rounds.
-pub(crate) fn run(sections: Vec<Section>, effort: Effort) -> Vec<Measured> {
+#[must_use]
+pub fn run(sections: Vec<Section>, effort: Effort) -> Vec<Measured> {
     let mut sections: Vec<_> = sections.into_iter().map(|section| Running::new(section, effort)).collect();
     for round in 0..effort.rounds {
         sections.iter_mut().for_each(|section| section.round(round));

@@ -1,0 +1,120 @@
+//! A priority load balancer under [async-openai]'s client.
+//!
+//! What changes in an application is how the client is made. Every call of the SDK stays as it is: chats, streams,
+//! embeddings, and uploads, which fail over too.
+//!
+//! ```no_run
+//! use async_openai::{Client, config::AzureConfig};
+//! use lb_async_openai::{Backend, BalancedService, Pool, ReqwestTransport};
+//!
+//! # fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = Pool::new([
+//!     Backend::builder("ptu.openai.azure.com").deployment("gpt-4.1-ptu").api_key(std::env::var("PTU_KEY")?).build()?,
+//!     Backend::builder("eu.openai.azure.com").priority(2).api_key(std::env::var("EU_KEY")?).build()?,
+//! ])?;
+//! let service = BalancedService::new(pool, ReqwestTransport::new()?);
+//!
+//! // The host does not matter: each attempt goes to its backend's, with that backend's key.
+//! let config = AzureConfig::new().with_api_base("https://any.host").with_deployment_id("gpt-4.1");
+//! let client = Client::with_config(config.with_api_version("2024-10-21")).with_http_service(service);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It needs async-openai's feature `middleware`, which this crate enables. `with_http_client` puts the SDK's own
+//! transport back: call it before `with_http_service`, or not at all. The client that sends is the one in
+//! [`ReqwestTransport`].
+//!
+//! # Which configuration
+//!
+//! The SDK's configuration decides the path, and the backend the rest:
+//!
+//! | your backends | the SDK's configuration | the backend |
+//! | --- | --- | --- |
+//! | Azure OpenAI, a deployment each | `AzureConfig`, with any deployment id and an API version | `deployment(..)` replaces the id in the path |
+//! | Azure OpenAI, `/openai/v1` | `OpenAIConfig` with the base `https://any.host/openai/v1` | the request's `model` names the deployment, so all need the same name |
+//! | OpenAI, and services like it | `OpenAIConfig` with the base `https://any.host/v1` | a path prefix in the endpoint if it has one |
+//!
+//! A request in Azure's form goes to Azure only, and one in OpenAI's form also to Azure's `/openai/v1` if that is the
+//! backend's path prefix and the base is the bare host: `with_api_base("https://any.host")` and endpoints such as
+//! `https://eu.openai.azure.com/openai/v1` and `https://api.openai.com/v1`.
+//!
+//! The configuration's key goes to backends without a credential only. If all have their own, it is never sent.
+//!
+//! # Retry layers
+//!
+//! A client without a service of its own retries three times, on 429, 5xx and connect faults. `with_http_service`
+//! replaces that, so the balancer is the only layer: it asks every backend once, and does not wait. Below it is
+//! reqwest, which resends only what its server is known not to have seen. Either leave it at that, or put the SDK's
+//! retry layer *around* the balancer, for callers who would rather wait than see a 429. It honours the `Retry-After` of
+//! the synthesised answer, the soonest of the whole pool.
+//!
+//! ```
+//! use async_openai::{Client, config::OpenAIConfig, middleware::retry::OpenAIRetryLayer};
+//! use lb_async_openai::BalancedService;
+//! use tower::ServiceBuilder;
+//!
+//! /// The balancer alone: when no backend is left, the call fails at once.
+//! fn impatient(balanced: BalancedService) -> Client<OpenAIConfig> {
+//!     Client::new().with_http_service(balanced)
+//! }
+//!
+//! /// When no backend is left, the call waits until one is back, at most twice.
+//! fn patient(balanced: BalancedService) -> Client<OpenAIConfig> {
+//!     let service = ServiceBuilder::new().layer(OpenAIRetryLayer::new(2)).service(balanced);
+//!     Client::new().with_http_service(service)
+//! }
+//! # let _ = (impatient, patient);
+//! ```
+//!
+//! Never put it below the balancer: it would wait at a backend that refuses while another is free.
+//!
+//! When no backend is left and nobody waits, the call fails with status 429 and says when to come back:
+//!
+//! ```
+//! use async_openai::error::OpenAIError;
+//!
+//! fn is_exhausted(error: &OpenAIError) -> bool {
+//!     match error {
+//!         // `no backend available for 7 s (2 of 2 cooling down)`
+//!         OpenAIError::ApiError(answer) => {
+//!             answer.status_code == 429 && answer.api_error.code.as_deref() == Some("rate_limit_exceeded")
+//!         }
+//!         _ => false,
+//!     }
+//! }
+//! # let _ = is_exhausted;
+//! ```
+//!
+//! # Limits
+//!
+//! - The SDK returns bodies, not responses: which backend served is told by [`Observer`], by `tracing` events and by
+//!   `pool.snapshot()`.
+//! - What is stored at a resource exists at one backend only: files, batches, vector stores, stored responses and
+//!   conversations. Use a client without a balancer for those.
+//! - A file given by its path is read anew for each attempt.
+//! - WebSockets (the realtime API) do not go through the client's HTTP service.
+//! - Timeouts: see [`lb_reqwest`]. A tower timeout around the service bounds a whole call up to the response's head,
+//!   failovers included.
+//! - The runtime is tokio, which reqwest needs.
+//!
+//! # Features and versions
+//!
+//! This crate has no features and enables no TLS: take async-openai's `rustls` (on by default) or `native-tls`, or one
+//! of reqwest's. It goes with async-openai 0.43, whose minor versions come about monthly. The minimum supported Rust
+//! version is 1.85.
+//!
+//! [async-openai]: async_openai
+
+mod attempt_error;
+mod service;
+mod transport;
+
+pub use attempt_error::AttemptError;
+#[doc(no_inline)]
+pub use lb_reqwest::{
+    Backend, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, ReqwestTransport, Served, State,
+    lb_core,
+};
+pub use service::BalancedService;
+pub use transport::FactoryTransport;

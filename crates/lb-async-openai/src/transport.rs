@@ -1,0 +1,79 @@
+//! The transport: every attempt's request is built anew.
+
+use async_openai::middleware::HttpRequestFactory;
+use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport};
+use lb_reqwest::ReqwestTransport;
+use reqwest::Response;
+
+use crate::attempt_error::AttemptError;
+
+/// async-openai's requests over a [`ReqwestTransport`].
+///
+/// A [`HttpRequestFactory`] is built once per attempt. So a request whose body streams, which could not be copied once
+/// built, fails over too: every multipart form, such as an audio upload.
+#[derive(Debug, Clone)]
+pub struct FactoryTransport {
+    inner: ReqwestTransport,
+}
+
+impl FactoryTransport {
+    /// A transport that sends what the factories build over `inner`.
+    #[must_use]
+    pub const fn new(inner: ReqwestTransport) -> Self {
+        Self { inner }
+    }
+}
+
+impl Transport for FactoryTransport {
+    type Request = HttpRequestFactory;
+    type Original = HttpRequestFactory;
+    type Response = Response;
+    type Error = AttemptError;
+
+    async fn prepare(&self, factory: HttpRequestFactory) -> Result<HttpRequestFactory, AttemptError> {
+        Ok(factory)
+    }
+
+    fn replay(&self, original: &HttpRequestFactory) -> Option<HttpRequestFactory> {
+        // A handle on shared inputs: nothing of the request is copied.
+        Some(original.clone())
+    }
+
+    fn is_replayable(&self, _: &HttpRequestFactory) -> bool {
+        true
+    }
+
+    fn take(&self, original: &mut HttpRequestFactory) -> HttpRequestFactory {
+        original.clone()
+    }
+
+    async fn send(&self, factory: HttpRequestFactory, target: &Target<'_>) -> Result<Response, Error<AttemptError>> {
+        let request = factory.build().await.map_err(|error| Error::Transport(AttemptError::Build(error)))?;
+        self.inner.send(request, target).await.map_err(|error| error.map_transport(AttemptError::Send))
+    }
+
+    fn head<'r>(&self, response: &'r Response) -> Head<'r> {
+        self.inner.head(response)
+    }
+
+    fn fault(&self, error: &AttemptError) -> Fault {
+        match error {
+            // Also if it comes from a network: it is not the backend's.
+            AttemptError::Build(_) => Fault::Request,
+            AttemptError::Send(error) => self.inner.fault(error),
+        }
+    }
+
+    fn synthesize(&self, _: &HttpRequestFactory, exhausted: &Exhausted) -> Response {
+        // Without the caller's URL, which only building the request would tell. The SDK does not look at it.
+        exhausted.to_response().into()
+    }
+
+    fn mark(&self, response: &mut Response, served: Served) {
+        self.inner.mark(response, served);
+    }
+
+    fn discard(&self, response: Response) {
+        self.inner.discard(response);
+    }
+}

@@ -1,0 +1,95 @@
+//! One call of the client, as a transport that lives for that call only: it borrows the caller's request.
+
+use azure_core::{
+    Error as AzureError,
+    http::{AsyncRawResponse, Body, HttpClient, Request, StatusCode, headers::Headers},
+};
+use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport};
+
+use crate::{address::address, drain::Drain, error::without_query, fault::fault, response::BalancedResponse};
+
+/// The caller's request is copied once per attempt, and for nothing else.
+pub(crate) struct Call<'c> {
+    pub(crate) client: &'c dyn HttpClient,
+    pub(crate) drain: &'c Drain,
+    pub(crate) request: &'c Request,
+}
+
+/// What is known of the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replay {
+    /// It is in memory.
+    Copy,
+    /// It is a stream, which goes back to its beginning before it is sent.
+    Rewind,
+    /// It is a stream that cannot go back: it is sent once, from where it stands.
+    Once,
+}
+
+impl Transport for Call<'_> {
+    type Request = Replay;
+    type Original = Replay;
+    type Response = BalancedResponse;
+    type Error = AzureError;
+
+    async fn prepare(&self, _: Replay) -> Result<Replay, AzureError> {
+        Ok(match self.request.body() {
+            Body::Bytes(_) => Replay::Copy,
+            Body::SeekableStream(stream) => match stream.clone().reset().await {
+                Ok(()) => Replay::Rewind,
+                Err(_) => Replay::Once,
+            },
+        })
+    }
+
+    fn replay(&self, original: &Replay) -> Option<Replay> {
+        (*original != Replay::Once).then_some(*original)
+    }
+
+    fn take(&self, original: &mut Replay) -> Replay {
+        *original
+    }
+
+    async fn send(&self, replay: Replay, target: &Target<'_>) -> Result<BalancedResponse, Error<AzureError>> {
+        let mut request = self.request.clone();
+        address(&mut request, target)?;
+        if replay == Replay::Rewind {
+            request.body_mut().reset().await.map_err(Error::Transport)?;
+        }
+        let answer = self.client.execute_request(&request).await;
+        answer.map(BalancedResponse::new).map_err(|error| Error::Transport(without_query(error)))
+    }
+
+    fn head<'r>(&self, response: &'r BalancedResponse) -> Head<'r> {
+        Head::new(response.status().into(), response)
+    }
+
+    fn fault(&self, error: &AzureError) -> Fault {
+        fault(error)
+    }
+
+    fn synthesize(&self, _: &Replay, exhausted: &Exhausted) -> BalancedResponse {
+        let (parts, body) = exhausted.to_response().into_parts();
+        let mut headers = Headers::new();
+        for (name, value) in &parts.headers {
+            // All of them are text.
+            if let Ok(value) = value.to_str() {
+                headers.insert(name.as_str().to_owned(), value.to_owned());
+            }
+        }
+        let raw = AsyncRawResponse::from_bytes(StatusCode::from(parts.status.as_u16()), headers, body);
+        BalancedResponse::synthesized(raw, *exhausted)
+    }
+
+    fn mark(&self, response: &mut BalancedResponse, served: Served) {
+        response.mark(served);
+    }
+
+    fn discard(&self, response: BalancedResponse) {
+        match self.request.body() {
+            Body::Bytes(_) => self.drain.discard(response.into_unmarked()),
+            // Dropped, so that the upload ends: the next attempt may read the same file.
+            Body::SeekableStream(_) => drop(response),
+        }
+    }
+}

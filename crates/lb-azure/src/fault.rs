@@ -1,0 +1,71 @@
+//! What kind of fault an error of an HTTP client is.
+
+use std::{
+    error::Error as StdError,
+    io::{Error as IoError, ErrorKind as IoErrorKind},
+    iter::successors,
+};
+
+use azure_core::{Error as AzureError, error::ErrorKind};
+use lb_core::Fault;
+
+/// What kind of fault an error of an [`HttpClient`](azure_core::http::HttpClient) is, as the balancer sees it; the table in
+/// the [crate's documentation](crate#what-counts-as-which-fault) says which.
+#[must_use]
+pub fn fault(error: &AzureError) -> Fault {
+    if *error.kind() == ErrorKind::Connection {
+        return Fault::Connect;
+    }
+    let first: Option<&(dyn StdError + 'static)> = error.source();
+    successors(first, |&cause| cause.source()).find_map(of_cause).unwrap_or(Fault::Reset)
+}
+
+/// What one cause says; `None` if it is of no known kind.
+fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Fault> {
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = cause.downcast_ref::<reqwest::Error>() {
+        return of_reqwest(error);
+    }
+    match cause.downcast_ref::<IoError>()?.kind() {
+        IoErrorKind::ConnectionRefused | IoErrorKind::HostUnreachable | IoErrorKind::NetworkUnreachable => {
+            Some(Fault::Connect)
+        }
+        IoErrorKind::TimedOut => Some(Fault::Timeout),
+        _ => None,
+    }
+}
+
+#[cfg(feature = "reqwest")]
+fn of_reqwest(error: &reqwest::Error) -> Option<Fault> {
+    if error.is_builder() || error.is_body() {
+        Some(Fault::Request)
+    } else if error.is_connect() || error.is_dns() {
+        // Asked before `is_timeout`: a connect timeout is both.
+        Some(Fault::Connect)
+    } else if error.is_timeout() {
+        Some(Fault::Timeout)
+    } else {
+        Some(Fault::Reset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_and_then_the_causes_tell_what_happened() {
+        let io = |kind: IoErrorKind| AzureError::new(ErrorKind::Io, IoError::from(kind));
+        for (error, expected) in [
+            (AzureError::with_message(ErrorKind::Connection, "refused"), Fault::Connect),
+            (io(IoErrorKind::ConnectionRefused), Fault::Connect),
+            (io(IoErrorKind::TimedOut), Fault::Timeout),
+            (io(IoErrorKind::TimedOut).with_context("while waiting"), Fault::Timeout),
+            (io(IoErrorKind::ConnectionReset), Fault::Reset),
+            (AzureError::with_message(ErrorKind::Io, "nobody knows"), Fault::Reset),
+            (AzureError::with_message(ErrorKind::Other, "nobody knows"), Fault::Reset),
+        ] {
+            assert_eq!(fault(&error), expected, "{error:?}");
+        }
+    }
+}

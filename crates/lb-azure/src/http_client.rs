@@ -1,0 +1,114 @@
+//! The client: azure_core's `HttpClient` over a pool.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use azure_core::http::{AsyncRawResponse, HttpClient, Request};
+use lb_core::{Error, OnExhaustion, Pool, Rng, ThreadRng, drive};
+
+use crate::{
+    call::{Call, Replay},
+    drain::Drain,
+    error::into_azure,
+    response::BalancedResponse,
+};
+
+/// An [`HttpClient`] that sends each request to the best available backend of a [`Pool`], over another `HttpClient`.
+///
+/// It goes into [`ClientOptions::transport`](azure_core::http::ClientOptions::transport), and so under every policy of
+/// a client's pipeline. Clones share the pool and the client.
+#[derive(Clone)]
+pub struct BalancedHttpClient<R = ThreadRng> {
+    pool: Arc<Pool>,
+    client: Arc<dyn HttpClient>,
+    drain: Drain,
+    rng: R,
+}
+
+impl BalancedHttpClient {
+    /// Over the client that azure_core takes by itself: `reqwest`, which follows no redirects, and whose connect
+    /// timeout is 20 s and read timeout 60 s.
+    ///
+    /// `pool` is a [`Pool`] or an `Arc<Pool>` shared with other balancers.
+    ///
+    /// # Panics
+    ///
+    /// If reqwest cannot build the client (TLS or system configuration), as azure_core's own default does.
+    #[cfg(feature = "reqwest")]
+    pub fn new(pool: impl Into<Arc<Pool>>) -> Self {
+        Self::with_client_that_follows_no_redirects(pool, azure_core::http::new_http_client(None))
+    }
+
+    /// Over a client of yours, such as a `reqwest::Client` with timeouts of your choice. You promise that it follows no
+    /// redirects, does not retry, and adds no credentials of its own: else a redirect, or a failover, takes a credential
+    /// to where it does not belong. None of that can be seen from outside of the client.
+    pub fn with_client_that_follows_no_redirects(pool: impl Into<Arc<Pool>>, client: Arc<dyn HttpClient>) -> Self {
+        Self::with_parts(pool, client, ThreadRng)
+    }
+}
+
+impl<R: Rng> BalancedHttpClient<R> {
+    /// A client with every part; a [`SeededRng`](lb_core::SeededRng) makes its choices repeatable. What
+    /// [`with_client_that_follows_no_redirects`](BalancedHttpClient::with_client_that_follows_no_redirects) asks of the
+    /// client holds here too.
+    pub fn with_parts(pool: impl Into<Arc<Pool>>, client: Arc<dyn HttpClient>, rng: R) -> Self {
+        Self { pool: pool.into(), client, drain: Drain::new(), rng }
+    }
+
+    /// The pool, for its snapshot or for another balancer.
+    #[must_use]
+    pub const fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// Sends a request as [`execute_request`](HttpClient::execute_request) does, with typed values in the response and
+    /// the error: for those who call it without a pipeline.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; never [`Error::Exhausted`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future abandons the request, and counts the open attempt as cancelled: no backend is blamed.
+    pub async fn send(&self, request: &Request) -> Result<BalancedResponse, Error<azure_core::Error>> {
+        self.drive(request, OnExhaustion::Synthesize).await
+    }
+
+    /// Sends a request like [`send`](BalancedHttpClient::send), with exhaustion as a typed value instead of a synthesised
+    /// response.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; [`Error::Exhausted`] where `send` answers with a synthesised 429.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](BalancedHttpClient::send).
+    pub async fn try_send(&self, request: &Request) -> Result<BalancedResponse, Error<azure_core::Error>> {
+        self.drive(request, OnExhaustion::Fail).await
+    }
+
+    async fn drive(
+        &self,
+        request: &Request,
+        on_exhaustion: OnExhaustion,
+    ) -> Result<BalancedResponse, Error<azure_core::Error>> {
+        let call = Call { client: self.client.as_ref(), drain: &self.drain, request };
+        drive(&self.pool, &call, &self.rng, Replay::Copy, on_exhaustion).await
+    }
+}
+
+#[async_trait]
+impl<R: Rng> HttpClient for BalancedHttpClient<R> {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        self.send(request).await.map(BalancedResponse::into_raw).map_err(into_azure)
+    }
+}
+
+impl<R> fmt::Debug for BalancedHttpClient<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The inner client would print its default headers.
+        f.debug_struct("BalancedHttpClient").field("pool", &self.pool).finish_non_exhaustive()
+    }
+}

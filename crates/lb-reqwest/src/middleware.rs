@@ -1,0 +1,167 @@
+//! The balancer as a middleware of reqwest-middleware.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use http::Extensions;
+use lb_core::{Error, Exhausted, Fault, Head, OnExhaustion, Pool, Served, Target, ThreadRng, Transport, drive};
+use reqwest::{Request, Response};
+use reqwest_middleware::{Middleware, Next};
+use tokio::sync::Mutex;
+
+use crate::{
+    address::synthesize,
+    drain::Drain,
+    fault::{fault, without_query},
+    transport::{addressed, is_replayable, take},
+};
+
+/// A [`Middleware`] that balances the requests of a
+/// [`ClientWithMiddleware`](reqwest_middleware::ClientWithMiddleware) over the backends of a pool.
+///
+/// Each attempt runs the rest of the chain once: middleware added after this one sees every attempt, addressed to its
+/// backend; middleware added before it sees the request as a whole. They share one `Extensions`, in which all attempts
+/// leave what they leave.
+///
+/// You promise that the client was built with [`redirect::Policy::none`](reqwest::redirect::Policy::none) and without
+/// credentials in its default headers, as in
+/// [`with_client_that_follows_no_redirects`](crate::ReqwestTransport::with_client_that_follows_no_redirects).
+///
+/// ```no_run
+/// use lb_reqwest::{Backend, BalanceMiddleware, Pool};
+/// use reqwest::redirect::Policy;
+/// use reqwest_middleware::ClientBuilder;
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = Pool::new([Backend::new("ptu.openai.azure.com", 1)?, Backend::new("eu.openai.azure.com", 2)?])?;
+/// let client = reqwest::Client::builder().redirect(Policy::none()).build()?;
+/// let client = ClientBuilder::new(client).with(BalanceMiddleware::new(pool)).build();
+///
+/// let response = client.post("https://any.host/openai/v1/chat/completions").body("{}").send().await?;
+/// println!("{}", response.status());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # reqwest-retry
+///
+/// Leave `RetryTransientMiddleware` out, or add it *before* this one, so that it goes around it. After it, it would retry
+/// each refusal at the backend that refused. It does not read `Retry-After`: outside, it comes back by its own backoff, and
+/// gets the same synthesised 429 until a backend is available again, at no cost to any backend.
+///
+/// # Errors
+///
+/// The rest of the chain's, as they are. A request that cannot be addressed, and a credential that could not be had, are a
+/// `Middleware` error that can be downcast to [`lb_core::Error<Infallible>`](lb_core::Error). Exhaustion is a synthesised
+/// 429, which has an [`Exhausted`] in its extensions.
+///
+/// # Cancel safety
+///
+/// Dropping the request's future abandons it, and counts the open attempt as cancelled: no backend is blamed.
+#[derive(Clone)]
+pub struct BalanceMiddleware {
+    pool: Arc<Pool>,
+    drain: Drain,
+}
+
+impl BalanceMiddleware {
+    /// A middleware on `pool`, which is a [`Pool`] or an `Arc<Pool>` shared with other balancers.
+    pub fn new(pool: impl Into<Arc<Pool>>) -> Self {
+        Self { pool: pool.into(), drain: Drain::new() }
+    }
+
+    /// The pool, for its snapshot or for another balancer.
+    #[must_use]
+    pub const fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+}
+
+impl fmt::Debug for BalanceMiddleware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BalanceMiddleware").field("pool", &self.pool).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Middleware for BalanceMiddleware {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let chain = Chain { next, extensions: Mutex::new(extensions), drain: &self.drain };
+        let result = drive(&self.pool, &chain, &ThreadRng, request, OnExhaustion::Synthesize).await;
+        result.map_err(|error| error.into_transport().unwrap_or_else(reqwest_middleware::Error::middleware))
+    }
+}
+
+/// The rest of the chain, as the transport of one request.
+struct Chain<'a> {
+    next: Next<'a>,
+    /// The caller's. Attempts follow one another, so that none waits for them.
+    extensions: Mutex<&'a mut Extensions>,
+    drain: &'a Drain,
+}
+
+impl Transport for Chain<'_> {
+    type Request = Request;
+    type Original = Request;
+    type Response = Response;
+    type Error = reqwest_middleware::Error;
+
+    async fn prepare(&self, request: Request) -> Result<Request, reqwest_middleware::Error> {
+        Ok(request)
+    }
+
+    fn replay(&self, original: &Request) -> Option<Request> {
+        original.try_clone()
+    }
+
+    fn is_replayable(&self, original: &Request) -> bool {
+        is_replayable(original)
+    }
+
+    fn take(&self, original: &mut Request) -> Request {
+        take(original)
+    }
+
+    async fn send(&self, request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest_middleware::Error>> {
+        let request = addressed(request, target)?;
+        let mut extensions = self.extensions.lock().await;
+        let result = self.next.clone().run(request, &mut extensions).await;
+        result.map_err(|error| {
+            Error::Transport(match error {
+                reqwest_middleware::Error::Reqwest(error) => without_query(error).into(),
+                other => other,
+            })
+        })
+    }
+
+    fn head<'r>(&self, response: &'r Response) -> Head<'r> {
+        Head::new(response.status().as_u16(), response.headers())
+    }
+
+    fn fault(&self, error: &reqwest_middleware::Error) -> Fault {
+        match error {
+            reqwest_middleware::Error::Reqwest(error) => fault(error),
+            // Another middleware's: what of reqwest's is in it is known, and else the request may have gone out.
+            reqwest_middleware::Error::Middleware(error) => {
+                error.chain().find_map(|cause| cause.downcast_ref()).map_or(Fault::Reset, fault)
+            }
+        }
+    }
+
+    fn synthesize(&self, original: &Request, exhausted: &Exhausted) -> Response {
+        synthesize(original.url(), exhausted).into()
+    }
+
+    fn mark(&self, response: &mut Response, served: Served) {
+        response.extensions_mut().insert(served);
+    }
+
+    fn discard(&self, response: Response) {
+        self.drain.discard(response);
+    }
+}

@@ -1,0 +1,96 @@
+//! A priority load balancer as the HTTP client of [rig].
+//!
+//! What changes in an application is how the provider is connected. Models, agents and tools stay as they are, streams
+//! and transcriptions included.
+//!
+//! ```no_run
+//! use lb_rig::{Backend, BalancedClient, Pool, ReqwestTransport};
+//! use rig_core::{completion::CompletionRequest, providers::openai::{OpenAIConfig, wire::AZURE}};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = Pool::new([
+//!     Backend::builder("ptu.openai.azure.com").deployment("gpt-4.1-ptu").api_key(std::env::var("PTU_KEY")?).build()?,
+//!     Backend::builder("eu.openai.azure.com").priority(2).api_key(std::env::var("EU_KEY")?).build()?,
+//! ])?;
+//! let http = BalancedClient::new(pool, ReqwestTransport::new()?);
+//!
+//! // The host does not matter: each attempt goes to its backend's, with that backend's key.
+//! let config = OpenAIConfig::with_key(&AZURE, "").with_base_url("https://any.host");
+//! let model = config.connect(http).chat("gpt-4.1");
+//! println!("{}", model.call(CompletionRequest::new("Hello")).await?.text());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The crate depends on `rig-http` only, the contract between rig and its HTTP clients; any of rig's providers takes
+//! its client, with `connect(..)` or `with_http(..)`.
+//!
+//! # Which configuration
+//!
+//! rig's configuration decides the path and the body, and the backend the rest:
+//!
+//! | your backends | rig's configuration | the backend |
+//! | --- | --- | --- |
+//! | Azure OpenAI, a deployment each | `OpenAIConfig::with_key(&AZURE, ..)` with the base `https://any.host` | `deployment(..)` replaces the model's name in the path |
+//! | Azure OpenAI, `/openai/v1` | `OpenAIConfig::new(..)` with the base `https://any.host/openai/v1` | the request's `model` names the deployment, so all need the same name |
+//! | OpenAI, and services like it | `OpenAIConfig::new(..)` with the base `https://any.host/v1` | a path prefix in the endpoint if it has one |
+//!
+//! The configuration's key goes to backends without a credential only. If all have their own, it is never sent. With
+//! `OpenAIConfig::new`, `completion(..)` asks for `/responses`, and `chat(..)` for `/chat/completions`.
+//!
+//! # Answers and errors
+//!
+//! A success is rig's response with a lazy body, or with a stream whose chunks pass through as they come; [`Served`] is
+//! in its extensions. Anything else is rig's error with status, headers and body, which `rig-core` shows as a
+//! `ProviderResponse`. When no backend is left that is the synthesised 429, whose headers and message say when to come
+//! back:
+//!
+//! ```
+//! use std::time::Duration;
+//! use rig_core::error::ProviderError;
+//!
+//! /// How long to wait before the next try; `None` if that would not help.
+//! fn retry_after(error: &ProviderError) -> Option<Duration> {
+//!     let ProviderError::ProviderResponse(answer) = error else { return None };
+//!     let millis = answer.headers.as_ref()?.get("retry-after-ms")?.to_str().ok()?.parse().ok()?;
+//!     Some(Duration::from_millis(millis))
+//! }
+//! # let _ = retry_after;
+//! ```
+//!
+//! # Retry layers
+//!
+//! `rig-core` sends each request once; its errors say whether a retry may help, and the retrying is yours. So is any
+//! waiting: the balancer asks every backend once, and does not wait. Below it is reqwest, which resends only what its
+//! server is known not to have seen. rig's `HttpMiddleware` goes around the balancer (`DynHttpClient::new(http)
+//! .with_middleware(..)`), and sees each request once, with the caller's host and headers.
+//!
+//! # Limits
+//!
+//! - An error has no extensions: which backend refused is told by [`Observer`], by `tracing` events and by
+//!   `pool.snapshot()`. Its body is text: bytes that are not UTF-8 are replaced.
+//! - A multipart form is sent from one buffer, so that it can be sent again. Quotes and line breaks in the names of
+//!   parts and files are percent-encoded, as browsers do.
+//! - What is stored at a resource exists at one backend only: files, stored responses, conversations. Use a client
+//!   without a balancer for those.
+//! - Timeouts are the [`ReqwestTransport`]'s: see [`lb_reqwest`]. rig has none per request.
+//! - The runtime is tokio, which reqwest needs. rig's own client starts one if there is none; this one does not.
+//! - WebSocket sessions are another contract, `WebSocketClientExt`.
+//!
+//! # Features and versions
+//!
+//! This crate has no features and enables no TLS: take one of reqwest's, such as
+//! `reqwest = { version = "0.13", features = ["rustls"] }`. It goes with `rig-http` 0.44 to 0.46, whose contract is the
+//! same. The minimum supported Rust version is rig's: 1.95 with `rig-http` 0.44, 1.97.1 with the later ones.
+//!
+//! [rig]: rig_http
+
+mod client;
+mod multipart;
+
+pub use client::BalancedClient;
+#[doc(no_inline)]
+pub use lb_reqwest::{
+    Backend, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, ReqwestTransport, Served, State,
+    lb_core,
+};

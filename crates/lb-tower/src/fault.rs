@@ -1,0 +1,118 @@
+//! What kind of fault an error of a service is.
+
+use std::{error::Error, io, sync::Arc};
+
+use lb_core::Fault;
+
+/// Says what kind of fault an error is.
+pub(crate) type Faults = Arc<dyn Fn(&(dyn Error + 'static)) -> Fault + Send + Sync>;
+
+/// What kind of fault an error is: what the first of it and its causes says that is known, else [`Fault::Reset`].
+///
+/// See the table in the crate's documentation. It is the default, and what a function of yours can fall back on:
+///
+/// ```
+/// use lb_tower::{Fault, fault};
+///
+/// fn ours(error: &(dyn std::error::Error + 'static)) -> Fault {
+///     if error.to_string() == "circuit open" { Fault::Connect } else { fault(error) }
+/// }
+/// assert_eq!(ours(&std::io::Error::from(std::io::ErrorKind::TimedOut)), Fault::Timeout);
+/// ```
+#[must_use]
+pub fn fault(error: &(dyn Error + 'static)) -> Fault {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(fault) = known(error) {
+            return fault;
+        }
+        cause = next_cause(error);
+    }
+    // When in doubt, the request may have gone out.
+    Fault::Reset
+}
+
+fn next_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    // An `io::Error` prints the error inside as its own, and gives that one's cause as its cause.
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inside) => Some(inside),
+        None => error.source(),
+    }
+}
+
+fn known(error: &(dyn Error + 'static)) -> Option<Fault> {
+    #[cfg(feature = "hyper-util")]
+    if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+        return error.is_connect().then_some(Fault::Connect);
+    }
+    #[cfg(feature = "hyper-util")]
+    if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user) {
+        return Some(Fault::Request);
+    }
+    #[cfg(feature = "tower")]
+    if error.is::<tower::timeout::error::Elapsed>() {
+        return Some(Fault::Timeout);
+    }
+    #[cfg(feature = "tower")]
+    if error.is::<tower::load_shed::error::Overloaded>() {
+        return Some(Fault::Request);
+    }
+    match error.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::ConnectionRefused => Some(Fault::Connect),
+        io::ErrorKind::TimedOut => Some(Fault::Timeout),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Wrapped(Box<dyn Error + Send + Sync>);
+
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+
+    impl Error for Wrapped {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(self.0.as_ref())
+        }
+    }
+
+    fn wrapped(error: impl Into<Box<dyn Error + Send + Sync>>) -> Wrapped {
+        Wrapped(Box::new(Wrapped(error.into())))
+    }
+
+    #[test]
+    fn io_errors_are_found_among_the_causes() {
+        for (kind, expected) in [
+            (io::ErrorKind::ConnectionRefused, Fault::Connect),
+            (io::ErrorKind::TimedOut, Fault::Timeout),
+            (io::ErrorKind::ConnectionReset, Fault::Reset),
+            (io::ErrorKind::HostUnreachable, Fault::Reset),
+        ] {
+            assert_eq!(fault(&wrapped(io::Error::from(kind))), expected, "{kind}");
+            assert_eq!(fault(&io::Error::other(wrapped(io::Error::from(kind)))), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_is_not_known_may_have_come_after_the_request_went_out() {
+        assert_eq!(fault(&wrapped("something")), Fault::Reset);
+    }
+
+    #[cfg(feature = "tower")]
+    #[test]
+    fn towers_own_errors_are_known_also_inside_an_io_error() {
+        use tower::{load_shed::error::Overloaded, timeout::error::Elapsed};
+        assert_eq!(fault(&wrapped(Elapsed::new())), Fault::Timeout);
+        assert_eq!(fault(&io::Error::other(Elapsed::new())), Fault::Timeout);
+        assert_eq!(fault(&wrapped(Overloaded::new())), Fault::Request);
+    }
+}

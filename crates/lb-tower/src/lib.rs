@@ -1,0 +1,126 @@
+//! A priority load balancer for Azure OpenAI and OpenAI-compatible backends, as a [tower] layer over any HTTP client
+//! that is a [`Service`](tower_service::Service).
+//!
+//! A layer is all that changes: [`BalanceLayer`] goes around the client, and every request to the service that it makes
+//! is balanced. Here over hyper-util's client:
+//!
+//! ```no_run
+//! use bytes::Bytes;
+//! use http_body_util::{BodyExt, Full};
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use lb_tower::{Backend, BalanceLayer, Pool};
+//! use tower::{ServiceBuilder, ServiceExt};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let pool = Pool::new([
+//!     Backend::builder("ptu.openai.azure.com").api_key(std::env::var("PTU_KEY")?).build()?,
+//!     Backend::builder("standard.openai.azure.com").priority(2).api_key(std::env::var("STANDARD_KEY")?).build()?,
+//! ])?;
+//! # let connector = hyper_util::client::legacy::connect::HttpConnector::new();
+//! // With a TLS connector of your choice, such as hyper-rustls's.
+//! let client = Client::builder(TokioExecutor::new()).build(connector);
+//! let service = ServiceBuilder::new().layer(BalanceLayer::new(pool)).service(client);
+//!
+//! // The origin in the URL does not matter: each attempt goes to its backend's.
+//! let url = "https://any.host/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21";
+//! let body = Full::new(Bytes::from(r#"{"messages":[{"role":"user","content":"Hello"}]}"#));
+//! let request = http::Request::post(url).header("content-type", "application/json").body(body)?;
+//!
+//! let response = service.oneshot(request).await?;
+//! println!("{} {:?}", response.status(), response.into_body().collect().await?.to_bytes());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Those who would rather call a balancer than a service, and have exhaustion as a typed value, put the client into a
+//! [`TowerTransport`] and that into a [`LoadBalancer`].
+//!
+//! Which backend served is in the response's extensions as [`Served`]; a synthesised 429 has an [`Exhausted`] there.
+//!
+//! # Where it goes among other layers
+//!
+//! | layer | place | because |
+//! | --- | --- | --- |
+//! | tower's `Timeout` | inside: one attempt; outside: all of them | its error inside counts as `Timeout`: returned, since the request may have been executed |
+//! | tower-http's `TimeoutLayer` | inside with a 4xx such as 408 | it makes a *response*: one with a 5xx such as 504 fails over like a backend's own, and the request may be executed twice |
+//! | tower-http's `TraceLayer` | either | inside it sees each attempt, with its backend's URL; outside the request as a whole |
+//! | tower-http's `DecompressionLayer` | outside | refused answers need no decompression |
+//! | tower-http's `FollowRedirectLayer` | nowhere | it takes a backend's key to another host; a redirect is the caller's to see |
+//! | tower's `Retry` | outside, and patient | the balancer has asked every backend: honour the 429's `Retry-After`, or do not retry |
+//! | tower's `ConcurrencyLimit`, `Buffer` | either | inside an attempt waits for its turn, below |
+//! | tower's `LoadShed` | outside | inside, its refusal is returned as an error: it says nothing about a backend |
+//! | layers that set credentials | nowhere | backends have their own |
+//!
+//! tower-http's `TimeoutLayer` needs a response body that is `Default`, which hyper's `Incoming` is not: put
+//! `.map_response(|response| response.map(BodyExt::boxed))` below it.
+//!
+//! **Readiness.** The service that [`BalanceLayer`] makes is always ready. Each attempt clones the service underneath, and
+//! drives that clone to readiness before it calls it: a clone is not ready because the original was. So limits below the
+//! balancer hold for attempts, not for requests.
+//!
+//! # Bodies
+//!
+//! A request can fail over if its body can be sent again. [`BalanceLayer::new`] takes any body that is `Clone`, such as
+//! `Full<Bytes>`: copies share the bytes. [`one_attempt`](BalanceLayer::one_attempt) takes any other body: each request
+//! is routed to the best backend, sent once, and its answer returned whatever it is. Where the body decides,
+//! [`replay_with`](BalanceLayer::replay_with) takes a function that copies what can be copied.
+//!
+//! A response's body is the service's own, as a stream, inside a [`ResponseBody`], which can also be the synthesised 429.
+//!
+//! # What counts as which fault
+//!
+//! The error and its causes are looked through, outermost first ([`fault`]):
+//!
+//! | error | [`Fault`] | because |
+//! | --- | --- | --- |
+//! | hyper-util's client: `is_connect` (DNS, TCP and TLS, also a connect timeout) | `Connect` | nothing was sent |
+//! | `io::ErrorKind::ConnectionRefused` | `Connect` | nothing was sent |
+//! | tower's `Elapsed`, `io::ErrorKind::TimedOut` | `Timeout` | the request may have been executed |
+//! | hyper: `is_user`; tower's `Overloaded` | `Request` | the request's own fault: no backend is to blame |
+//! | anything else | `Reset` | the request may have been executed |
+//!
+//! Services with errors of their own say better: [`BalanceLayer::faults_by`], [`TowerTransport::faults_by`].
+//!
+//! # What to switch on and off in the client
+//!
+//! - Set a connect timeout (`HttpConnector::set_connect_timeout`): a backend that is not there then fails over soon.
+//! - Retries below the balancer: off. hyper-util's `retry_canceled_requests` may stay on: it re-sends only what never
+//!   left, after a pooled connection was found closed.
+//! - Redirects: not followed, as hyper-util's client does not.
+//! - Credentials belong to backends, not to default headers of a layer underneath.
+//!
+//! # Limits
+//!
+//! - Discarded answers are drained in the background, so that connections are reused: up to 64 KiB, 100 ms and 32 at a
+//!   time, else they are dropped. That needs a tokio runtime; without one they are dropped.
+//! - A layer's future is boxed, once per request.
+//!
+//! # Features
+//!
+//! Both are on by default, and only tell what errors mean: `hyper-util` for its client's, `tower` for its middleware's.
+//!
+//! Minimum Rust version: 1.85.
+//!
+//! [tower]: https://docs.rs/tower
+
+mod balance;
+mod box_errors;
+mod drain;
+mod fault;
+mod replay;
+mod response_body;
+mod transport;
+
+pub use balance::{Balance, BalanceLayer};
+pub use box_errors::{BoxErrors, BoxErrorsFuture, ServiceError};
+pub use fault::fault;
+#[doc(no_inline)]
+pub use lb_core::{
+    self, Backend, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, Served, State,
+};
+pub use replay::{ByClone, OneAttempt, Replay};
+pub use response_body::ResponseBody;
+pub use transport::TowerTransport;
+
+/// Any error, as tower's middleware passes it on.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

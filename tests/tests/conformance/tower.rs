@@ -1,0 +1,159 @@
+//! tower, as a transport over hyper-util's client.
+
+use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Either, Full, StreamBody, combinators::BoxBody};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use lb_core::{LoadBalancer, Pool};
+use lb_tower::{BoxError, BoxErrors, ResponseBody, TowerTransport};
+use tokio::runtime::Runtime;
+use tower::{ServiceBuilder, ServiceExt, timeout::TimeoutLayer, util::BoxCloneSyncService};
+
+use crate::{
+    stack::{AsyncStack, Body, Call, Failure, Reply, SocketStack, Stack},
+    upstream::Emulated,
+};
+
+/// In memory, or a stream that can be read once.
+pub type Outgoing = Either<Full<Bytes>, BoxBody<Bytes, Infallible>>;
+
+pub type Incoming = hyper::body::Incoming;
+
+/// What the suite's requests go through: a client under a timeout, boxed.
+pub type Service = BoxCloneSyncService<Request<Outgoing>, Response<Incoming>, BoxError>;
+
+/// hyper-util's client, and what runs it.
+pub struct Hyper {
+    client: Client<HttpsConnector<HttpConnector>, Outgoing>,
+    /// With a thread of its own, on which drains go on between requests.
+    pub runtime: Arc<Runtime>,
+}
+
+impl Hyper {
+    pub fn new() -> Self {
+        let connector = HttpsConnectorBuilder::new().try_with_platform_verifier().unwrap();
+        let client = Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build());
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        Self { client, runtime: Arc::new(runtime) }
+    }
+
+    pub fn service(&self, call: &Call) -> Service {
+        let client = self.client.clone().map_err(BoxError::from);
+        let timeout = call.timeout.map(TimeoutLayer::new);
+        BoxCloneSyncService::new(ServiceBuilder::new().option_layer(timeout).service(client))
+    }
+
+    pub fn reply(&self, response: Response<ResponseBody<Incoming>>) -> Reply {
+        let (parts, mut body) = response.into_parts();
+        let runtime = Arc::clone(&self.runtime);
+        Reply {
+            status: parts.status.as_u16(),
+            headers: parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
+            served: parts.extensions.get().cloned(),
+            exhausted: parts.extensions.get().copied(),
+            url: None,
+            next_chunk: Box::new(move || {
+                while let Some(frame) = runtime.block_on(body.frame()) {
+                    if let Ok(data) = frame.map_err(|error| error.to_string())?.into_data() {
+                        return Ok(Some(data.to_vec()));
+                    }
+                }
+                Ok(None)
+            }),
+        }
+    }
+
+    /// Runs until `until` is ready, and drops `sending`; panics if that ends first.
+    pub fn run_until<T>(&self, sending: impl Future<Output = T>, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = sending => panic!("the response came first"),
+                arrived = until => assert!(arrived, "the request did not arrive"),
+            }
+        });
+    }
+}
+
+pub fn request(call: Call) -> Request<Outgoing> {
+    let mut request = Request::builder().method(call.method.clone()).uri(call.url());
+    for (name, value) in &call.headers {
+        request = request.header(*name, value);
+    }
+    let body = match call.body {
+        Body::Bytes(body) => Either::Left(Full::from(body)),
+        Body::OneShot(body) => {
+            let frames = [Ok(hyper::body::Frame::data(Bytes::from(body)))];
+            Either::Right(BodyExt::boxed(StreamBody::new(futures::stream::iter(frames))))
+        }
+    };
+    request.body(body).unwrap()
+}
+
+pub fn copy(body: &Outgoing) -> Option<Outgoing> {
+    match body {
+        Either::Left(bytes) => Some(Either::Left(bytes.clone())),
+        Either::Right(_) => None,
+    }
+}
+
+/// A [`TowerTransport`] under a balancer.
+pub struct Transport(Hyper);
+
+type Over = TowerTransport<BoxErrors<Service>, Outgoing, fn(&Outgoing) -> Option<Outgoing>>;
+
+impl Transport {
+    fn balancer(&self, pool: &Arc<Pool>, call: &Call) -> LoadBalancer<Over> {
+        let service = BoxErrors::new(self.0.service(call));
+        LoadBalancer::new(Arc::clone(pool), TowerTransport::new(service).replay_with(copy as fn(&_) -> _))
+    }
+}
+
+impl Stack for Transport {
+    type Upstream = Emulated;
+
+    fn new() -> Self {
+        Self(Hyper::new())
+    }
+
+    fn upstream(&self, name: &str) -> Emulated {
+        Emulated::start(name)
+    }
+
+    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
+        let balancer = self.balancer(pool, &call);
+        let result = self.0.runtime.block_on(balancer.send(request(call)));
+        result.map(|response| self.0.reply(response)).map_err(|error| Failure::of(&error, balancer.transport()))
+    }
+
+    fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
+        let balancer = self.balancer(pool, &call);
+        let result = self.0.runtime.block_on(balancer.try_send(request(call)));
+        result.map(|response| self.0.reply(response)).map_err(|error| Failure::of(&error, balancer.transport()))
+    }
+}
+
+impl SocketStack for Transport {
+    const HEAD_NEEDS_NO_BODY: bool = true;
+}
+
+impl AsyncStack for Transport {
+    const ABANDONS_AT_ONCE: bool = true;
+
+    fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
+        let balancer = self.balancer(pool, &call);
+        self.0.run_until(balancer.send(request(call)), until);
+    }
+}
+
+crate::failover::failover!(Transport);
+crate::wire::wire!(Transport);
+crate::faults::faults!(Transport);
+crate::streaming::streaming!(Transport);
+crate::cancel::cancel!(Transport);
+tests_for!(Transport, reuse, [refusals_share_connections]);

@@ -1,0 +1,75 @@
+//! tower, as a layer over hyper-util's client.
+
+use std::{convert::Infallible, error::Error, future::Future, pin::Pin, sync::Arc};
+
+use http::Response;
+use lb_core::Pool;
+use lb_tower::{BalanceLayer, BoxError, ResponseBody};
+use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+
+use crate::{
+    stack::{AsyncStack, Call, Failure, Reply, SocketStack, Stack},
+    tower::{Hyper, Incoming, copy, request},
+    upstream::Emulated,
+};
+
+/// A service under a [`BalanceLayer`], boxed.
+pub struct Layer(Hyper);
+
+impl Layer {
+    fn sending(
+        &self,
+        pool: &Arc<Pool>,
+        call: Call,
+    ) -> impl Future<Output = Result<Response<ResponseBody<Incoming>>, BoxError>> + use<> {
+        let balanced = BalanceLayer::new(Arc::clone(pool)).replay_with(copy);
+        let service = ServiceBuilder::new().layer(balanced).service(self.0.service(&call));
+        BoxCloneSyncService::new(service).oneshot(request(call))
+    }
+}
+
+/// Errors of the service come through as they are, so that its faults can be told; others are the balancer's.
+fn failure(error: &(dyn Error + Send + Sync + 'static)) -> Failure {
+    match error.downcast_ref::<lb_core::Error<Infallible>>() {
+        Some(ours) => Failure::with(ours, |never| match *never {}),
+        None => Failure::Transport(lb_tower::fault(error)),
+    }
+}
+
+impl Stack for Layer {
+    type Upstream = Emulated;
+
+    const HAS_TRY_SEND: bool = false;
+
+    fn new() -> Self {
+        Self(Hyper::new())
+    }
+
+    fn upstream(&self, name: &str) -> Emulated {
+        Emulated::start(name)
+    }
+
+    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
+        let result = self.0.runtime.block_on(self.sending(pool, call));
+        result.map(|response| self.0.reply(response)).map_err(|error| failure(error.as_ref()))
+    }
+}
+
+impl SocketStack for Layer {
+    const HEAD_NEEDS_NO_BODY: bool = true;
+}
+
+impl AsyncStack for Layer {
+    const ABANDONS_AT_ONCE: bool = true;
+
+    fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
+        self.0.run_until(self.sending(pool, call), until);
+    }
+}
+
+crate::failover::failover!(Layer);
+crate::wire::wire!(Layer);
+crate::faults::faults!(Layer);
+crate::streaming::streaming!(Layer);
+crate::cancel::cancel!(Layer);
+tests_for!(Layer, reuse, [refusals_share_connections]);
