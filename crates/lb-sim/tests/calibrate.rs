@@ -73,7 +73,7 @@ fn ptu() -> Ptu {
 fn size(draws: Draws, number: u64) -> (u64, u64) {
     let input = 200 + draws.bits(Purpose::Input, number, 0) % 1_600;
     // A few long ones among many short ones.
-    let long = draws.bits(Purpose::Output, number, 1) % 10 == 0;
+    let long = draws.bits(Purpose::Output, number, 1).is_multiple_of(10);
     (input, 20 + draws.bits(Purpose::Output, number, 0) % if long { 1_600 } else { 200 })
 }
 
@@ -97,7 +97,7 @@ impl Case {
         // ever see the limit.
         let turn = nanos(6.0 * self.depth.max(4.0));
         for number in 0..self.requests {
-            let swing = if nanos(now) / turn % 2 == 0 { 1.6 } else { 0.4 };
+            let swing = if (nanos(now) / turn).is_multiple_of(2) { 1.6 } else { 0.4 };
             now -= draws.uniform(Purpose::Gap, number, 0).ln() * 0.18 / (self.load * swing);
             let at = nanos(now);
             ends.sort_by_key(|(end, ..)| *end);

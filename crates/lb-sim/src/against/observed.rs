@@ -28,10 +28,12 @@ const BINS: u64 = 1_024;
 impl Periods {
     /// Periods for a log of this length, in nanoseconds.
     pub(super) const fn of(span: u64) -> Self {
-        let period = match span {
-            0..=HOUR => MINUTE,
-            ..=300_000_000_000_000 => HOUR,
-            _ => DAY,
+        let period = if span <= HOUR {
+            MINUTE
+        } else if span <= 4 * DAY {
+            HOUR
+        } else {
+            DAY
         };
         // As many bins as fit, so that bins and periods end together; one at least, of a very long log.
         let room = span + 2 * MINUTE;

@@ -6,6 +6,8 @@ use super::{noise::Noise, replay::Decision};
 #[derive(Debug)]
 pub(super) struct Evidence {
     pub(super) stretches: Vec<Stretch>,
+    /// All of them as one: quicker where stretches do not matter.
+    whole: Stretch,
     /// What hints are rounded up to, in seconds.
     resolution: f64,
     /// What arbitrary hints are spread over, in seconds.
@@ -37,11 +39,8 @@ impl Evidence {
         let stretches = (decisions.len() / 25).clamp(8, 40);
         let length = decisions.len().div_ceil(stretches).max(1);
         let range = decisions.iter().map(|decision| decision.level).fold(1.0, f64::max);
-        Self {
-            stretches: decisions.chunks(length).map(|part| Stretch::new(part, tolerance)).collect(),
-            resolution,
-            range,
-        }
+        let stretches = decisions.chunks(length).map(|part| Stretch::new(part, tolerance)).collect();
+        Self { stretches, whole: Stretch::new(decisions, tolerance), resolution, range }
     }
 
     pub(super) fn score(&self, stretch: &Stretch, depth: f64, noise: &Noise) -> f64 {
@@ -51,7 +50,6 @@ impl Evidence {
     /// The noise that explains the log best at any of these depths, which are at equal ratios.
     pub(super) fn noise(&self, depths: &[f64]) -> Noise {
         let floor = spacing(depths);
-        let all = |depth: f64, noise: &Noise| self.stretches.iter().map(|s| self.score(s, depth, noise)).sum::<f64>();
         let mut best = (f64::NEG_INFINITY, 0.0, Noise::of_scale(Noise::SCALES[0], self.range));
         for (index, scale) in Noise::SCALES.into_iter().enumerate() {
             let noise = Noise::of_scale(scale, self.range);
@@ -62,7 +60,7 @@ impl Evidence {
                 if (scale > 0.1 && scale > depth / 4.0) || coarser <= floor * depth {
                     continue;
                 }
-                let score = all(depth, &noise.at_least(floor * depth));
+                let score = self.score(&self.whole, depth, &noise.at_least(floor * depth));
                 if score > best.0 {
                     best = (score, depth, noise);
                 }
@@ -70,14 +68,13 @@ impl Evidence {
         }
         let (_, depth, noise) = best;
         let at = |noise: Noise| noise.at_least(floor * depth);
-        let sum = |of: &dyn Fn(&Stretch) -> f64| self.stretches.iter().map(of).sum::<f64>();
         let wrong = largest(&Noise::WRONG, |wrong| {
             let noise = at(Noise { wrong, ..noise });
-            sum(&|stretch| stretch.decided(depth, &noise))
+            self.whole.decided(depth, &noise)
         });
         let arbitrary = largest(&Noise::ARBITRARY, |arbitrary| {
             let noise = at(Noise { arbitrary, ..noise });
-            sum(&|stretch| stretch.hinted(depth, self.resolution, &noise))
+            self.whole.hinted(depth, self.resolution, &noise)
         });
         Noise { wrong, arbitrary, ..noise }
     }
