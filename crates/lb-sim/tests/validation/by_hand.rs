@@ -3,11 +3,11 @@
 use crate::scene::Scene;
 
 /// Requests every 10 s, each of 10 tokens in and 11 out: 1 s to the head, 1 s more to the end.
-fn every_ten_seconds(duration: &str, clients: &str, backends: &str, workload: &str, rest: &str) -> Scene {
+fn every_ten_seconds(run: &str, clients: &str, backends: &str, workload: &str, rest: &str) -> Scene {
     Scene::of(&format!(
         r#"
         [run]
-        duration = "{duration}"
+        {run}
         [clients]
         {clients}
         {backends}
@@ -40,7 +40,7 @@ model = "steady"
 #[test]
 fn an_outage_is_noticed_cooled_down_from_and_recovered_from() {
     let outage = "[[fault]]\nbackend = \"one\"\nkind = \"status\"\nstatus = 500\nat = \"5s\"\nfor = \"10s\"";
-    let scene = every_ten_seconds("31s", "", &format!("{ONE}{TWO}"), "", outage);
+    let scene = every_ten_seconds("duration = \"31s\"", "", &format!("{ONE}{TWO}"), "", outage);
     assert_eq!(
         scene.all(),
         [
@@ -85,7 +85,7 @@ fn an_outage_is_noticed_cooled_down_from_and_recovered_from() {
 fn cooling_is_counted_per_pool_and_cut_off_at_warm_up_and_end() {
     let down = "[[fault]]\nbackend = \"one\"\nkind = \"connect\"\nat = \"0s\"";
     let backends = format!("{ONE}{TWO}");
-    let run = |clients: &str| every_ten_seconds("25s", clients, &backends, "", down).run;
+    let run = |clients: &str| every_ten_seconds("duration = \"25s\"", clients, &backends, "", down).run;
     // A connection fails after 10 ms and cools for 10 s: at 10 s it is still out, at 20 s it fails again.
     let one = run("workers = 1").backends[0];
     assert_eq!(one.cooling, (10_000 + 25_000 - 20_010) * 1_000_000);
@@ -95,6 +95,8 @@ fn cooling_is_counted_per_pool_and_cut_off_at_warm_up_and_end() {
     assert_eq!(two.cooling, (10_000 + 10_000 + 25_000 - 20_010) * 1_000_000);
     let shared = run("workers = 2\nassignment = \"round-robin\"\npools = \"shared\"").backends[0];
     assert_eq!(shared.cooling, one.cooling);
+    let warm = every_ten_seconds("duration = \"25s\"\nwarmup = \"5s\"", "", &backends, "", down).run.backends[0];
+    assert_eq!(warm.cooling, one.cooling - 4_990 * 1_000_000, "what lies before the warm-up's end does not count");
 }
 
 #[test]
@@ -198,7 +200,7 @@ fn deployments_of_one_quota_use_each_others_tokens() {
         )
     };
     let accepted = |backends: &str| {
-        let run = every_ten_seconds("60s", "", backends, "max_tokens = 30", "").run;
+        let run = every_ten_seconds("duration = \"60s\"", "", backends, "max_tokens = 30", "").run;
         [run.backends[0].accepted, run.backends[1].accepted]
     };
     // 40 of 100 tokens each: two a minute fit, and four at two deployments.
@@ -247,7 +249,8 @@ fn a_refusal_inside_a_200_is_no_success_and_cools_nothing() {
     let refusing = format!(
         "{ONE}hints = {{ refuse_with_200 = true }}\nwindow = [{{ unit = \"requests\", limit = 1, length = \"25s\", phase = \"0s\" }}]"
     );
-    let scene = every_ten_seconds("29s", "sdk = \"openai-python-3.54\"", &format!("{refusing}{TWO}"), "", "");
+    let scene =
+        every_ten_seconds("duration = \"29s\"", "sdk = \"openai-python-3.54\"", &format!("{refusing}{TWO}"), "", "");
     assert_eq!(scene.of_request(1), ["10000 arrived", "10000 sent one", "10030 answered one 200", "10030 gave up 200"]);
     let class = &scene.run.classes[0];
     assert_eq!((class.offered, class.succeeded, class.refusals_in_stream), (3, 1, 2));
@@ -259,7 +262,7 @@ fn a_refusal_inside_a_200_is_no_success_and_cools_nothing() {
 
 #[test]
 fn the_head_of_an_answer_that_is_not_streamed_comes_last() {
-    let scene = every_ten_seconds("9s", "", ONE, "stream = false", "");
+    let scene = every_ten_seconds("duration = \"9s\"", "", ONE, "stream = false", "");
     assert_eq!(scene.of_request(0), ["0 arrived", "0 sent one", "2000 answered one 200", "2000 succeeded one"]);
     let class = &scene.run.classes[0];
     assert_eq!(class.first_token.quantile(1.0), class.total.quantile(1.0));
@@ -343,9 +346,59 @@ fn a_ptu_bucket_is_corrected_at_the_last_token() {
 
 #[test]
 fn bills_are_for_what_was_served_uncached_and_cached_apart() {
-    let run = every_ten_seconds("39s", "", ONE, "cached_share = 0.3\nmax_tokens = 20", "").run;
+    let run = every_ten_seconds("duration = \"39s\"", "", ONE, "cached_share = 0.3\nmax_tokens = 20", "").run;
     let one = &run.backends[0];
     assert_eq!((one.billed_input, one.billed_cached, one.billed_output), (4 * 7, 4 * 3, 4 * 11));
     // The estimate is the characters by four and `max_tokens`.
     assert_eq!((one.estimated_tokens, one.used_tokens, one.wasted_tokens), (4 * 30, 4 * 21, 4 * 9));
+}
+
+/// How many of seven requests, one every 10 s, a backend with this window takes.
+fn accepted_under(window: &str) -> u64 {
+    let backend = format!("{ONE}window = [{{ {window} }}]\n");
+    let clients = "client = \"direct\"";
+    every_ten_seconds("duration = \"61s\"", clients, &backend, "max_tokens = 30", "").run.backends[0].accepted
+}
+
+#[test]
+fn a_window_that_admits_until_it_is_reached_overshoots_by_one_request() {
+    let tokens = "unit = \"tokens\", limit = 100, length = \"60s\", phase = \"0s\"";
+    // 40 tokens each: two fit, and one more fits in the second minute.
+    assert_eq!(accepted_under(tokens), 3);
+    assert_eq!(accepted_under(&format!("{tokens}, admit = \"until_reached\"")), 4);
+}
+
+#[test]
+fn refusals_that_count_keep_a_sliding_window_full() {
+    let window = "unit = \"requests\", limit = 1, length = \"15s\", kind = \"sliding\"";
+    assert_eq!(accepted_under(window), 4, "every other one");
+    assert_eq!(accepted_under(&format!("{window}, counts_refused = true")), 1, "the first, and never again");
+    // A fixed window is immune: it forgets refusals with the rest.
+    let fixed = window.replace("sliding", "fixed\", phase = \"0s");
+    assert_eq!(accepted_under(&format!("{fixed}, counts_refused = true")), accepted_under(&fixed));
+}
+
+#[test]
+fn places_are_taken_in_the_order_of_the_queue() {
+    let scene = Scene::of(&format!(
+        r#"
+        [run]
+        duration = "7s"
+        [clients]
+        client = "direct"
+        {ONE}concurrency = {{ max_inflight = 1, queue = 9 }}
+        [[workload]]
+        name = "calls"
+        kind = "constant"
+        rate = 2
+        input = 10
+        output = 11
+        "#
+    ));
+    // Two seconds each, one after the other.
+    let ended: Vec<String> = scene.all().into_iter().filter(|line| line.contains("succeeded")).collect();
+    assert_eq!(ended, ["2000 succeeded one #0", "4000 succeeded one #1", "6000 succeeded one #2"]);
+    // Of 14 requests one is served, nine wait, and each that ends makes room; the rest are refused.
+    let one = &scene.run.backends[0];
+    assert_eq!((one.attempts, one.accepted, one.throttles), (14, 13, 1));
 }

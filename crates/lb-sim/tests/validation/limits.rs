@@ -17,6 +17,8 @@ pub(crate) fn cases() -> Vec<Case> {
     for (r, depth) in [(0.7, 5), (0.9, 5), (0.9, 20), (1.0, 20), (1.2, 20), (1.5, 100)] {
         cases.push(bucket(r, depth));
     }
+    cases.extend([(0.9, 5), (1.2, 5)].map(|(r, depth)| constant_bucket(r, depth)));
+    cases.extend([0.8, 1.0, 1.2].map(gcra));
     cases.extend([1.5, 2.0, 5.0].map(saturated));
     cases.extend([(110, 0.0), (105, 1.0 - 105.0 * 3_400.0 / 360_000.0)].map(|(ptus, refused)| sized(ptus, refused)));
     for (tpm, input, max_tokens) in [(10_000, 100, 33), (120_000, 1_000, 500), (1_000, 250, 0), (7_777, 60, 17)] {
@@ -78,18 +80,20 @@ fn window(row: &'static str, kind: &'static str, limit: u32, mean: f64, expected
 }
 
 /// A bucket from which 10,000 tokens drain per second: one mean cost.
-fn ptu(r: f64, depth: u64, seconds: u64, warmup: u64) -> String {
+fn ptu(r: f64, depth: u64, input: &str, seconds: u64, warmup: u64) -> String {
     direct(
         seconds + warmup,
         warmup,
         "input_tpm_per_ptu = 60000",
         &format!("preset = \"azure-ptu\"\nptus = 10\nburst = \"{depth}s\"\nrefusal_latency = \"0s\""),
         &format!(
-            "kind = \"poisson\"\nrate = {r:.1}\ninput = {{ mean = 10000, law = \"exponential\" }}\noutput = 0\n\
+            "kind = \"poisson\"\nrate = {r:.1}\ninput = {input}\noutput = 0\n\
              max_tokens = \"exact\""
         ),
     )
 }
+
+const EXPONENTIAL: &str = r#"{ mean = 10000, law = "exponential" }"#;
 
 /// V6: the bucket of a PTU deployment.
 fn bucket(r: f64, depth: u64) -> Case {
@@ -101,7 +105,41 @@ fn bucket(r: f64, depth: u64) -> Case {
         long: 20_000_000,
         short: 60_000,
         sample: Box::new(move |requests| {
-            replicate(&ptu(r, depth, seconds(requests, r), 1_000), |run| vec![refused(run)])
+            replicate(&ptu(r, depth, EXPONENTIAL, seconds(requests, r), 1_000), |run| vec![refused(run)])
+        }),
+    }
+}
+
+/// V6 with constant costs.
+fn constant_bucket(r: f64, depth: u32) -> Case {
+    let expected = theory::leaky_bucket_of_constant_costs(r, depth);
+    Case {
+        row: "V6",
+        name: format!("PTU bucket of {depth} costs, load {r}, constant costs; direct"),
+        figures: vec![Figure::new("refused", expected, Rule::Exact(5e-4))],
+        long: 20_000_000,
+        short: 60_000,
+        sample: Box::new(move |requests| {
+            replicate(&ptu(r, depth.into(), "10000", seconds(requests, r), 1_000), |run| vec![refused(run)])
+        }),
+    }
+}
+
+/// V6 with the bucket of a GCRA window of ten requests per second: it lets a request in up to a level of nine.
+fn gcra(r: f64) -> Case {
+    let expected = theory::leaky_bucket_of_constant_costs(r, 9);
+    Case {
+        row: "V6",
+        name: format!("GCRA window of 10 requests, load {r}; direct"),
+        figures: vec![Figure::new("refused", expected, Rule::Exact(5e-4))],
+        long: 20_000_000,
+        short: 60_000,
+        sample: Box::new(move |requests| {
+            let rate = 10.0 * r;
+            let limits = "refusal_latency = \"0s\"\n\
+                          window = [{ unit = \"requests\", limit = 10, length = \"1s\", kind = \"gcra\" }]";
+            let calls = format!("kind = \"poisson\"\nrate = {rate:.1}\ninput = 1\noutput = 1");
+            replicate(&direct(seconds(requests, rate) + 100, 100, "", limits, &calls), |run| vec![refused(run)])
         }),
     }
 }
@@ -118,7 +156,7 @@ fn saturated(r: f64) -> Case {
         long: 6_000_000,
         short: 60_000,
         sample: Box::new(move |requests| {
-            replicate(&ptu(r, 20, seconds(requests, r), 1_000), |run| {
+            replicate(&ptu(r, 20, EXPONENTIAL, seconds(requests, r), 1_000), |run| {
                 let backend = &run.backends[0];
                 let capacity = 10_000.0 * ((run.end - run.warmup) as f64 / 1e9);
                 vec![(backend.used_tokens as f64, capacity), (backend.accepted as f64, backend.attempts as f64)]

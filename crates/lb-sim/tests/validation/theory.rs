@@ -47,6 +47,28 @@ pub(crate) fn leaky_bucket(r: f64, depth: f64) -> f64 {
     r * (1.0 - r) * e / (1.0 - r * r * e)
 }
 
+/// The same with constant costs, of which the bucket holds `depth`: as long as the level is at most `depth`, its
+/// distribution is that of the unbounded M/D/1 queue (Erlang 1909) but for a factor; above, what goes up across a level
+/// comes down again.
+pub(crate) fn leaky_bucket_of_constant_costs(r: f64, depth: u32) -> f64 {
+    let below = |level: f64| -> f64 {
+        let mut factorial = 1.0;
+        (0..=depth)
+            .take_while(|&k| f64::from(k) <= level)
+            .map(|k| {
+                factorial *= f64::from(k.max(1));
+                let rest = r * (level - f64::from(k));
+                (-rest).powi(k.cast_signed()) / factorial * rest.exp()
+            })
+            .sum()
+    };
+    let depth = f64::from(depth);
+    let steps = 10_000;
+    let middle = |step: u32| depth - 1.0 + (f64::from(step) + 0.5) / f64::from(steps);
+    let above: f64 = (0..steps).map(|step| r * (below(depth) - below(middle(step))) / f64::from(steps)).sum();
+    above / (below(depth) + above)
+}
+
 /// How many of `workers` are refused in an episode in which `arrivals` are expected, if each learns from its own
 /// refusal only: those to whom at least one of them comes.
 pub(crate) fn discoveries(workers: u32, arrivals: f64) -> f64 {
@@ -101,6 +123,14 @@ mod tests {
         for (workers, refused) in [(4, 3.973), (16, 11.416), (64, 17.177)] {
             assert!((discoveries(workers, 20.0) - refused).abs() < 5e-4);
         }
+    }
+
+    #[test]
+    fn a_bucket_of_constant_costs_that_holds_none_is_a_loss_system_of_one_place() {
+        // With a depth of zero only an empty bucket lets a request in, and it is empty again after one service.
+        close(leaky_bucket_of_constant_costs(0.5, 0), erlang_b(1, 0.5));
+        // Constant costs are refused less often than exponential ones of the same mean.
+        assert!(leaky_bucket_of_constant_costs(0.9, 5) < leaky_bucket(0.9, 5.0));
     }
 
     #[test]
