@@ -3,8 +3,8 @@
 //! Both sides meet the same requests, the same servers and the same keyed draws. What differs is who drives: the
 //! engine's heap of events and its own loop around `Dispatch`, or tokio's timers and lb-core's `LoadBalancer`. The
 //! decision logs must be equal, line by line. tokio's timers tick in milliseconds, so every span is a whole number of
-//! them, and arrivals are moved until no two requests have anything at the same moment, where the order would be tokio's
-//! choice.
+//! them, and arrivals are moved until no two requests have anything at the same moment, where the order would be
+//! tokio's choice.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
@@ -20,8 +20,8 @@ use lb_sim::{
 
 const REQUESTS: u64 = 10_000;
 
-/// Three workers over three tiers, with everything that a balancer can meet. Spans are whole milliseconds, and even but for
-/// the deadline, so that no service ends just then.
+/// Three workers over three tiers, with everything that a balancer can meet. Spans are whole milliseconds, and even but
+/// for the deadline, so that no service ends just then.
 const SCENARIO: &str = r#"
 [run]
 seed = 22

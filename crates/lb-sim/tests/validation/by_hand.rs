@@ -212,7 +212,8 @@ fn deployments_of_one_quota_use_each_others_tokens() {
 fn somebody_elses_load_takes_its_part_of_the_quota() {
     let backend = |foreign: &str| {
         format!(
-            "[[backend]]\nname = \"one\"\nmodel = \"steady\"\npreset = \"azure-standard\"\ntpm = 60000\nrpm = 100000000\n\
+            "[[backend]]\nname = \"one\"\nmodel = \"steady\"\npreset = \"azure-standard\"\ntpm = 60000\n\
+             rpm = 100000000\n\
              phase = \"0s\"\nrefusal_latency = \"0s\"\n{foreign}"
         )
     };
@@ -247,7 +248,8 @@ fn somebody_elses_load_takes_its_part_of_the_quota() {
 #[test]
 fn a_refusal_inside_a_200_is_no_success_and_cools_nothing() {
     let refusing = format!(
-        "{ONE}hints = {{ refuse_with_200 = true }}\nwindow = [{{ unit = \"requests\", limit = 1, length = \"25s\", phase = \"0s\" }}]"
+        "{ONE}hints = {{ refuse_with_200 = true }}\n\
+         window = [{{ unit = \"requests\", limit = 1, length = \"25s\", phase = \"0s\" }}]"
     );
     let scene =
         every_ten_seconds("duration = \"29s\"", "sdk = \"openai-python-3.54\"", &format!("{refusing}{TWO}"), "", "");

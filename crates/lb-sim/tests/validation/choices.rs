@@ -113,8 +113,8 @@ fn split(weights: [u32; 3]) -> Case {
         row: "V11",
         name: format!("random split over three backends of weights {weights:?}; balancer"),
         figures: vec![
-            // Mean of chi-square over its degrees of freedom; with equal weights it is the squared CV of the counts over
-            // (K - 1) / n.
+            // The mean of chi-square over its degrees of freedom; with equal weights it is the squared CV of the counts
+            // over (K - 1) / n.
             Figure::new("variance of the counts over a multinomial's", 1.0, Rule::Exact(1.0)),
             Figure::new("p of chi-square over all", 1.0, Rule::AtLeast(1e-4)),
         ],

@@ -1,7 +1,7 @@
 //! The simulator against closed forms, against runs computed by hand, and against itself.
 //!
-//! The rows `V1` to `V23` are those of the validation table in the documentation. What takes long runs here at a smaller
-//! size; `cargo run --release -p lb-sim --example validate` runs the whole table.
+//! What takes long runs here at a smaller size, within four standard errors; `cargo run --release -p lb-sim --example
+//! validate` runs the whole table at full length.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 #![allow(

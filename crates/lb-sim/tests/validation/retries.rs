@@ -46,7 +46,7 @@ fn case(share: f64, retries: i32) -> Case {
             );
             replicate(&scenario, |run| {
                 let class = &run.classes[0];
-                // Those that are still on their way at the end have not failed or succeeded, and not sent all they will.
+                // Those that are still on their way at the end have neither failed nor succeeded.
                 let over = (class.offered - class.in_flight) as f64;
                 vec![(class.given_up.server_error as f64, over), (class.attempts as f64, class.offered as f64)]
             })
