@@ -100,6 +100,35 @@ fn cooling_is_counted_per_pool_and_cut_off_at_warm_up_and_end() {
 }
 
 #[test]
+fn a_cooldown_that_is_extended_counts_once() {
+    let scene = Scene::of(&format!(
+        r#"
+        [run]
+        duration = "5s"
+        [pool]
+        default_cooldown = "3s"
+        {ONE}refusal_latency = "1s"
+        {TWO}
+        [[workload]]
+        name = "calls"
+        kind = "constant"
+        rate = 2
+        input = 10
+        output = 11
+        [[fault]]
+        backend = "one"
+        kind = "status"
+        at = "0s"
+        "#
+    ));
+    let cooling: Vec<String> = scene.all().into_iter().filter(|line| line.contains("cooling")).collect();
+    assert_eq!(cooling, ["1000 cooling one until 4000 #0", "1500 cooling one until 4500 #1"]);
+    assert_eq!(scene.run.backends[0].cooling, 3_500_000_000);
+    let bins: u64 = scene.run.timeline.backends[0].iter().map(|bin| bin.cooling).sum();
+    assert_eq!(bins, 3_500_000_000);
+}
+
+#[test]
 fn a_warm_up_counts_by_arrival_and_conservation_counts_all() {
     let scene = Scene::of(&format!(
         r#"
