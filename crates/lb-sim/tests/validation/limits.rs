@@ -153,7 +153,8 @@ fn saturated(r: f64) -> Case {
             Figure::new("tokens over capacity", 1.0, Rule::Approximation(1e-3)),
             Figure::new("accepted", 1.0 / r, Rule::Approximation(1e-3 / r)),
         ],
-        long: 6_000_000,
+        // Fewer would leave a standard error of the bound's size in the share that is accepted.
+        long: 20_000_000,
         short: 60_000,
         sample: Box::new(move |requests| {
             replicate(&ptu(r, 20, EXPONENTIAL, seconds(requests, r), 1_000), |run| {
