@@ -29,7 +29,7 @@ use crate::{
 
 use accounts::Accounts;
 use pools::Pools;
-use queue::{Event, MOST_AT_ONCE, Queue};
+use queue::{Event, Queue};
 use request::{Head, NO_REQUEST, Request, TryEnd, Work};
 
 /// A scenario, ready to run: its traces are loaded. It can be shared by threads that run replications of it.
@@ -246,10 +246,6 @@ impl Engine<'_, '_> {
         self.journal.note(self.now, Entry::Arrived, &arrival, 0, NO_BACKEND, u64::from(worker));
         self.accounts.arrived(&arrival, worker);
         let id = self.requests.insert(Request::new(arrival, key, worker, deadline));
-        assert!(
-            id < MOST_AT_ONCE,
-            "more than 33 million requests are on their way at once; the backends cannot keep up"
-        );
         if id == self.dispatches.len() {
             self.dispatches.push(None);
         }

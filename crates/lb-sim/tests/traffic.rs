@@ -165,6 +165,18 @@ fn a_workload_that_changes_leaves_the_others_as_they_were() {
 }
 
 #[test]
+fn workloads_that_read_alike_are_independent() {
+    let second = Workload { name: "v".to_owned(), ..sized("kind = \"poisson\"\nrate = 10") };
+    let both = arrivals(&[sized("kind = \"poisson\"\nrate = 10"), second], 1.0, 1, 4_000);
+    let inputs =
+        |number| both.iter().filter(move |arrival| arrival.workload == number).map(|arrival| arrival.size.input);
+    let alike = inputs(0).zip(inputs(1)).filter(|(a, b)| a == b).count();
+    assert!(alike < 400, "{alike} of about 40,000 pairs have the same input");
+    // Independent counts add their variances: together they are as dispersed as each; in step they would be twice.
+    near(dispersion(&both, 1.0, 4_000), 1.0, 0.1, "dispersion of both");
+}
+
+#[test]
 fn a_higher_rate_brings_the_same_requests_sooner() {
     let poisson = |rate: u64| arrivals(&[sized(&format!("kind = \"poisson\"\nrate = {rate}"))], 1.0, 7, 300);
     let (slow, fast) = (poisson(10), poisson(20));

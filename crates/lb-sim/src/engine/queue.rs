@@ -26,7 +26,7 @@ pub(super) struct Queue {
 }
 
 /// How many requests can be on their way at once: what an index has bits for.
-pub(super) const MOST_AT_ONCE: usize = (1 << INDEX_BITS) - 1;
+const MOST_AT_ONCE: u64 = (1 << INDEX_BITS) - 1;
 
 /// How many events a run can have: what a sequence has bits for, hours of computing.
 const MOST_EVENTS: u64 = (1 << 36) - 1;
@@ -40,7 +40,12 @@ impl Queue {
     pub(super) fn push(&mut self, at: u64, event: Event) -> u64 {
         self.sequence += 1;
         assert!(self.sequence <= MOST_EVENTS, "the run has more than 2^36 events; split it into shorter ones");
-        let low = self.sequence << (KIND_BITS + INDEX_BITS) | pack(event);
+        let (kind, index) = parts(event);
+        assert!(
+            index <= MOST_AT_ONCE,
+            "more than 33 million requests are on their way at once: the backends cannot keep up"
+        );
+        let low = (self.sequence << KIND_BITS | kind) << INDEX_BITS | index;
         self.heap.push(Reverse(u128::from(at) << 64 | u128::from(low)));
         self.sequence
     }
@@ -69,7 +74,8 @@ const fn low(entry: u128) -> u64 {
     entry as u64
 }
 
-const fn pack(event: Event) -> u64 {
+/// The number of the kind, and the index.
+const fn parts(event: Event) -> (u64, u64) {
     let (kind, index) = match event {
         Event::Head(index) => (0, index),
         Event::Last(index) => (1, index),
@@ -77,12 +83,11 @@ const fn pack(event: Event) -> u64 {
         Event::Alarm(index) => (3, index),
         Event::Foreign(index) => (4, index),
     };
-    kind << INDEX_BITS | index as u64
+    (kind, index as u64)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the mask leaves 25 bits")]
 const fn unpack(low: u64) -> Event {
-    let index = (low & MOST_AT_ONCE as u64) as u32;
+    let index = (low & MOST_AT_ONCE) as u32;
     match low >> INDEX_BITS & ((1 << KIND_BITS) - 1) {
         0 => Event::Head(index),
         1 => Event::Last(index),

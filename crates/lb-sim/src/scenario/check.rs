@@ -59,12 +59,8 @@ impl Scenario {
             Some(duration) if run.warmup >= duration => {
                 wrong("run.warmup", format!("it must be shorter than the duration ({duration})"))
             }
-            None if !self
-                .workloads
-                .iter()
-                .any(|w| w.kind == Kind::Trace && !w.repeat || w.kind == Kind::AzureMonitor) =>
-            {
-                wrong("run", "`duration` is missing; only a trace that does not loop ends by itself")
+            None if !self.workloads.iter().any(|w| matches!(w.kind, Kind::Trace | Kind::AzureMonitor) && !w.repeat) => {
+                wrong("run", "`duration` is missing; only a trace or an export that does not loop ends by itself")
             }
             _ => Ok(()),
         }

@@ -176,4 +176,17 @@ mod tests {
         assert!((thinned.len() as f64 / 1_000.0 - 1.0).abs() < 0.1);
         assert!(thinned.iter().all(|request| whole.contains(request)));
     }
+
+    #[test]
+    fn copies_are_thinned_each_by_itself() {
+        let found = all(2.0, 0.5, 1.0, true, 80_000);
+        let kept = |copy: u64| -> std::collections::BTreeSet<u64> {
+            let of_copy = found.iter().filter(|found| found.1 >> PLACE_BITS == copy);
+            of_copy.map(|found| found.1 & ((1 << PLACE_BITS) - 1)).collect()
+        };
+        let (first, second) = (kept(0), kept(1));
+        // Half of what one copy keeps the other keeps too, if they do not know of each other.
+        let both = first.intersection(&second).count() as f64 / first.len() as f64;
+        assert!((both - 0.5).abs() < 0.06, "{both}");
+    }
 }
