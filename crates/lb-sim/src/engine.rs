@@ -305,6 +305,7 @@ impl Engine<'_, '_> {
                 TryEnd::Throttled(Advice {
                     millis: Some(exhausted.retry_after_millis()),
                     seconds: Some(exhausted.retry_after_secs()),
+                    ..Advice::default()
                 })
             }
         };

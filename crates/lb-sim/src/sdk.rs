@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     const fn millis(millis: u64) -> Advice {
-        Advice { millis: Some(millis), seconds: None }
+        Advice { millis: Some(millis), seconds: None, requests: None, tokens: None }
     }
 
     #[test]
@@ -48,8 +48,8 @@ mod tests {
         assert_eq!(wait(millis(1_500)), Some(1_500 * MILLI));
         assert_eq!(wait(millis(120_000)), Some(120 * SECOND));
         assert_eq!(wait(millis(120_001)), None);
-        assert_eq!(wait(Advice { millis: Some(250), seconds: Some(1) }), Some(250 * MILLI));
-        assert_eq!(wait(Advice { millis: None, seconds: Some(7) }), Some(7 * SECOND));
+        assert_eq!(wait(Advice { seconds: Some(1), ..millis(250) }), Some(250 * MILLI));
+        assert_eq!(wait(Advice { seconds: Some(7), ..Advice::default() }), Some(7 * SECOND));
     }
 
     #[test]

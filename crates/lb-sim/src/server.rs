@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub use fault::Outages;
-pub use headers::{Advice, HeaderLines};
+pub use headers::{Advice, Counter, HeaderLines};
 pub use latency::Latency;
 
 /// A deployment.
@@ -161,11 +161,11 @@ impl Server {
         let has_place = self.places.as_ref().is_none_or(|places| places.taken < places.limit);
         if !has_place && self.places.as_ref().is_some_and(|places| places.queue.len() as u64 >= places.queue_limit) {
             // When a place will be free nobody can say: the constant is the answer.
-            return self.refused(Some(self.constant_hint()));
+            return self.refused(now, Some(self.constant_hint()), quotas);
         }
         let demand = self.demand(call);
         if let Err(refusal) = quotas.admit(self.quota, now, &demand) {
-            return self.refused(refusal.hint_ns());
+            return self.refused(now, refusal.hint_ns(), quotas);
         }
         let service = self.service(call, demand, slower, draws);
         match &mut self.places {
@@ -229,14 +229,11 @@ impl Server {
         self.connect_fault_latency
     }
 
-    /// The headers of a refusal.
-    #[must_use]
-    pub fn headers(&self, advice: Advice) -> HeaderLines {
-        HeaderLines::new(advice)
-    }
-
-    fn refused(&self, hint: Option<u64>) -> Answer {
-        let advice = Advice::new(&self.hints, self.constant_hint(), hint);
+    fn refused(&self, now: u64, hint: Option<u64>, quotas: &Quotas) -> Answer {
+        let mut advice = Advice::new(&self.hints, self.constant_hint(), hint);
+        if let Some(chain) = quotas.chain(self.quota) {
+            advice = advice.with_counters(self.hints.remaining, chain, now);
+        }
         Answer::Refused { advice, in_stream: self.hints.refuse_with_200 }
     }
 

@@ -243,7 +243,8 @@ pub struct Hints {
     /// What `constant` and `optimistic` say. Default: 1 s.
     #[serde(default)]
     pub constant: Option<Span>,
-    /// What `x-ratelimit-remaining-*` means on an answer. Default: nothing is sent.
+    /// What `x-ratelimit-remaining-*` and `x-ratelimit-reset-*` of a refusal mean. The balancer reads them if there is no
+    /// `retry-after`. Default: nothing is sent.
     #[serde(default)]
     pub remaining: Remaining,
     /// A refusal comes as a 200 whose stream holds the error; its `retry-after` is all that tells. Default: false.
@@ -290,9 +291,10 @@ pub enum Remaining {
     /// Nothing is sent.
     #[default]
     None,
-    /// What is left of the minute, as documented.
+    /// What is left of the window, and when all of it is back, as documented.
     Documented,
-    /// What is left of a bucket of one second, quoted against the minute, as measured on a live deployment.
+    /// A bucket of less than a second, quoted against the minute and full again, and a reset of 0: as measured on a live
+    /// deployment. It says nothing about the wait.
     Observed,
 }
 

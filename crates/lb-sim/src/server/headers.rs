@@ -1,8 +1,9 @@
 use std::io::Write as _;
 
 use lb_core::Headers;
+use lb_limits::{Chain, Unit};
 
-use crate::scenario::{HintForm, HintPolicy, Hints};
+use crate::scenario::{HintForm, HintPolicy, Hints, Remaining};
 
 /// What a refusal tells about the time to wait, in whole units as the headers have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,6 +12,19 @@ pub struct Advice {
     pub millis: Option<u64>,
     /// `retry-after`.
     pub seconds: Option<u64>,
+    /// `x-ratelimit-remaining-requests` and `x-ratelimit-reset-requests`.
+    pub requests: Option<Counter>,
+    /// `x-ratelimit-remaining-tokens` and `x-ratelimit-reset-tokens`.
+    pub tokens: Option<Counter>,
+}
+
+/// What the headers of one rate limit tell; numbers above 32 bits are told as the largest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// Units that are left.
+    pub remaining: u32,
+    /// Seconds until all are.
+    pub reset: u32,
 }
 
 /// What Azure OpenAI was seen to answer to a prompt that can never be let in.
@@ -32,58 +46,89 @@ impl Advice {
             HintPolicy::Zero => 0,
             HintPolicy::None => return Self::default(),
         };
-        let (millis, seconds) = (told.div_ceil(MILLI), told.div_ceil(SECOND));
-        match hints.form {
-            HintForm::Seconds => Self { millis: None, seconds: Some(seconds) },
-            HintForm::Ms => Self { millis: Some(millis), seconds: None },
-            HintForm::Both => Self { millis: Some(millis), seconds: Some(seconds) },
-        }
+        let millis = Some(told.div_ceil(MILLI)).filter(|_| hints.form != HintForm::Seconds);
+        let seconds = Some(told.div_ceil(SECOND)).filter(|_| hints.form != HintForm::Ms);
+        Self { millis, seconds, ..Self::default() }
     }
+
+    /// With what the counters of these limits tell at `now`. A PTU's bucket has none.
+    #[must_use]
+    pub fn with_counters(mut self, meaning: Remaining, chain: &Chain, now: u64) -> Self {
+        if meaning == Remaining::None {
+            return self;
+        }
+        for limit in chain.limits().iter().filter(|limit| limit.window().is_some()) {
+            let counter = match meaning {
+                Remaining::Documented => Counter {
+                    remaining: narrow(limit.remaining(now)),
+                    reset: narrow(limit.resets_at(now).map_or(u64::MAX, |at| at.saturating_sub(now).div_ceil(SECOND))),
+                },
+                // What is quoted is a bucket of less than a second, which is full again before anybody reads it.
+                Remaining::Observed | Remaining::None => Counter { remaining: narrow(limit.limit()), reset: 0 },
+            };
+            let slot = match limit.unit() {
+                Unit::Requests => &mut self.requests,
+                Unit::Tokens => &mut self.tokens,
+            };
+            // Of several limits on one unit the emptiest is told.
+            if slot.is_none_or(|told| counter.remaining < told.remaining) {
+                *slot = Some(counter);
+            }
+        }
+        self
+    }
+}
+
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// The headers of a refusal, as bytes on the wire: they go through lb-core's parser like a real response's.
 #[derive(Debug, Clone, Copy)]
-pub struct HeaderLines {
-    millis: Digits,
-    seconds: Digits,
-}
+pub struct HeaderLines(Advice);
 
 impl HeaderLines {
     /// The lines that tell this.
     #[must_use]
-    pub fn new(advice: Advice) -> Self {
-        Self { millis: Digits::new(advice.millis), seconds: Digits::new(advice.seconds) }
+    pub const fn new(advice: Advice) -> Self {
+        Self(advice)
     }
 }
 
 impl Headers for HeaderLines {
     fn visit(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
-        let digits = match name {
-            "retry-after-ms" => &self.millis,
-            "retry-after" => &self.seconds,
-            _ => return,
+        let Self(advice) = self;
+        let remaining = |counter: Option<Counter>| counter.map(|counter| u64::from(counter.remaining));
+        let reset = |counter: Option<Counter>| counter.map(|counter| u64::from(counter.reset));
+        let number = match name {
+            "retry-after-ms" => advice.millis,
+            "retry-after" => advice.seconds,
+            "x-ratelimit-remaining-requests" => remaining(advice.requests),
+            "x-ratelimit-reset-requests" => reset(advice.requests),
+            "x-ratelimit-remaining-tokens" => remaining(advice.tokens),
+            "x-ratelimit-reset-tokens" => reset(advice.tokens),
+            _ => None,
         };
-        if digits.length > 0 {
+        if let Some(number) = number {
+            let digits = Digits::new(number);
             visit(&digits.bytes[..digits.length]);
         }
     }
 }
 
-/// A number in decimal digits; none if the length is zero.
-#[derive(Debug, Clone, Copy)]
+/// A number in decimal digits.
+#[derive(Debug)]
 struct Digits {
     bytes: [u8; 20],
     length: usize,
 }
 
 impl Digits {
-    fn new(number: Option<u64>) -> Self {
+    fn new(number: u64) -> Self {
         let mut bytes = [0; 20];
         let mut rest = &mut bytes[..];
-        if let Some(number) = number {
-            // 20 digits hold every number.
-            let _ = write!(rest, "{number}");
-        }
+        // 20 digits hold every number.
+        let _ = write!(rest, "{number}");
         let length = 20 - rest.len();
         Self { bytes, length }
     }
@@ -115,5 +160,23 @@ mod tests {
         assert_eq!(heard(HintPolicy::Zero, HintForm::Both, wait), Some(Duration::ZERO));
         assert_eq!(heard(HintPolicy::None, HintForm::Both, wait), None);
         assert_eq!(heard(HintPolicy::Exact, HintForm::Both, None), Some(Duration::from_secs(86_400)));
+    }
+
+    #[test]
+    fn without_a_hint_the_balancer_waits_for_the_counter_that_is_empty() {
+        let minute = 60 * SECOND;
+        let mut chain = lb_limits::azure_standard(1_000, 600, 0);
+        let demand = lb_limits::Demand::tokens(1_000);
+        assert!(chain.admit(5 * SECOND, &demand).is_ok());
+        let heard = |meaning| {
+            let advice = Advice::default().with_counters(meaning, &chain, 20 * SECOND);
+            lb_core::hint(429, &HeaderLines::new(advice), || SystemTime::UNIX_EPOCH).map(|hint| hint.delay())
+        };
+        assert_eq!(heard(Remaining::Documented), Some(Duration::from_nanos(minute - 20 * SECOND)));
+        // As measured on a live deployment they say nothing about the wait.
+        assert_eq!(heard(Remaining::Observed), None);
+        assert_eq!(heard(Remaining::None), None);
+        let ptu = lb_limits::azure_ptu(lb_limits::Ptu::new(10, 3_000));
+        assert_eq!(Advice::default().with_counters(Remaining::Documented, &ptu, 0), Advice::default());
     }
 }
