@@ -25,10 +25,10 @@ use self::{
     observed::{Observed, Periods},
 };
 use crate::{
-    engine::Simulation,
     log::Log,
     metrics::RunResult,
     scenario::{KeyPath, Scenario},
+    simulation::Simulation,
     traffic::Loaded,
 };
 

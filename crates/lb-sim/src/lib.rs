@@ -44,13 +44,13 @@
 //! It arrives at a worker ([`traffic`]), walks over the worker's pool, and each attempt is offered to a [`server`]:
 //! faults, then places, then the chain of limits. A refusal's headers are written as a backend writes them and read by
 //! lb-core's parser. The head of an answer settles the attempt; the last token frees the place and corrects the PTU's
-//! estimate. Above the balancer an SDK may retry ([`sdk`]), and a caller may lose patience. [`engine`] has the loop,
-//! [`metrics`] what is counted, [`journal`] every decision in order.
+//! estimate. Above the balancer an SDK may retry ([`sdk`]), and a caller may lose patience. [`Simulation`] runs it,
+//! [`metrics`] has what is counted, [`journal`] every decision in order.
 
 pub mod against;
 pub mod calibrate;
 pub mod draw;
-pub mod engine;
+mod engine;
 pub mod journal;
 pub mod log;
 pub mod metrics;
@@ -60,9 +60,10 @@ pub mod report;
 pub mod scenario;
 pub mod sdk;
 pub mod server;
+mod simulation;
 pub mod sweep;
 pub mod traffic;
 
-pub use engine::{Simulation, run, simulate};
 pub use report::Report;
 pub use scenario::Scenario;
+pub use simulation::{Simulation, run, simulate};

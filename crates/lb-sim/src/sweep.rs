@@ -12,11 +12,11 @@ mod text;
 use rayon::prelude::*;
 
 use crate::{
-    engine::Simulation,
     metrics::RunResult,
     progress::Progress,
     report::Report,
     scenario::{KeyPath, Scenario, ScenarioError},
+    simulation::Simulation,
 };
 
 pub use difference::{Difference, Figure};

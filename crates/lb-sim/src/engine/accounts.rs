@@ -135,7 +135,7 @@ impl Accounts {
         match answer {
             Answer::Served(service) | Answer::Queued(service) => {
                 tally.accepted += 1;
-                tally.estimated_tokens += service.estimated;
+                tally.estimated_tokens = tally.estimated_tokens.saturating_add(service.estimated);
             }
             Answer::Refused { in_stream: false, .. } => tally.throttles += 1,
             Answer::Refused { in_stream: true, .. } => tally.refusals_in_stream += 1,
@@ -190,16 +190,16 @@ impl Accounts {
             return;
         }
         let tally = &mut usage.tally;
-        tally.used_tokens += used;
-        tally.wasted_tokens += work.service.estimated.saturating_sub(used);
+        tally.used_tokens = tally.used_tokens.saturating_add(used);
+        tally.wasted_tokens = tally.wasted_tokens.saturating_add(work.service.estimated.saturating_sub(used));
         if work.request != super::NO_REQUEST {
             tally.succeeded += 1;
         }
         if !usage.is_ptu {
             let cached = work.arrival.size.cached.min(work.arrival.size.input);
-            tally.billed_input += work.arrival.size.input - cached;
-            tally.billed_cached += cached;
-            tally.billed_output += work.arrival.size.output;
+            tally.billed_input = tally.billed_input.saturating_add(work.arrival.size.input - cached);
+            tally.billed_cached = tally.billed_cached.saturating_add(cached);
+            tally.billed_output = tally.billed_output.saturating_add(work.arrival.size.output);
         }
     }
 
@@ -217,8 +217,8 @@ impl Accounts {
         class.added_wait.record(request.sent - arrival.at);
         class.first_token.record(request.first_token - arrival.at);
         class.total.record(now - arrival.at);
-        class.input_tokens += arrival.size.input;
-        class.output_tokens += arrival.size.output;
+        class.input_tokens = class.input_tokens.saturating_add(arrival.size.input);
+        class.output_tokens = class.output_tokens.saturating_add(arrival.size.output);
         self.workers[request.worker as usize].succeeded += 1;
     }
 

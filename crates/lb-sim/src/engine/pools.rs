@@ -8,7 +8,7 @@ use lb_core::{Backend, Event, MockClock, Observer, Pool};
 use crate::scenario::{Client, Pools as Sharing, Preset, Scenario, ScenarioError};
 
 /// The workers' pools: one each, or one for all.
-pub(super) struct Pools {
+pub(crate) struct Pools {
     pools: Vec<Pool>,
     /// The scenario's backend at each place of a pool.
     backends: Vec<usize>,
@@ -35,7 +35,7 @@ impl Pools {
     /// # Errors
     ///
     /// If lb-core refuses an option of the pool.
-    pub(super) fn new(scenario: &Scenario) -> Result<Self, ScenarioError> {
+    pub(crate) fn new(scenario: &Scenario) -> Result<Self, ScenarioError> {
         let cooling = Arc::new(Cooling::default());
         let mut backends: Vec<usize> =
             (0..scenario.backends.len()).filter(|&index| is_there(scenario, index)).collect();

@@ -1,0 +1,113 @@
+//! A scenario that is ready to run.
+
+use std::io;
+
+use crate::{
+    draw::Draws,
+    engine::{Engine, Pools},
+    journal::{Journal, Names},
+    metrics::RunResult,
+    report::Report,
+    scenario::{Scenario, ScenarioError},
+    traffic::{Loaded, Traffic},
+};
+
+/// A scenario, ready to run: its traces are loaded. It can be shared by threads that run replications of it.
+#[derive(Debug)]
+pub struct Simulation {
+    scenario: Scenario,
+    loaded: Loaded,
+    end: u64,
+}
+
+impl Simulation {
+    /// A simulation of this scenario.
+    ///
+    /// # Errors
+    ///
+    /// If a trace cannot be read, or lb-core refuses an option of the pool.
+    pub fn new(scenario: &Scenario) -> Result<Self, ScenarioError> {
+        Self::with(scenario, Traffic::load(&scenario.workloads, &scenario.folder)?)
+    }
+
+    /// A simulation of this scenario, with traces that have been loaded already, or made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulation::new`]; also if a trace is not among those loaded.
+    pub fn with(scenario: &Scenario, loaded: Loaded) -> Result<Self, ScenarioError> {
+        Pools::new(scenario)?;
+        let end = traffic(scenario, &loaded, Draws::new(0))?.until();
+        if end <= scenario.run.warmup.as_nanos() {
+            return Err(ScenarioError::new("run.warmup", "it must be shorter than the traces"));
+        }
+        Ok(Self { scenario: scenario.clone(), loaded, end })
+    }
+
+    /// The scenario.
+    #[must_use]
+    pub const fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// Runs one replication. The same replication of the same scenario gives the same result, on every machine and
+    /// beside any other threads.
+    ///
+    /// # Panics
+    ///
+    /// If more than 33 million requests are on their way at once, or the run has more than 2^36 events: neither fits into
+    /// the memory or the patience that there is.
+    #[must_use]
+    pub fn run(&self, replication: u64) -> RunResult {
+        let (result, hash) = self.run_with(replication, Journal::hash_only());
+        // Without a writer nothing can fail.
+        RunResult { hash: hash.unwrap_or_default(), ..result }
+    }
+
+    /// Runs one replication, and writes every decision as a CSV line.
+    ///
+    /// # Errors
+    ///
+    /// If the writer fails.
+    pub fn run_logged(&self, replication: u64, writer: &mut dyn io::Write) -> io::Result<RunResult> {
+        let names = Names {
+            workloads: self.scenario.workloads.iter().map(|workload| workload.name.as_str()).collect(),
+            backends: self.scenario.backends.iter().map(|backend| backend.name.as_str()).collect(),
+        };
+        let (result, hash) = self.run_with(replication, Journal::with_lines(writer, names));
+        Ok(RunResult { hash: hash?, ..result })
+    }
+
+    fn run_with(&self, replication: u64, journal: Journal<'_>) -> (RunResult, io::Result<u64>) {
+        let scenario = &self.scenario;
+        let draws = Draws::new(scenario.run.seed).replication(replication);
+        // Both were made once, when the simulation was, and neither depends on the draws.
+        let pools = Pools::new(scenario).unwrap_or_else(|error| unreachable!("{error}"));
+        let traffic = traffic(scenario, &self.loaded, draws).unwrap_or_else(|error| unreachable!("{error}"));
+        Engine::new(scenario, &pools, traffic, draws, self.end, journal).run(replication)
+    }
+}
+
+/// Runs all replications of a scenario, one after the other.
+///
+/// # Errors
+///
+/// See [`Simulation::new`].
+pub fn simulate(scenario: &Scenario) -> Result<Vec<RunResult>, ScenarioError> {
+    let simulation = Simulation::new(scenario)?;
+    Ok((0..u64::from(scenario.run.replications)).map(|replication| simulation.run(replication)).collect())
+}
+
+/// Runs all replications of a scenario, and reports on them.
+///
+/// # Errors
+///
+/// See [`Simulation::new`].
+pub fn run(scenario: &Scenario) -> Result<Report, ScenarioError> {
+    Ok(Report::new(scenario, &simulate(scenario)?))
+}
+
+fn traffic(scenario: &Scenario, loaded: &Loaded, draws: Draws) -> Result<Traffic, ScenarioError> {
+    let until = scenario.run.duration.map(|span| span.as_nanos());
+    Traffic::with(&scenario.workloads, loaded, scenario.run.growth, draws, until)
+}
