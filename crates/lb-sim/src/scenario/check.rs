@@ -1,11 +1,17 @@
 //! What a scenario must be for a run to make sense: names exist and are unique, numbers are in range.
 
+mod backend;
+mod workload;
+
 use std::collections::BTreeSet;
 
-use super::{
-    Backend, Client, Fault, FaultKind, Kind, Length, MaxTokens, NamedMaxTokens, Preset, Scenario, ScenarioError,
-    Window, Workload,
-};
+use super::{Client, Fault, FaultKind, Kind, Preset, Scenario, ScenarioError};
+
+/// How many backends a scenario can have: what the keys of draws and the journal have bits for is far more.
+const MOST_BACKENDS: usize = 10_000;
+
+/// More tokens than any request has: sums of them stay exact.
+const MOST_TOKENS: f64 = 1e12;
 
 type Checked = Result<(), ScenarioError>;
 
@@ -37,7 +43,7 @@ impl Scenario {
             self.check_backend(backend)?;
         }
         for workload in &self.workloads {
-            check_workload(workload)?;
+            workload::check(workload)?;
         }
         for (index, fault) in self.faults.iter().enumerate() {
             self.check_fault(&format!("fault.{index}"), fault)?;
@@ -95,6 +101,9 @@ impl Scenario {
         if self.workloads.is_empty() {
             return wrong("", "there is no `[[workload]]`");
         }
+        if self.backends.len() > MOST_BACKENDS {
+            return wrong("backend", format!("there are more than {MOST_BACKENDS}"));
+        }
         check_names("backend", self.backends.iter().map(|backend| backend.name.as_str()))?;
         check_names("workload", self.workloads.iter().map(|workload| workload.name.as_str()))?;
         let mut models = BTreeSet::new();
@@ -102,106 +111,6 @@ impl Scenario {
             Some(twice) => wrong("model", format!("the name `{}` is used twice", twice.name)),
             None => Ok(()),
         }
-    }
-
-    fn check_backend(&self, backend: &Backend) -> Checked {
-        let key = |key: &str| format!("backend.{}.{key}", backend.name);
-        if !(1..=100).contains(&backend.weight) {
-            return wrong(key("weight"), "it must be from 1 to 100");
-        }
-        self.check_preset(backend)?;
-        for (index, window) in backend.windows.iter().enumerate() {
-            check_window(&key(&format!("window.{index}")), window)?;
-        }
-        positive(&key("concurrency.max_inflight"), backend.concurrency.map(|limit| limit.max_inflight))?;
-        if let Some(foreign) = backend.foreign {
-            in_range(&key("foreign.tpm"), Some(foreign.tpm), 0.0, 1e15)?;
-            positive(&key("foreign.tokens"), Some(foreign.tokens))?;
-        }
-        not_negative(&key("price_ptu_hour"), backend.price_ptu_hour)?;
-        not_negative(&key("price_ptu_month"), backend.price_ptu_month)?;
-        if backend.price_ptu_hour.is_some() && backend.price_ptu_month.is_some() {
-            return wrong(key("price_ptu_month"), "PTUs cost by the hour or by the month: give one price");
-        }
-        in_range(&key("latency_factor"), Some(backend.latency_factor), 1e-3, 1e3)?;
-        self.check_quota(backend)
-    }
-
-    /// The keys of a preset stand with that preset only.
-    fn check_preset(&self, backend: &Backend) -> Checked {
-        let key = |key: &str| format!("backend.{}.{key}", backend.name);
-        let of_ptu = [
-            ("ptus", backend.ptus.is_some()),
-            ("burst", backend.burst.is_some()),
-            ("cache_min", backend.cache_min.is_some()),
-            ("price_ptu_hour", backend.price_ptu_hour.is_some()),
-            ("price_ptu_month", backend.price_ptu_month.is_some()),
-        ];
-        let of_standard = [
-            ("tpm", backend.tpm.is_some()),
-            ("rpm", backend.rpm.is_some()),
-            ("rpm_per_1k_tpm", backend.rpm_per_1k_tpm.is_some()),
-            ("counts_refused", backend.counts_refused),
-        ];
-        for (preset, keys, problem) in [
-            (Preset::AzurePtu, &of_ptu[..], "only `preset = \"azure-ptu\"` has it"),
-            (Preset::AzureStandard, &of_standard[..], "only `preset = \"azure-standard\"` has it"),
-        ] {
-            let misplaced = keys.iter().find(|(_, is_set)| *is_set).filter(|_| backend.preset != preset);
-            if let Some((name, _)) = misplaced {
-                return wrong(key(name), problem);
-            }
-        }
-        let shares = self.owner_of_quota(backend).is_some_and(|owner| owner.name != backend.name);
-        match backend.preset {
-            Preset::AzurePtu if shares => wrong(key("quota"), "a provisioned deployment has its capacity to itself"),
-            Preset::AzurePtu => {
-                if backend.ptus.is_none() {
-                    return wrong(key("ptus"), "it is missing: how many PTUs does the deployment have?");
-                }
-                if self.model(&backend.model).input_tpm_per_ptu().is_none() {
-                    return wrong(
-                        key("model"),
-                        format!(
-                            "what a PTU of `{}` is worth is not known; add a `[[model]]` with `input_tpm_per_ptu`",
-                            backend.model
-                        ),
-                    );
-                }
-                if backend.burst.is_some_and(|burst| burst.as_nanos() == 0) {
-                    return wrong(key("burst"), "it must be more than zero");
-                }
-                Ok(())
-            }
-            Preset::AzureStandard if backend.tpm.is_none() && !shares => {
-                wrong(key("tpm"), "it is missing: how many tokens per minute does the deployment have?")
-            }
-            Preset::AzureStandard if backend.rpm.is_some() && backend.rpm_per_1k_tpm.is_some() => {
-                wrong(key("rpm_per_1k_tpm"), "`rpm` says it already")
-            }
-            Preset::AzureStandard => in_range(&key("rpm_per_1k_tpm"), backend.rpm_per_1k_tpm, 0.0, 1e9),
-            Preset::None => Ok(()),
-        }
-    }
-
-    /// Only the first backend of a quota gives its limits.
-    fn check_quota(&self, backend: &Backend) -> Checked {
-        let Some(owner) = self.owner_of_quota(backend) else { return Ok(()) };
-        let gives =
-            backend.tpm.is_some() || backend.rpm.is_some() || !backend.windows.is_empty() || backend.foreign.is_some();
-        if owner.name != backend.name && gives {
-            return wrong(
-                format!("backend.{}.quota", backend.name),
-                format!("the limits of this quota are those of `{}`: give none here", owner.name),
-            );
-        }
-        Ok(())
-    }
-
-    /// The backend that gives the limits of this backend's quota; `None` if the quota has no name.
-    pub(crate) fn owner_of_quota(&self, backend: &Backend) -> Option<&Backend> {
-        let quota = backend.quota.as_ref()?;
-        self.backends.iter().find(|other| other.quota.as_ref() == Some(quota))
     }
 
     fn check_fault(&self, key: &str, fault: &Fault) -> Checked {
@@ -287,88 +196,9 @@ fn check_names<'a>(table: &str, names: impl Iterator<Item = &'a str>) -> Checked
     Ok(())
 }
 
-fn check_window(key: &str, window: &Window) -> Checked {
-    if window.length.as_nanos() == 0 {
-        return wrong(format!("{key}.length"), "it must be more than zero");
-    }
-    Ok(())
-}
-
-fn check_workload(workload: &Workload) -> Checked {
-    let key = |key: &str| format!("workload.{}.{key}", workload.name);
-    let needs = |name: &str, is_there: bool| {
-        if is_there { Ok(()) } else { wrong(key(name), format!("it is missing for {:?} arrivals", workload.kind)) }
-    };
-    match workload.kind {
-        Kind::Poisson | Kind::Constant => needs("rate", workload.rate.is_some())?,
-        Kind::Gamma => {
-            needs("rate", workload.rate.is_some())?;
-            needs("cv", workload.cv.is_some())?;
-        }
-        Kind::Bursts => {
-            needs("rate", workload.rate.is_some())?;
-            needs("bursts", workload.bursts.is_some())?;
-        }
-        Kind::RateTable => needs("rates", !workload.rates.is_empty() || workload.file.is_some())?,
-        Kind::Closed => {
-            needs("users", workload.users.is_some())?;
-            needs("think", workload.think.is_some())?;
-        }
-        Kind::Trace | Kind::AzureMonitor => needs("file", workload.file.is_some())?,
-    }
-    if !matches!(workload.kind, Kind::Trace | Kind::AzureMonitor) {
-        needs("input", workload.input.is_some())?;
-        needs("output", workload.output.is_some())?;
-        if matches!(workload.max_tokens, MaxTokens::Named(NamedMaxTokens::Trace)) {
-            return wrong(key("max_tokens"), "there is no trace to take it from");
-        }
-    }
-    in_range(&key("rate"), workload.rate, 1e-9, 1e9)?;
-    in_range(&key("cv"), workload.cv, 1e-3, 1e3)?;
-    in_range(&key("speed"), Some(workload.speed), 1e-6, 1e6)?;
-    in_range(&key("thin"), Some(workload.thin), 0.0, 1.0)?;
-    in_range(&key("cached_share"), workload.cached_share, 0.0, 1.0)?;
-    in_range(&key("chars_per_token"), Some(workload.chars_per_token), 0.0, 1e3)?;
-    if workload.copies == 0 {
-        return wrong(key("copies"), "it must be at least 1");
-    }
-    if let Some(bursts) = workload.bursts {
-        in_range(&key("bursts.factor"), Some(bursts.factor), 1e-6, 1e6)?;
-        if bursts.burst.as_nanos() == 0 || bursts.calm.as_nanos() == 0 {
-            return wrong(key("bursts"), "`burst` and `calm` must be more than zero");
-        }
-    }
-    for pair in workload.rates.windows(2) {
-        if pair[1].at <= pair[0].at {
-            return wrong(key("rates"), format!("the points must rise in time: {} after {}", pair[1].at, pair[0].at));
-        }
-    }
-    for (name, length) in [("input", &workload.input), ("output", &workload.output)] {
-        check_length(&key(name), length.as_ref())?;
-    }
-    Ok(())
-}
-
-fn check_length(key: &str, length: Option<&Length>) -> Checked {
-    match length {
-        Some(Length::Lognormal(lognormal)) => {
-            in_range(&format!("{key}.mean"), Some(lognormal.mean), 0.0, 1e12)?;
-            in_range(&format!("{key}.sigma"), Some(lognormal.sigma), 0.0, 10.0)
-        }
-        Some(Length::Named(named)) => in_range(&format!("{key}.mean"), Some(named.mean), 0.0, 1e12),
-        Some(Length::Quantiles(table)) => {
-            let rises = table.quantiles.windows(2).all(|pair| pair[0] <= pair[1]);
-            let in_range = table.quantiles.iter().all(|&value| (0.0..=1e12).contains(&value));
-            if table.quantiles.len() < 2 || !rises || !in_range {
-                return wrong(
-                    format!("{key}.quantiles"),
-                    "they must be at least two numbers from 0 on, none below the one before",
-                );
-            }
-            Ok(())
-        }
-        _ => Ok(()),
-    }
+/// A number of tokens that a request can have.
+fn tokens(key: &str, value: Option<u64>) -> Checked {
+    in_range(key, value.map(|tokens| tokens as f64), 0.0, MOST_TOKENS)
 }
 
 fn positive(key: &str, value: Option<u64>) -> Checked {
@@ -456,6 +286,19 @@ output = 200
     fn a_span_that_is_none_says_how_to_write_one() {
         let message = error(("\"10m\"", "\"soon\""));
         assert!(message.starts_with("line 3: ") && message.contains("250ms"), "{message}");
+    }
+
+    #[test]
+    fn numbers_of_tokens_that_no_request_has_are_refused() {
+        let huge = "9000000000000000000";
+        for (change, key) in [
+            (("input = 1000", format!("input = {huge}")), "workload.chat.input"),
+            (("output = 200", format!("output = 200\nmax_tokens = {huge}")), "workload.chat.max_tokens"),
+            (("ptus = 50", format!("ptus = 50\ndefault_max_tokens = {huge}")), "backend.ptu.default_max_tokens"),
+        ] {
+            let message = error((change.0, &change.1));
+            assert!(message.contains(key) && message.contains("1000000000000"), "{message}");
+        }
     }
 
     #[test]

@@ -1,0 +1,90 @@
+//! What a workload must be.
+
+use super::{Checked, in_range, tokens, wrong};
+use crate::scenario::{Kind, Length, MaxTokens, NamedMaxTokens, Workload};
+
+pub(super) fn check(workload: &Workload) -> Checked {
+    let key = |key: &str| format!("workload.{}.{key}", workload.name);
+    let needs = |name: &str, is_there: bool| {
+        if is_there { Ok(()) } else { wrong(key(name), format!("it is missing for {:?} arrivals", workload.kind)) }
+    };
+    match workload.kind {
+        Kind::Poisson | Kind::Constant => needs("rate", workload.rate.is_some())?,
+        Kind::Gamma => {
+            needs("rate", workload.rate.is_some())?;
+            needs("cv", workload.cv.is_some())?;
+        }
+        Kind::Bursts => {
+            needs("rate", workload.rate.is_some())?;
+            needs("bursts", workload.bursts.is_some())?;
+        }
+        Kind::RateTable => needs("rates", !workload.rates.is_empty() || workload.file.is_some())?,
+        Kind::Closed => {
+            needs("users", workload.users.is_some())?;
+            needs("think", workload.think.is_some())?;
+        }
+        Kind::Trace | Kind::AzureMonitor => needs("file", workload.file.is_some())?,
+    }
+    if !matches!(workload.kind, Kind::Trace | Kind::AzureMonitor) {
+        needs("input", workload.input.is_some())?;
+        needs("output", workload.output.is_some())?;
+        if matches!(workload.max_tokens, MaxTokens::Named(NamedMaxTokens::Trace)) {
+            return wrong(key("max_tokens"), "there is no trace to take it from");
+        }
+    }
+    in_range(&key("rate"), workload.rate, 1e-9, 1e9)?;
+    in_range(&key("cv"), workload.cv, 1e-3, 1e3)?;
+    in_range(&key("speed"), Some(workload.speed), 1e-6, 1e6)?;
+    in_range(&key("thin"), Some(workload.thin), 0.0, 1.0)?;
+    in_range(&key("cached_share"), workload.cached_share, 0.0, 1.0)?;
+    in_range(&key("chars_per_token"), Some(workload.chars_per_token), 0.0, 1e3)?;
+    match workload.max_tokens {
+        MaxTokens::Constant(constant) => tokens(&key("max_tokens"), Some(constant))?,
+        MaxTokens::Factor(factor) => {
+            in_range(&key("max_tokens.factor"), Some(factor.factor), 0.0, 1e6)?;
+            tokens(&key("max_tokens.min"), Some(factor.min))?;
+        }
+        MaxTokens::Named(_) | MaxTokens::Absent => {}
+    }
+    if workload.copies == 0 {
+        return wrong(key("copies"), "it must be at least 1");
+    }
+    if let Some(bursts) = workload.bursts {
+        in_range(&key("bursts.factor"), Some(bursts.factor), 1e-6, 1e6)?;
+        if bursts.burst.as_nanos() == 0 || bursts.calm.as_nanos() == 0 {
+            return wrong(key("bursts"), "`burst` and `calm` must be more than zero");
+        }
+    }
+    for pair in workload.rates.windows(2) {
+        if pair[1].at <= pair[0].at {
+            return wrong(key("rates"), format!("the points must rise in time: {} after {}", pair[1].at, pair[0].at));
+        }
+    }
+    for (name, length) in [("input", &workload.input), ("output", &workload.output)] {
+        check_length(&key(name), length.as_ref())?;
+    }
+    Ok(())
+}
+
+fn check_length(key: &str, length: Option<&Length>) -> Checked {
+    match length {
+        Some(Length::Constant(constant)) => tokens(key, Some(*constant)),
+        Some(Length::Lognormal(lognormal)) => {
+            in_range(&format!("{key}.mean"), Some(lognormal.mean), 0.0, 1e12)?;
+            in_range(&format!("{key}.sigma"), Some(lognormal.sigma), 0.0, 10.0)
+        }
+        Some(Length::Named(named)) => in_range(&format!("{key}.mean"), Some(named.mean), 0.0, 1e12),
+        Some(Length::Quantiles(table)) => {
+            let rises = table.quantiles.windows(2).all(|pair| pair[0] <= pair[1]);
+            let in_range = table.quantiles.iter().all(|&value| (0.0..=1e12).contains(&value));
+            if table.quantiles.len() < 2 || !rises || !in_range {
+                return wrong(
+                    format!("{key}.quantiles"),
+                    "they must be at least two numbers from 0 on, none below the one before",
+                );
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
