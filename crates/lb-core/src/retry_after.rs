@@ -1,7 +1,7 @@
 //! When a backend says it may be asked again: every header form in use, read into one delay.
 //!
-//! A 429 or a 5xx may carry a *hint*, in one of several headers and in several forms. The headers
-//! are asked in the order of this table, and the first that holds something usable decides:
+//! A 429 or a 5xx may carry a *hint*, in one of several headers and in several forms. The headers are asked in the
+//! order of this table, and the first that holds something usable decides:
 //!
 //! | header | forms | delay | source |
 //! | --- | --- | --- | --- |
@@ -19,19 +19,18 @@
 //! | | `1795348830`, `1795348830000` | until that Unix time, in s from 10⁹ and in ms from 10¹² | gateways |
 //! | | `2026-11-22T12:00:30Z` | until then | RFC 3339 |
 //!
-//! A reset header tells when its bucket is *full* again, so it counts only if the bucket may be
-//! empty: not when its `x-ratelimit-remaining-*` is above zero, and not in Azure's "unknown" (limit
-//! and remaining both `-1`, openai/openai-dotnet#838). Of two buckets that count, the later
-//! decides. All of these are also read in the spelling `x-rate-limit-*` (openai/openai-python#937).
+//! A reset header tells when its bucket is *full* again, so it counts only if the bucket may be empty: not when its
+//! `x-ratelimit-remaining-*` is above zero, and not in Azure's "unknown" (limit and remaining both `-1`,
+//! openai/openai-dotnet#838). Of two buckets that count, the later decides. All of these are also read in the spelling
+//! `x-rate-limit-*` (openai/openai-python#937).
 //!
 //! The rules that hold for all of them:
 //!
-//! - A value that fits no form is ignored, and so is one above 1 KiB or a header's 129th line. Of a
-//!   header's usable lines the largest decides.
-//! - A delay is rounded up to whole milliseconds, is zero for a moment that has passed, and ends at
-//!   [`MAX_HINT`].
-//! - A moment is measured against the response's own `Date`, so that a wrong clock on either side
-//!   does no harm, and only without a valid one against the caller's wall clock.
+//! - A value that fits no form is ignored, and so is one above 1 KiB or a header's 129th line. Of a header's usable
+//!   lines the largest decides.
+//! - A delay is rounded up to whole milliseconds, is zero for a moment that has passed, and ends at [`MAX_HINT`].
+//! - A moment is measured against the response's own `Date`, so that a wrong clock on either side does no harm, and
+//!   only without a valid one against the caller's wall clock.
 //! - Any bytes may arrive: nothing here fails, panics, allocates or recurses.
 //!
 //! # Example
@@ -72,8 +71,8 @@ pub use source::HintSource;
 
 /// The longest delay that [`hint`] answers: 365 days.
 ///
-/// Numbers beyond it mean "very long", not "nothing" (RFC 9111, 1.2.2, has the same rule for
-/// delta-seconds). Whether so long a delay is credible is for the pool to say.
+/// Numbers beyond it mean "very long", not "nothing" (RFC 9111, 1.2.2, has the same rule for delta-seconds). Whether so
+/// long a delay is credible is for the pool to say.
 pub const MAX_HINT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What a backend said about when to come back.
@@ -92,8 +91,7 @@ impl Hint {
 
     /// How long to stay away, from the moment the response arrived.
     ///
-    /// From [`hint`] this is a whole number of milliseconds from zero to [`MAX_HINT`]. Zero means
-    /// "at once".
+    /// From [`hint`] this is a whole number of milliseconds from zero to [`MAX_HINT`]. Zero means "at once".
     #[must_use]
     pub const fn delay(&self) -> Duration {
         self.delay
@@ -108,9 +106,8 @@ impl Hint {
 
 /// Reads the hint from a response head; `None` means that the default cooldown applies.
 ///
-/// Only a 429 and statuses from 500 on have one; a status above 599 is read as a 5xx (RFC 9110,
-/// 15). `wall` tells the time of day: it is called at most once, and only if a date has to be
-/// measured and the response has no valid `Date`.
+/// Only a 429 and statuses from 500 on have one; a status above 599 is read as a 5xx (RFC 9110, 15). `wall` tells the
+/// time of day: it is called at most once, and only if a date has to be measured and the response has no valid `Date`.
 #[must_use]
 pub fn hint(status: u16, headers: &(impl Headers + ?Sized), wall: impl FnOnce() -> SystemTime) -> Option<Hint> {
     if status != 429 && status < 500 {
@@ -146,8 +143,7 @@ fn sent_at(headers: &(impl Headers + ?Sized)) -> Option<Moment> {
     sent
 }
 
-/// The largest of a comma list of whole seconds; RFC 9110, 5.6.1.2, lets a list have empty
-/// elements.
+/// The largest of a comma list of whole seconds; RFC 9110, 5.6.1.2, lets a list have empty elements.
 fn seconds_list(text: &[u8]) -> Option<Duration> {
     let mut largest = None;
     for element in text.split(|byte| *byte == b',').map(trimmed).filter(|element| !element.is_empty()) {

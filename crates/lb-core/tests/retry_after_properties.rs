@@ -212,8 +212,8 @@ proptest! {
         prop_assert_eq!(delay(&lines, wall), alone);
     }
 
-    /// `httpdate` is the oracle, but for three things: it knows no second 60 and no year before
-    /// 1970, and it takes any byte between the year and the hour of an RFC 850 date.
+    /// `httpdate` is the oracle, but for three things: it knows no second 60 and no year before 1970, and it takes any
+    /// byte between the year and the hour of an RFC 850 date.
     #[test]
     fn dates_mean_what_they_mean_to_httpdate(
         seconds in 0..=YEAR_9999,
@@ -231,8 +231,7 @@ proptest! {
         prop_assume!(!two_digits || text[text.len() - 13] == b' ');
         let text = String::from_utf8(text).unwrap();
 
-        // Seen from the end of 2019, the years within fifty are those that httpdate takes two
-        // digits for.
+        // Seen from the end of 2019, the years within fifty are those that httpdate takes two digits for.
         let found = delay(&[("retry-after", &text)], at(1_577_836_799));
         match httpdate::parse_http_date(&text) {
             Ok(date) => {

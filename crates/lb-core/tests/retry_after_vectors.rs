@@ -1,5 +1,4 @@
-//! Every input of `data/retry_after.json` gives the delay it asks for, or none, whatever holds the
-//! headers.
+//! Every input of `data/retry_after.json` gives the delay it asks for, or none, whatever holds the headers.
 // A vector that cannot be read fails the test.
 #![allow(clippy::unwrap_used)]
 

@@ -5,13 +5,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use lb_limits::Unit;
 use serde_json::Value;
 
-use crate::config::Config;
-use crate::hint;
-use crate::openai::{self, Completion, Operation, Prompt};
-use crate::play::Step;
-use crate::quota::{Quota, Refused, Settlement};
-use crate::received::Received;
-use crate::reply::{Cut, CutAfter, Kind, Reply};
+use crate::{
+    config::Config,
+    hint,
+    openai::{self, Completion, Operation, Prompt},
+    play::Step,
+    quota::{Quota, Refused, Settlement},
+    received::Received,
+    reply::{Cut, CutAfter, Kind, Reply},
+};
 
 /// What is to be sent for one request, before it is sent.
 #[derive(Debug)]

@@ -1,20 +1,17 @@
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
-use std::{fmt, thread};
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    thread,
+    time::Duration,
+};
 
 use lb_limits::{Chain, Ptu, azure_ptu, azure_standard};
 
-use crate::config::Config;
-use crate::emulator::Emulator;
-use crate::error::StartError;
-use crate::hint::HintForm;
-use crate::quota::Quota;
-use crate::reply::Reply;
+use crate::{config::Config, emulator::Emulator, error::StartError, hint::HintForm, quota::Quota, reply::Reply};
 
 /// How an emulator is to be; from [`Emulator::builder`].
 ///
-/// Without any call: a free port on 127.0.0.1, no limits, every key and every deployment accepted,
-/// answers at once.
+/// Without any call: a free port on 127.0.0.1, no limits, every key and every deployment accepted, answers at once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -79,22 +76,21 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets a path in front of `/openai`, such as `/team-a`; default: none. A trailing slash is
-    /// dropped.
+    /// Sets a path in front of `/openai`, such as `/team-a`; default: none. A trailing slash is dropped.
     pub fn path_prefix(mut self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
         self.config.path_prefix = prefix.trim_end_matches('/').to_owned();
         self
     }
 
-    /// Limits like those of a standard deployment: `tpm` tokens in a minute and `rpm / 6` requests
-    /// in ten seconds, counted from the start. See [`lb_limits::azure_standard`].
+    /// Limits like those of a standard deployment: `tpm` tokens in a minute and `rpm / 6` requests in ten seconds,
+    /// counted from the start. See [`lb_limits::azure_standard`].
     pub fn standard(self, tpm: u64, rpm: u64) -> Self {
         self.limits(azure_standard(tpm, rpm, 0))
     }
 
-    /// Limits like those of a provisioned deployment. Its 429s tell milliseconds, unless
-    /// [`hint`](Self::hint) says otherwise.
+    /// Limits like those of a provisioned deployment. Its 429s tell milliseconds, unless [`hint`](Self::hint) says
+    /// otherwise.
     pub fn ptu(self, ptu: Ptu) -> Self {
         self.limits(azure_ptu(ptu))
     }
@@ -111,8 +107,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Accepts this key, as `api-key` or as `Authorization: Bearer`; may be called again for more.
-    /// Default: everything is accepted, no credential too.
+    /// Accepts this key, as `api-key` or as `Authorization: Bearer`; may be called again for more. Default: everything
+    /// is accepted, no credential too.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.config.keys.insert(key.into());
         self
@@ -142,8 +138,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Sets the tokens of a completion, at most the request's `max_tokens`; default: 4. A stream has
-    /// one event per token, then the finish reason, then the usage if asked for, then `[DONE]`.
+    /// Sets the tokens of a completion, at most the request's `max_tokens`; default: 4. A stream has one event per
+    /// token, then the finish reason, then the usage if asked for, then `[DONE]`.
     pub fn completion_tokens(mut self, tokens: u32) -> Self {
         self.config.completion_tokens = tokens.into();
         self
@@ -155,15 +151,15 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Answers each `period`-th request, that nothing else is scripted for, with this reply;
-    /// default: none. A period of 0 is none.
+    /// Answers each `period`-th request, that nothing else is scripted for, with this reply; default: none. A period of
+    /// 0 is none.
     pub fn fail_every(mut self, period: u64, reply: Reply) -> Self {
         self.every = Some((period, reply));
         self
     }
 
-    /// Sets how many requests are remembered, bodies included; older ones are forgotten, but still
-    /// counted. Default: 100,000.
+    /// Sets how many requests are remembered, bodies included; older ones are forgotten, but still counted. Default:
+    /// 100,000.
     pub fn remember(mut self, requests: usize) -> Self {
         self.keep = requests;
         self
@@ -175,8 +171,7 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on, if the path prefix is none, or if the operating system
-    /// gives no thread.
+    /// If the address cannot be listened on, if the path prefix is none, or if the operating system gives no thread.
     pub fn start(self) -> Result<Emulator, StartError> {
         let mut config = self.config;
         let prefix = &config.path_prefix;

@@ -1,10 +1,8 @@
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use http::HeaderMap;
 
-use crate::hint::HintForm;
-use crate::openai::Operation;
+use crate::{hint::HintForm, openai::Operation};
 
 /// What an emulator is, fixed at its start.
 pub(crate) struct Config {

@@ -1,31 +1,38 @@
-use std::future::Future;
-use std::net::SocketAddr;
-use std::sync::{Arc, mpsc as blocking};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
-use std::{fmt, io};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::{Arc, mpsc as blocking},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
-use tokio::runtime::{self, Handle};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    runtime::{self, Handle},
+    sync::{mpsc, watch},
+};
 
-use crate::builder::EmulatorBuilder;
-use crate::config::Config;
-use crate::error::StartError;
-use crate::gate::StreamGate;
-use crate::log::{Counts, Log};
-use crate::port::Port;
-use crate::quota::Quota;
-use crate::received::Received;
-use crate::reply::Reply;
-use crate::script::Script;
-use crate::server::{Command, serve};
-use crate::service::Shared;
+use crate::{
+    builder::EmulatorBuilder,
+    config::Config,
+    error::StartError,
+    gate::StreamGate,
+    log::{Counts, Log},
+    port::Port,
+    quota::Quota,
+    received::Received,
+    reply::Reply,
+    script::Script,
+    server::{Command, serve},
+    service::Shared,
+};
 
 /// A running emulator of one Azure OpenAI resource. Dropping it stops it and frees its port.
 ///
-/// It serves from a thread of its own, so that it works for blocking clients, for every runtime, and
-/// without one. Its methods may be called from threads and from tasks. Those that say so wait: in a
-/// test on a single-threaded runtime, where the client is a task too, use their `_async` twins.
+/// It serves from a thread of its own, so that it works for blocking clients, for every runtime, and without one. Its
+/// methods may be called from threads and from tasks. Those that say so wait: in a test on a single-threaded runtime,
+/// where the client is a task too, use their `_async` twins.
 ///
 /// ```
 /// use std::time::Duration;
@@ -121,8 +128,7 @@ impl Emulator {
         self.addr
     }
 
-    /// Where clients find it: `http://127.0.0.1:PORT`, with the path prefix if there is one, and no
-    /// slash at the end.
+    /// Where clients find it: `http://127.0.0.1:PORT`, with the path prefix if there is one, and no slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}{}", self.addr, self.shared.config.path_prefix)
     }
@@ -137,14 +143,13 @@ impl Emulator {
         &self.shared.quota
     }
 
-    /// Appends a reply to the script: each is used for one request, in order, before anything else
-    /// is decided.
+    /// Appends a reply to the script: each is used for one request, in order, before anything else is decided.
     pub fn script(&self, reply: Reply) {
         self.shared.script.push(reply);
     }
 
-    /// Gives every request this reply, until [`clear_script`](Self::clear_script). Replies of
-    /// [`script`](Self::script) come first.
+    /// Gives every request this reply, until [`clear_script`](Self::clear_script). Replies of [`script`](Self::script)
+    /// come first.
     pub fn always(&self, reply: Reply) {
         self.shared.script.always(reply);
     }
@@ -154,8 +159,8 @@ impl Emulator {
         self.shared.script.clear();
     }
 
-    /// Refuses connections, or accepts them again. While it refuses, nobody listens, the port stays
-    /// reserved, and the connections there were are closed. Waits until that is so.
+    /// Refuses connections, or accepts them again. While it refuses, nobody listens, the port stays reserved, and the
+    /// connections there were are closed. Waits until that is so.
     ///
     /// # Errors
     ///
@@ -164,8 +169,7 @@ impl Emulator {
         self.command(|done| Command::Refuse(refuse, done))
     }
 
-    /// Closes all connections, in the middle of answers too, and goes on accepting new ones. Waits
-    /// until that is so.
+    /// Closes all connections, in the middle of answers too, and goes on accepting new ones. Waits until that is so.
     pub fn close_connections(&self) {
         // It fails only if the thread is gone, and the connections with it.
         let _ = self.command(Command::CloseConnections);
@@ -176,8 +180,8 @@ impl Emulator {
         self.shared.gate.close()
     }
 
-    /// All requests received so far, in order, as far as they are
-    /// [remembered](EmulatorBuilder::remember). A copy; bodies are shared.
+    /// All requests received so far, in order, as far as they are [remembered](EmulatorBuilder::remember). A copy;
+    /// bodies are shared.
     pub fn requests(&self) -> Vec<Received> {
         self.shared.log.entries()
     }
@@ -208,8 +212,7 @@ impl Emulator {
         self.wait(count, timeout, |counts| counts.requests)
     }
 
-    /// Waits until `count` answers were sent in all, to the last byte; false if the time is over
-    /// before.
+    /// Waits until `count` answers were sent in all, to the last byte; false if the time is over before.
     #[must_use]
     pub fn wait_until_bodies_sent(&self, count: u64, timeout: Duration) -> bool {
         self.wait(count, timeout, |counts| counts.bodies_sent)

@@ -1,7 +1,4 @@
-use std::error::Error;
-use std::fmt;
-use std::io;
-use std::net::SocketAddr;
+use std::{error::Error, fmt, io, net::SocketAddr};
 
 /// Why an emulator did not start.
 #[derive(Debug)]

@@ -36,8 +36,8 @@ impl HintForm {
                 headers.insert(header::RETRY_AFTER, seconds(hint).max(1).into());
             }
             Self::Date => {
-                // `Date` drops the fraction of the second, so the moment must be rounded up from
-                // the whole one: the difference of the two is then never less than the hint.
+                // `Date` drops the fraction of the second, so the moment must be rounded up from the whole one: the
+                // difference of the two is then never less than the hint.
                 let moment = wall.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(hint);
                 let whole = UNIX_EPOCH.checked_add(Duration::from_secs(seconds(moment)));
                 insert_text(headers, header::DATE, &http_date(wall));
@@ -66,8 +66,8 @@ pub(crate) fn seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
-/// Adds `x-ratelimit-*` for windows and the utilisation for PTU buckets. On a refusal the exhausted
-/// unit shows nothing left, and resets when the request would be admitted.
+/// Adds `x-ratelimit-*` for windows and the utilisation for PTU buckets. On a refusal the exhausted unit shows nothing
+/// left, and resets when the request would be admitted.
 pub(crate) fn write_limits(headers: &mut HeaderMap, form: HintForm, limits: &[View], refused: Option<&Refused>) {
     if refused.is_some() && form == HintForm::None {
         return;

@@ -1,10 +1,9 @@
-//! An emulator of Azure OpenAI's rate limits, as a library for tests and as the command
-//! `lb-emulator`.
+//! An emulator of Azure OpenAI's rate limits, as a library for tests and as the command `lb-emulator`.
 //!
-//! It speaks HTTP/1.1 on the loopback interface, with the paths, headers and error bodies of the
-//! live service, and applies the limits of [`lb_limits`] in wall time: tokens and requests per
-//! minute, or the leaky bucket of a provisioned deployment. Every fault that a client has to survive
-//! can be scripted, and everything that arrived is recorded.
+//! It speaks HTTP/1.1 on the loopback interface, with the paths, headers and error bodies of the live service, and
+//! applies the limits of [`lb_limits`] in wall time: tokens and requests per minute, or the leaky bucket of a
+//! provisioned deployment. Every fault that a client has to survive can be scripted, and everything that arrived is
+//! recorded.
 //!
 //! ```
 //! use std::time::Duration;
@@ -31,8 +30,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! An [`Emulator`] runs on a thread of its own. It needs no runtime and disturbs none, so that one
-//! value serves tests of blocking and of async clients. It stops when it is dropped.
+//! An [`Emulator`] runs on a thread of its own. It needs no runtime and disturbs none, so that one value serves tests
+//! of blocking and of async clients. It stops when it is dropped.
 //!
 //! # What it answers
 //!
@@ -48,9 +47,8 @@
 //! | another method | 405 |
 //! | a body that is no such request | 400 |
 //!
-//! Successes carry `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`; those of a provisioned
-//! deployment `azure-openai-deployment-utilization` instead. Both carry `apim-request-id` and
-//! `x-ms-region`.
+//! Successes carry `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`; those of a provisioned deployment
+//! `azure-openai-deployment-utilization` instead. Both carry `apim-request-id` and `x-ms-region`.
 //!
 //! # Faults
 //!
@@ -69,9 +67,8 @@
 //! # Tests that do not depend on speed
 //!
 //! Nothing needs to be slept for. [`Emulator::wait_for_requests`] returns when they have arrived,
-//! [`Emulator::wait_until_bodies_sent`] when the last byte is out, and
-//! [`Emulator::wait_until_clients_left`] when callers have given up. A [`StreamGate`] holds each event
-//! of a stream until the test has seen the one before:
+//! [`Emulator::wait_until_bodies_sent`] when the last byte is out, and [`Emulator::wait_until_clients_left`] when
+//! callers have given up. A [`StreamGate`] holds each event of a stream until the test has seen the one before:
 //!
 //! ```
 //! use std::io::{BufRead, BufReader};
@@ -97,12 +94,11 @@
 //! # What it is not
 //!
 //! - A model: a completion is the emulator's name and a number of words.
-//! - Exact in tokens: a token is four characters, in the estimate and in the usage. `n` is not
-//!   counted, nor are images. Without `max_tokens`, 16 tokens are reserved, as
-//!   `microsoft/aoai-api-simulator` found.
-//! - The live service in every header: `remaining` is what its limit has left, as documented; the
-//!   live values were seen to mean other things at other times. No noise, no capacity refusals, no
-//!   server-side spillover, no content filter, no limit on a prompt's length.
+//! - Exact in tokens: a token is four characters, in the estimate and in the usage. `n` is not counted, nor are images.
+//!   Without `max_tokens`, 16 tokens are reserved, as `microsoft/aoai-api-simulator` found.
+//! - The live service in every header: `remaining` is what its limit has left, as documented; the live values were seen
+//!   to mean other things at other times. No noise, no capacity refusals, no server-side spillover, no content filter,
+//!   no limit on a prompt's length.
 //! - For the open network: there is no TLS, and keys are compared plainly.
 //!
 //! # The command
@@ -113,9 +109,9 @@
 //! LB_EMULATOR_KEYS=k1,k2 lb-emulator --deployment gpt-4o --fail-every 10 --fail-status 503
 //! ```
 //!
-//! It prints the URL it listens on, logs one line per request to standard error, and stops at
-//! Ctrl-C; `lb-emulator --help` explains the options. The feature `cli`, on by default, builds it;
-//! without it the library has fewer dependencies.
+//! It prints the URL it listens on, logs one line per request to standard error, and stops at Ctrl-C; `lb-emulator
+//! --help` explains the options. The feature `cli`, on by default, builds it; without it the library has fewer
+//! dependencies.
 
 mod answer;
 mod builder;

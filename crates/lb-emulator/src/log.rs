@@ -1,11 +1,12 @@
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use tokio::sync::watch;
 
-use crate::received::Received;
-use crate::wire::Link;
+use crate::{received::Received, wire::Link};
 
 /// What the emulator received, and the counts that tests wait for.
 #[derive(Debug)]
@@ -73,8 +74,8 @@ impl Log {
     }
 }
 
-/// The open answer to one request. If it is dropped before it was [`sent`](Self::sent), and the
-/// emulator did not end it, the client must have.
+/// The open answer to one request. If it is dropped before it was [`sent`](Self::sent), and the emulator did not end
+/// it, the client must have.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     log: Arc<Log>,

@@ -1,25 +1,28 @@
 //! `lb-emulator`: an Azure OpenAI resource on this machine, with the limits you would buy.
 
-use std::error::Error;
-use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::process::ExitCode;
-use std::time::Duration;
+use std::{
+    error::Error,
+    io::{self, Write},
+    net::SocketAddr,
+    process::ExitCode,
+    time::Duration,
+};
 
-use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, ValueEnum};
-use lb_emulator::lb_limits::{PTU_MODELS, PtuModel};
-use lb_emulator::{Emulator, EmulatorBuilder, HintForm, Reply};
+use clap::{Args, Parser, ValueEnum, builder::PossibleValuesParser};
+use lb_emulator::{
+    Emulator, EmulatorBuilder, HintForm, Reply,
+    lb_limits::{PTU_MODELS, PtuModel},
+};
 use tracing_subscriber::EnvFilter;
 
-/// Requests per minute that come with 1,000 tokens per minute (Microsoft Learn, "Manage Azure
-/// OpenAI quota", for the chat models before o1).
+/// Requests per minute that come with 1,000 tokens per minute (Microsoft Learn, "Manage Azure OpenAI quota", for the
+/// chat models before o1).
 const RPM_PER_1000_TPM: u64 = 6;
 
 /// An Azure OpenAI resource on this machine: its API, its errors and its rate limits.
 ///
-/// Without a limit option every request is served. It logs one line per request to standard error;
-/// RUST_LOG=off silences it. Ctrl-C stops it.
+/// Without a limit option every request is served. It logs one line per request to standard error; RUST_LOG=off
+/// silences it. Ctrl-C stops it.
 #[derive(Parser)]
 #[command(name = "lb-emulator", version, after_help = EXAMPLES)]
 struct Cli {
@@ -39,8 +42,8 @@ struct Cli {
     #[arg(long, default_value = "East US")]
     region: String,
 
-    /// Accepted key, as api-key or bearer token; repeat for more. None: all are accepted. The
-    /// environment variable takes several with commas, and keeps them out of the process list
+    /// Accepted key, as api-key or bearer token; repeat for more. None: all are accepted. The environment variable
+    /// takes several with commas, and keeps them out of the process list
     #[arg(long = "key", env = "LB_EMULATOR_KEYS", hide_env_values = true, value_delimiter = ',')]
     keys: Vec<String>,
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use lb_limits::{Demand, Unit, Usage};
 use serde_json::{Value, json};
 
-/// Completion tokens reserved for a request without `max_tokens`; `microsoft/aoai-api-simulator`
-/// found the live service to reserve 16.
+/// Completion tokens reserved for a request without `max_tokens`; `microsoft/aoai-api-simulator` found the live service
+/// to reserve 16.
 const DEFAULT_MAX_TOKENS: u64 = 16;
 
 /// Length of the vectors that the embeddings operation returns.
@@ -93,8 +93,8 @@ impl Prompt {
     }
 }
 
-/// Characters of a text, or of the text parts of a content array; a token given as a number counts
-/// as the four characters it stands for.
+/// Characters of a text, or of the text parts of a content array; a token given as a number counts as the four
+/// characters it stands for.
 fn chars(content: &Value) -> u64 {
     match content {
         Value::String(text) => text.chars().count().try_into().unwrap_or(u64::MAX),

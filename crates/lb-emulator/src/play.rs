@@ -1,19 +1,18 @@
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::gate::Gatekeeper;
-use crate::log::Exchange;
-use crate::quota::Settlement;
-use crate::wire::Link;
+use crate::{gate::Gatekeeper, log::Exchange, quota::Settlement, wire::Link};
 
 /// One step of sending a body.
 #[derive(Debug)]
@@ -30,8 +29,8 @@ pub(crate) enum Step {
 
 /// The body of an answer, played step by step.
 ///
-/// There is no task and no channel behind it: if the client leaves, the body is dropped, and with
-/// it the open [`Exchange`] and the [`Settlement`], which notice.
+/// There is no task and no channel behind it: if the client leaves, the body is dropped, and with it the open
+/// [`Exchange`] and the [`Settlement`], which notice.
 pub(crate) struct Play {
     steps: VecDeque<Step>,
     /// Bytes still to come of a body with `Content-Length`; `None` for a stream.

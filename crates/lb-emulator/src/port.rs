@@ -1,5 +1,7 @@
-use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -8,9 +10,9 @@ const BACKLOG: i32 = 128;
 
 /// A TCP port that stays ours while nobody listens on it.
 ///
-/// A socket that is bound and does not listen keeps the port from being given to others, and a
-/// connection to it is refused. Where the operating system does not let the listening socket share
-/// the address with it (outside Linux), there is no such reservation.
+/// A socket that is bound and does not listen keeps the port from being given to others, and a connection to it is
+/// refused. Where the operating system does not let the listening socket share the address with it (outside Linux),
+/// there is no such reservation.
 #[derive(Debug)]
 pub(crate) struct Port {
     addr: SocketAddr,

@@ -1,5 +1,7 @@
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use lb_limits::{Chain, Demand, Unit, Usage};
 
@@ -10,9 +12,8 @@ pub(crate) const NEVER: Duration = Duration::from_secs(86_400);
 
 /// A [`Chain`] of limits in wall time, shared by every clone of this value.
 ///
-/// Several emulators that are given the same quota draw on it together, as deployments do that share
-/// the quota of a subscription and region. Nanosecond 0 of the chain is the moment of
-/// [`Quota::new`].
+/// Several emulators that are given the same quota draw on it together, as deployments do that share the quota of a
+/// subscription and region. Nanosecond 0 of the chain is the moment of [`Quota::new`].
 ///
 /// ```
 /// use lb_emulator::{Emulator, Quota};
@@ -94,8 +95,8 @@ impl Quota {
     }
 }
 
-/// An admitted request whose estimate is corrected when it ends, however it ends: the service
-/// finishes, and charges for, what a caller abandoned.
+/// An admitted request whose estimate is corrected when it ends, however it ends: the service finishes, and charges
+/// for, what a caller abandoned.
 #[derive(Debug)]
 pub(crate) struct Settlement {
     pub(crate) quota: Quota,

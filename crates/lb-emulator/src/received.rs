@@ -1,5 +1,4 @@
-use std::fmt;
-use std::time::Instant;
+use std::{fmt, time::Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
@@ -10,8 +9,8 @@ const SECRET: [&str; 6] =
 
 /// A request as the emulator received it, and how its answer went.
 ///
-/// Recorded when its body has arrived whole, in that order. `Debug` shows neither credentials nor
-/// the query nor the body.
+/// Recorded when its body has arrived whole, in that order. `Debug` shows neither credentials nor the query nor the
+/// body.
 #[derive(Clone)]
 pub struct Received {
     pub(crate) number: u64,
@@ -82,8 +81,7 @@ impl Received {
         self.status
     }
 
-    /// When the last byte of the answer was handed to the operating system; `None` if it was not
-    /// (yet).
+    /// When the last byte of the answer was handed to the operating system; `None` if it was not (yet).
     pub fn body_sent(&self) -> Option<Instant> {
         self.body_sent
     }

@@ -5,12 +5,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// A scripted answer: what the emulator does with one request instead of, or on top of, serving it.
 ///
-/// A reply is a *head*, which may be late, never come, or be a TCP reset, and a *body*, which may be
-/// late, stall or be cut. Replies are given to [`Emulator::script`](crate::Emulator::script), one
-/// per request, or to [`Emulator::always`](crate::Emulator::always), until cleared.
+/// A reply is a *head*, which may be late, never come, or be a TCP reset, and a *body*, which may be late, stall or be
+/// cut. Replies are given to [`Emulator::script`](crate::Emulator::script), one per request, or to
+/// [`Emulator::always`](crate::Emulator::always), until cleared.
 ///
-/// Every reply but [`serve`](Self::serve) answers any request, whatever its path and credential, and
-/// charges no limit.
+/// Every reply but [`serve`](Self::serve) answers any request, whatever its path and credential, and charges no limit.
 ///
 /// ```
 /// use std::time::Duration;
@@ -65,8 +64,8 @@ impl Reply {
         Self { kind, headers: HeaderMap::new(), head_delay: Duration::ZERO, body_delay: Duration::ZERO, cut: None }
     }
 
-    /// The answer that the request would get without a script, limits included. The other methods
-    /// then slow it down or cut it.
+    /// The answer that the request would get without a script, limits included. The other methods then slow it down or
+    /// cut it.
     pub fn serve() -> Self {
         Self::new(Kind::Serve)
     }
@@ -94,8 +93,8 @@ impl Reply {
         Self::status(307).header(header::LOCATION.as_str(), location)
     }
 
-    /// A 200 with `text/event-stream`, and these events: each is sent as `data: ` with two newlines
-    /// behind it, as an HTTP chunk of its own. `[DONE]` is not added.
+    /// A 200 with `text/event-stream`, and these events: each is sent as `data: ` with two newlines behind it, as an
+    /// HTTP chunk of its own. `[DONE]` is not added.
     pub fn stream<E: AsRef<str>>(events: impl IntoIterator<Item = E>) -> Self {
         let framed = |event: E| crate::openai::event(event.as_ref());
         Self::new(Kind::Stream(events.into_iter().map(framed).collect()))
@@ -111,9 +110,8 @@ impl Reply {
         Self::new(Kind::NoHead)
     }
 
-    /// Adds a header; it replaces the emulator's own of that name. A name or value that HTTP does
-    /// not allow, and the framing headers, which the emulator decides, make the answer a 500 that
-    /// says so.
+    /// Adds a header; it replaces the emulator's own of that name. A name or value that HTTP does not allow, and the
+    /// framing headers, which the emulator decides, make the answer a 500 that says so.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes());
         match (name, HeaderValue::from_bytes(value.as_ref())) {
@@ -128,8 +126,8 @@ impl Reply {
         self
     }
 
-    /// Sets the body of a [`status`](Self::status) reply, sent with `Content-Length`; on any other
-    /// reply it makes the answer a 500 that says so.
+    /// Sets the body of a [`status`](Self::status) reply, sent with `Content-Length`; on any other reply it makes the
+    /// answer a 500 that says so.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         match &mut self.kind {
             Kind::Status(_, current) => *current = body.into(),
@@ -156,8 +154,8 @@ impl Reply {
         self.stall_after(0)
     }
 
-    /// Sends `events` events of a stream, then nothing more; the connection stays open. A body that
-    /// is not a stream counts as one event.
+    /// Sends `events` events of a stream, then nothing more; the connection stays open. A body that is not a stream
+    /// counts as one event.
     pub fn stall_after(mut self, events: usize) -> Self {
         self.cut = Some((CutAfter::Events(events), Cut::Stall));
         self
@@ -169,8 +167,8 @@ impl Reply {
         self
     }
 
-    /// Sends `events` events of a stream, then resets the connection (RST). A body that is not a
-    /// stream counts as one event.
+    /// Sends `events` events of a stream, then resets the connection (RST). A body that is not a stream counts as one
+    /// event.
     pub fn reset_after(mut self, events: usize) -> Self {
         self.cut = Some((CutAfter::Events(events), Cut::Reset));
         self

@@ -1,18 +1,26 @@
-use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc as blocking};
-use std::time::Duration;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc as blocking,
+    },
+    time::Duration,
+};
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    task::JoinSet,
+};
 
-use crate::port::Port;
-use crate::service::{Shared, handle};
-use crate::wire::{Link, Wire};
+use crate::{
+    port::Port,
+    service::{Shared, handle},
+    wire::{Link, Wire},
+};
 
 /// What the handle asks of the server's thread; it answers when it is done.
 #[derive(Debug)]

@@ -1,24 +1,23 @@
-use std::convert::Infallible;
-use std::future;
-use std::sync::Arc;
-use std::time::Instant;
+use std::{convert::Infallible, future, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
-use crate::answer::Answer;
-use crate::config::Config;
-use crate::gate::Gatekeeper;
-use crate::log::Log;
-use crate::openai;
-use crate::play::Play;
-use crate::quota::Quota;
-use crate::received::Received;
-use crate::reply::{Kind, Reply};
-use crate::script::Script;
-use crate::wire::Link;
+use crate::{
+    answer::Answer,
+    config::Config,
+    gate::Gatekeeper,
+    log::Log,
+    openai,
+    play::Play,
+    quota::Quota,
+    received::Received,
+    reply::{Kind, Reply},
+    script::Script,
+    wire::Link,
+};
 
 /// The largest request body that is read; the live service accepts less.
 const MAX_BODY: usize = 64 * 1024 * 1024;

@@ -1,13 +1,19 @@
-use std::io;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    sync::Notify,
+};
 
 use crate::log::Exchange;
 
@@ -64,8 +70,8 @@ impl Link {
     }
 }
 
-/// The socket of one connection. It knows when a flush reached the operating system, and closes
-/// with a reset if its [`Link`] says so.
+/// The socket of one connection. It knows when a flush reached the operating system, and closes with a reset if its
+/// [`Link`] says so.
 #[derive(Debug)]
 pub(crate) struct Wire {
     stream: TcpStream,

@@ -3,8 +3,10 @@
 
 mod support;
 
-use std::io::ErrorKind;
-use std::time::{Duration, Instant};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 use lb_emulator::{Emulator, HintForm, Reply};
 use support::{CHAT, HELLO, PATIENCE, Raw, ask, header};

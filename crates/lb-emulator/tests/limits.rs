@@ -1,14 +1,18 @@
-//! Limits hit and recovered, in wall time. The windows are short, and no assertion depends on how
-//! fast anything is: a limit that recovers by itself is waited for by its own hint.
+//! Limits hit and recovered, in wall time. The windows are short, and no assertion depends on how fast anything is: a
+//! limit that recovers by itself is waited for by its own hint.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod support;
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
-use lb_emulator::lb_limits::{Chain, Kind, Ptu, SECOND, Unit, Window, azure_standard};
-use lb_emulator::{Emulator, EmulatorBuilder, HintForm, Quota};
+use lb_emulator::{
+    Emulator, EmulatorBuilder, HintForm, Quota,
+    lb_limits::{Chain, Kind, Ptu, SECOND, Unit, Window, azure_standard},
+};
 use reqwest::blocking::Response;
 use support::{CHAT, ask, header, post};
 

@@ -1,8 +1,7 @@
 /// A level that is raised by charges and drains at a constant rate.
 ///
-/// Levels are in *parts*, a unit chosen by the owner so that a nanosecond drains a whole number of
-/// them: that makes every step exact. `u128`, because a part is a token divided by a minute's
-/// nanoseconds.
+/// Levels are in *parts*, a unit chosen by the owner so that a nanosecond drains a whole number of them: that makes
+/// every step exact. `u128`, because a part is a token divided by a minute's nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bucket {
     /// Level at the time `at`.
@@ -35,8 +34,7 @@ impl Bucket {
         self.at = self.at.max(now);
     }
 
-    /// The first moment, `now` or later, at which the level is at most `target`.
-    /// `None` if time ends before that.
+    /// The first moment, `now` or later, at which the level is at most `target`. `None` if time ends before that.
     #[inline]
     pub(crate) fn falls_to(&self, target: u128, now: u64) -> Option<u64> {
         let excess = self.level(now).saturating_sub(target);

@@ -1,11 +1,13 @@
-use crate::demand::{Demand, Usage};
-use crate::limit::Limit;
+use crate::{
+    demand::{Demand, Usage},
+    limit::Limit,
+};
 
 /// The limits that a request must pass, checked together and charged together.
 ///
-/// All limits are checked first. If every one lets the request in, every one is charged; otherwise
-/// none is, except that windows with [`counts_refused`](crate::Window::counts_refused) are charged
-/// with refused requests too, whichever limit refused.
+/// All limits are checked first. If every one lets the request in, every one is charged; otherwise none is, except that
+/// windows with [`counts_refused`](crate::Window::counts_refused) are charged with refused requests too, whichever
+/// limit refused.
 ///
 /// An empty chain admits everything.
 ///
@@ -63,9 +65,9 @@ impl Chain {
 
     /// Corrects the estimate of an admitted demand to what it did cost, at its completion.
     ///
-    /// PTU buckets go up or down by the difference. Windows keep the estimate, since the documented
-    /// counter of a standard deployment is one of estimates. Call it once per admitted demand, with
-    /// the same demand; a request that was dropped stays at its estimate if it is not called.
+    /// PTU buckets go up or down by the difference. Windows keep the estimate, since the documented counter of a
+    /// standard deployment is one of estimates. Call it once per admitted demand, with the same demand; a request that
+    /// was dropped stays at its estimate if it is not called.
     #[inline]
     pub fn correct(&mut self, now: u64, demand: &Demand, usage: &Usage) {
         for limit in &mut self.limits {
@@ -98,18 +100,17 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Which of [`Chain::limits`] refused; of several the one with the longest wait, of equal ones
-    /// the first.
+    /// Which of [`Chain::limits`] refused; of several the one with the longest wait, of equal ones the first.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// How long to wait, in nanoseconds: the same demand is admitted at `now + hint`, and not one
-    /// nanosecond earlier, if nothing else is charged until then.
+    /// How long to wait, in nanoseconds: the same demand is admitted at `now + hint`, and not one nanosecond earlier,
+    /// if nothing else is charged until then.
     ///
-    /// `None` if that moment does not exist: the demand is larger than a whole window, the limit is
-    /// zero, a bucket does not drain, or time (`u64` nanoseconds) ends before. What a service says
-    /// then is the caller's choice; Azure OpenAI was seen to answer `Retry-After: 86400`.
+    /// `None` if that moment does not exist: the demand is larger than a whole window, the limit is zero, a bucket does
+    /// not drain, or time (`u64` nanoseconds) ends before. What a service says then is the caller's choice; Azure
+    /// OpenAI was seen to answer `Retry-After: 86400`.
     pub fn hint_ns(&self) -> Option<u64> {
         self.hint_ns
     }

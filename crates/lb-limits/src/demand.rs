@@ -1,8 +1,8 @@
 /// What one request asks for, as far as a limit can see before it is served.
 ///
-/// Token windows charge `tokens`; request windows charge 1; [`Ptu`](crate::Ptu) charges its own
-/// estimate from the other fields. They are separate because the service counts them separately:
-/// the admission estimate is not the usage that is billed.
+/// Token windows charge `tokens`; request windows charge 1; [`Ptu`](crate::Ptu) charges its own estimate from the other
+/// fields. They are separate because the service counts them separately: the admission estimate is not the usage that
+/// is billed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Demand {
     /// Tokens that a token window is charged with.
@@ -48,13 +48,13 @@ pub struct Usage {
 /// OpenAI's rule of thumb for English text: one token is about four characters.
 const CHARS_PER_TOKEN: u64 = 4;
 
-/// Tokens that a standard deployment reserves when a request arrives:
-/// `prompt_chars / 4`, rounded **up**, plus `max_tokens * best_of`.
+/// Tokens that a standard deployment reserves when a request arrives: `prompt_chars / 4`, rounded **up**, plus
+/// `max_tokens * best_of`.
 ///
-/// Microsoft Learn ("Manage Azure OpenAI quota", "Understanding rate limits") names the inputs
-/// (prompt text and count, `max_tokens`, `best_of`) and says that the estimate is "based in part on
-/// the character count". It does not publish the divisor; four characters per token is OpenAI's rule
-/// of thumb. A `best_of` of 0 reads as 1. Saturates at `u64::MAX`.
+/// Microsoft Learn ("Manage Azure OpenAI quota", "Understanding rate limits") names the inputs (prompt text and count,
+/// `max_tokens`, `best_of`) and says that the estimate is "based in part on the character count". It does not publish
+/// the divisor; four characters per token is OpenAI's rule of thumb. A `best_of` of 0 reads as 1. Saturates at
+/// `u64::MAX`.
 pub fn standard_estimate(prompt_chars: u64, max_tokens: u64, best_of: u64) -> u64 {
     let completion = max_tokens.saturating_mul(best_of.max(1));
     prompt_chars.div_ceil(CHARS_PER_TOKEN).saturating_add(completion)

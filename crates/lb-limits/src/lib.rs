@@ -1,8 +1,8 @@
 //! Sans-IO models of the rate limits of Azure OpenAI deployments.
 //!
-//! A limit here is a small state machine without a clock: the time is an argument, in nanoseconds
-//! since any moment the caller likes. The same limits therefore run in virtual time in a simulator
-//! and in wall time behind an HTTP emulator, and give the same answers in both.
+//! A limit here is a small state machine without a clock: the time is an argument, in nanoseconds since any moment the
+//! caller likes. The same limits therefore run in virtual time in a simulator and in wall time behind an HTTP emulator,
+//! and give the same answers in both.
 //!
 //! ```
 //! use lb_limits::{Chain, Demand, SECOND, azure_standard};
@@ -28,11 +28,11 @@
 //!
 //! # What the caller may rely on
 //!
-//! - **Integer arithmetic.** Nothing here rounds, except where its documentation says so, and no
-//!   input makes it panic or overflow.
-//! - **Exact hints.** With nothing charged in between, a refused request that comes again at
-//!   `now + hint` is admitted, and one nanosecond earlier it is not. A request for which no such
-//!   moment exists has the hint `None` (see [`Refusal::hint_ns`]).
+//! - **Integer arithmetic.** Nothing here rounds, except where its documentation says so, and no input makes it panic
+//!   or overflow.
+//! - **Exact hints.** With nothing charged in between, a refused request that comes again at `now + hint` is admitted,
+//!   and one nanosecond earlier it is not. A request for which no such moment exists has the hint `None` (see
+//!   [`Refusal::hint_ns`]).
 //! - **All or none.** A [`Chain`] checks all of its limits before it charges any.
 //! - **Time only goes forward.** A `now` before one that was already charged is read as the later one.
 

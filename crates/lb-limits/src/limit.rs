@@ -1,12 +1,14 @@
-use crate::demand::{Demand, Usage};
-use crate::meter::Meter;
-use crate::ptu::{Ptu, PtuMeter};
-use crate::window::{Unit, Window};
+use crate::{
+    demand::{Demand, Usage},
+    meter::Meter,
+    ptu::{Ptu, PtuMeter},
+    window::{Unit, Window},
+};
 
 /// One limit with what it has counted so far: a [`Window`] or a [`Ptu`] at work.
 ///
-/// Made from its rules, `Limit::from(window)`, and driven by a [`Chain`](crate::Chain). What it
-/// shows is what the service's headers tell: the limit, what remains, and when it resets.
+/// Made from its rules, `Limit::from(window)`, and driven by a [`Chain`](crate::Chain). What it shows is what the
+/// service's headers tell: the limit, what remains, and when it resets.
 ///
 /// ```
 /// use lb_limits::{Limit, MINUTE, Unit, Window};
@@ -60,8 +62,8 @@ impl Limit {
         }
     }
 
-    /// Units that can be had at once from the untouched limit; for a PTU bucket the tokens at
-    /// 100 % utilisation, rounded down.
+    /// Units that can be had at once from the untouched limit; for a PTU bucket the tokens at 100 % utilisation,
+    /// rounded down.
     pub fn limit(&self) -> u64 {
         match &self.0 {
             State::Window(meter) => meter.rules().limit,
@@ -77,11 +79,11 @@ impl Limit {
         }
     }
 
-    /// The first moment, `now` or later, at which the limit is as if untouched, in nanoseconds.
-    /// `None`: never, or only after time ends.
+    /// The first moment, `now` or later, at which the limit is as if untouched, in nanoseconds. `None`: never, or only
+    /// after time ends.
     ///
-    /// That is what OpenAI documents for `x-ratelimit-reset-*`: the time until the limit "resets to
-    /// its initial state". It is not how long a refused request has to wait.
+    /// That is what OpenAI documents for `x-ratelimit-reset-*`: the time until the limit "resets to its initial state".
+    /// It is not how long a refused request has to wait.
     pub fn resets_at(&self, now: u64) -> Option<u64> {
         match &self.0 {
             State::Window(meter) => meter.resets_at(now),
@@ -89,8 +91,8 @@ impl Limit {
         }
     }
 
-    /// How much is used at `now`, in thousandths of the limit, rounded down. Above 1,000 is
-    /// overdrawn, which a PTU bucket allows; a window shows 1,000 at most.
+    /// How much is used at `now`, in thousandths of the limit, rounded down. Above 1,000 is overdrawn, which a PTU
+    /// bucket allows; a window shows 1,000 at most.
     pub fn used_per_mille(&self, now: u64) -> u64 {
         match &self.0 {
             State::Window(meter) => {
@@ -102,8 +104,8 @@ impl Limit {
         }
     }
 
-    /// The first moment, `now` or later, at which this limit alone lets the demand in if nothing
-    /// else is charged. `None`: never.
+    /// The first moment, `now` or later, at which this limit alone lets the demand in if nothing else is charged.
+    /// `None`: never.
     #[inline]
     pub fn admits_at(&self, now: u64, demand: &Demand) -> Option<u64> {
         match &self.0 {

@@ -1,7 +1,9 @@
 use std::collections::VecDeque;
 
-use crate::bucket::Bucket;
-use crate::window::{Admit, Kind, Window};
+use crate::{
+    bucket::Bucket,
+    window::{Admit, Kind, Window},
+};
 
 /// A [`Window`] with the charges it has counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +45,8 @@ impl Meter {
         &self.rules
     }
 
-    /// The first moment, `now` or later, at which a request of `cost` is let in if nothing else is
-    /// charged. `None`: never.
+    /// The first moment, `now` or later, at which a request of `cost` is let in if nothing else is charged. `None`:
+    /// never.
     pub(crate) fn admits_at(&self, now: u64, cost: u64) -> Option<u64> {
         // The most that may be on the meter for this request to be let in.
         let room = match self.rules.admit {

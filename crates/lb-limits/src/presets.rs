@@ -1,12 +1,14 @@
-use crate::chain::Chain;
-use crate::ptu::Ptu;
-use crate::window::{Kind, Unit, Window};
-use crate::{MINUTE, SECOND};
+use crate::{
+    MINUTE, SECOND,
+    chain::Chain,
+    ptu::Ptu,
+    window::{Kind, Unit, Window},
+};
 
 /// The period over which a standard deployment evaluates its requests.
 ///
-/// Microsoft Learn: "a small period of time, typically 1 or 10 seconds". Ten is what the headers of
-/// live deployments show (`x-ratelimit-limit-requests: 20` at 120 RPM).
+/// Microsoft Learn: "a small period of time, typically 1 or 10 seconds". Ten is what the headers of live deployments
+/// show (`x-ratelimit-limit-requests: 20` at 120 RPM).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum RequestPeriod {
     /// `rpm / 60` requests per second.
@@ -16,12 +18,11 @@ pub enum RequestPeriod {
     TenSeconds,
 }
 
-/// A standard (pay-as-you-go) Azure OpenAI deployment: `tpm` tokens in fixed minutes, and `rpm / 6`
-/// requests in fixed ten seconds.
+/// A standard (pay-as-you-go) Azure OpenAI deployment: `tpm` tokens in fixed minutes, and `rpm / 6` requests in fixed
+/// ten seconds.
 ///
-/// `phase_ns` is a moment at which the counters are reset; deployments differ in it. `rpm / 6` is
-/// rounded **up**, so that a small RPM is not none. Limit 0 of the chain is the tokens, limit 1 the
-/// requests.
+/// `phase_ns` is a moment at which the counters are reset; deployments differ in it. `rpm / 6` is rounded **up**, so
+/// that a small RPM is not none. Limit 0 of the chain is the tokens, limit 1 the requests.
 pub fn azure_standard(tpm: u64, rpm: u64, phase_ns: u64) -> Chain {
     azure_standard_with_period(tpm, rpm, phase_ns, RequestPeriod::default())
 }

@@ -1,6 +1,8 @@
-use crate::MINUTE;
-use crate::bucket::Bucket;
-use crate::demand::{Demand, Usage};
+use crate::{
+    MINUTE,
+    bucket::Bucket,
+    demand::{Demand, Usage},
+};
 
 /// The rules of a provisioned deployment: a leaky bucket of work.
 ///
@@ -11,8 +13,8 @@ use crate::demand::{Demand, Usage};
 /// 3. on completion the estimate is corrected to the actual cost, up or down;
 /// 4. utilisation falls continuously, at a rate given by the number of PTUs.
 ///
-/// Work is counted in input tokens. An output token counts as `output_ratio` of them, and the depth
-/// of the bucket, which is not documented, is `burst_ns` of drain.
+/// Work is counted in input tokens. An output token counts as `output_ratio` of them, and the depth of the bucket,
+/// which is not documented, is `burst_ns` of drain.
 ///
 /// ```
 /// use lb_limits::{Demand, Ptu, SECOND};
@@ -40,8 +42,7 @@ pub struct Ptu {
 }
 
 impl Ptu {
-    /// `ptus` units of a model with `input_tpm_per_ptu`, and the documented or common values for
-    /// the rest.
+    /// `ptus` units of a model with `input_tpm_per_ptu`, and the documented or common values for the rest.
     pub fn new(ptus: u64, input_tpm_per_ptu: u64) -> Self {
         Self {
             ptus,
@@ -81,16 +82,15 @@ impl Ptu {
         self
     }
 
-    /// Input tokens that an arriving request is charged with:
-    /// uncached input + `output_ratio` x `max_tokens`. Saturates.
+    /// Input tokens that an arriving request is charged with: uncached input + `output_ratio` x `max_tokens`.
+    /// Saturates.
     #[inline]
     pub fn estimate(&self, demand: &Demand) -> u64 {
         let output = demand.max_tokens.unwrap_or(self.default_max_tokens);
         self.work(demand.input_tokens, demand.cached_tokens, output)
     }
 
-    /// Input tokens that a completed request did cost:
-    /// uncached input + `output_ratio` x output. Saturates.
+    /// Input tokens that a completed request did cost: uncached input + `output_ratio` x output. Saturates.
     #[inline]
     pub fn cost(&self, usage: &Usage) -> u64 {
         self.work(usage.input_tokens, usage.cached_tokens, usage.output_tokens)
@@ -109,8 +109,8 @@ impl Ptu {
     }
 }
 
-/// A [`Ptu`] with its bucket. A part is a token divided by the nanoseconds of a minute, so that a
-/// nanosecond drains `tokens_per_minute` of them.
+/// A [`Ptu`] with its bucket. A part is a token divided by the nanoseconds of a minute, so that a nanosecond drains
+/// `tokens_per_minute` of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PtuMeter {
     rules: Ptu,

@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 
-use crate::chain::{Chain, Refusal};
-use crate::demand::{Demand, Usage};
+use crate::{
+    chain::{Chain, Refusal},
+    demand::{Demand, Usage},
+};
 
 /// Quotas by name, so that several deployments draw on one.
 ///
-/// Azure OpenAI grants quota per subscription, region, model and deployment type, and all
-/// deployments of that combination share it. Names are looked up once, for a [`QuotaId`]; admitting
-/// by id is an index into a vector.
+/// Azure OpenAI grants quota per subscription, region, model and deployment type, and all deployments of that
+/// combination share it. Names are looked up once, for a [`QuotaId`]; admitting by id is an index into a vector.
 ///
 /// ```
 /// use lb_limits::{Demand, Quotas, azure_standard};
@@ -52,8 +53,8 @@ impl Quotas {
         self.chains.get(id.0)
     }
 
-    /// Admits the demand against this quota at `now`, or refuses it; see [`Chain::admit`]. An id of
-    /// another registry, if it names nothing here, admits.
+    /// Admits the demand against this quota at `now`, or refuses it; see [`Chain::admit`]. An id of another registry,
+    /// if it names nothing here, admits.
     ///
     /// # Errors
     ///

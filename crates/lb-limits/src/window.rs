@@ -11,17 +11,17 @@ pub enum Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// The count is reset to zero at `phase_ns`, `phase_ns + length_ns`, and so on, and also before
-    /// `phase_ns` at the same distances.
+    /// The count is reset to zero at `phase_ns`, `phase_ns + length_ns`, and so on, and also before `phase_ns` at the
+    /// same distances.
     Fixed {
         /// A moment at which the count is reset.
         phase_ns: u64,
     },
-    /// A charge counts for exactly `length_ns`; at that age it is gone. Keeps every charge of the
-    /// last `length_ns` in memory.
+    /// A charge counts for exactly `length_ns`; at that age it is gone. Keeps every charge of the last `length_ns` in
+    /// memory.
     Sliding,
-    /// Refills continuously, `limit` units per `length_ns`, up to a burst of `limit`: the generic
-    /// cell rate algorithm, which is a leaky bucket used as a meter.
+    /// Refills continuously, `limit` units per `length_ns`, up to a burst of `limit`: the generic cell rate algorithm,
+    /// which is a leaky bucket used as a meter.
     Gcra,
 }
 

@@ -6,12 +6,10 @@ use super::{
     number,
 };
 
-/// From this number on, a whole number is a Unix time in seconds (2001): as a delay it would be 31
-/// years.
+/// From this number on, a whole number is a Unix time in seconds (2001): as a delay it would be 31 years.
 const UNIX_SECONDS: u64 = 1_000_000_000;
 
-/// From this number on, it is a Unix time in milliseconds (2001): in seconds it would be the year
-/// 33658.
+/// From this number on, it is a Unix time in milliseconds (2001): in seconds it would be the year 33658.
 const UNIX_MILLIS: u64 = 1_000_000_000_000;
 
 /// What a rate limit counts, by the names of its headers in the two spellings.
@@ -35,12 +33,10 @@ const BUCKETS: [Bucket; 2] = [
 ];
 
 impl Bucket {
-    /// Whether the request may have failed for want of this bucket; without a word about what
-    /// remains, it may.
+    /// Whether the request may have failed for want of this bucket; without a word about what remains, it may.
     fn may_be_empty(&self, headers: &(impl Headers + ?Sized)) -> bool {
         match lowest(headers, &self.remaining) {
-            // Azure's Responses API sends -1 of -1 for "unknown"; -1 of a real limit is a bucket
-            // overdrawn.
+            // Azure's Responses API sends -1 of -1 for "unknown"; -1 of a real limit is a bucket overdrawn.
             Some(-1) => lowest(headers, &self.limit) != Some(-1),
             Some(remaining) => remaining <= 0,
             None => true,

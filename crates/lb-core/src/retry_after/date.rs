@@ -4,8 +4,8 @@ use super::moment::Moment;
 
 /// A date in one of the three forms of RFC 9110, 5.6.7: its shape is checked, its calendar not yet.
 ///
-/// The forms are case-sensitive, with everything on its fixed position, and the zone is always GMT.
-/// Each is read below in the order of its text.
+/// The forms are case-sensitive, with everything on its fixed position, and the zone is always GMT. Each is read below
+/// in the order of its text.
 #[derive(Clone, Copy)]
 pub(super) struct HttpDate {
     weekday: Weekday,
@@ -72,8 +72,8 @@ impl HttpDate {
 
     /// The moment, if the calendar has it and names its weekday so.
     ///
-    /// Two digits of a year mean the last such year that is not more than 50 years after
-    /// `reference`, which is asked for nothing else.
+    /// Two digits of a year mean the last such year that is not more than 50 years after `reference`, which is asked
+    /// for nothing else.
     pub(super) fn near(self, reference: impl FnOnce() -> Moment) -> Option<Moment> {
         match self.year {
             Year::Full(year) => self.in_year(year),
@@ -92,8 +92,8 @@ impl HttpDate {
 
     /// The moment of a date that has no reference, being one itself.
     ///
-    /// Two digits of a year are taken to be 20xx. The weekday is proof enough: under the same name,
-    /// the same day of such a year comes back only after 400 years.
+    /// Two digits of a year are taken to be 20xx. The weekday is proof enough: under the same name, the same day of
+    /// such a year comes back only after 400 years.
     pub(super) fn in_this_century(self) -> Option<Moment> {
         match self.year {
             Year::Full(year) => self.in_year(year),

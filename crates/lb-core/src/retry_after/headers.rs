@@ -1,22 +1,21 @@
 use std::time::Duration;
 
-/// No more lines of one header than this are read: real answers have one or two, and a hostile one
-/// could have thousands.
+/// No more lines of one header than this are read: real answers have one or two, and a hostile one could have
+/// thousands.
 const MAX_LINES: usize = 128;
 
-/// No longer value than this is read: the longest real form has 40 bytes, and what a hostile one
-/// costs must end somewhere.
+/// No longer value than this is read: the longest real form has 40 bytes, and what a hostile one costs must end
+/// somewhere.
 const MAX_VALUE: usize = 1024;
 
 /// Header values of a response by name, as bytes.
 ///
-/// The core asks for values through this trait, so that it fits HTTP stacks with another version of
-/// `http` or a header map of their own. It is dyn-safe.
+/// The core asks for values through this trait, so that it fits HTTP stacks with another version of `http` or a header
+/// map of their own. It is dyn-safe.
 ///
 /// # Contract
 ///
-/// 1. `visit` calls back once for every value of the header, in order of arrival, and not at all if
-///    there is none.
+/// 1. `visit` calls back once for every value of the header, in order of arrival, and not at all if there is none.
 /// 2. `name` is in lower case; the header is found however it was spelt on the wire.
 /// 3. The callback may call `visit` for another name on the same headers.
 ///

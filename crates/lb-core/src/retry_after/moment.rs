@@ -5,8 +5,7 @@ use chrono::{DateTime, NaiveDateTime};
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 const NANOS_PER_MILLI: i128 = 1_000_000;
 
-/// A point on the wall clock, in nanoseconds from the Unix epoch: wide enough for every date and
-/// every `SystemTime`.
+/// A point on the wall clock, in nanoseconds from the Unix epoch: wide enough for every date and every `SystemTime`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Moment(i128);
 

@@ -1,5 +1,5 @@
-//! Numbers and durations as headers carry them, in integers only: a float would round, and `1e309`
-//! or `NaN` would reach a timer.
+//! Numbers and durations as headers carry them, in integers only: a float would round, and `1e309` or `NaN` would reach
+//! a timer.
 
 use std::time::Duration;
 
@@ -38,8 +38,7 @@ pub(super) fn seconds(text: &[u8]) -> Option<Duration> {
     decimal(text, NANOS_PER_SECOND)
 }
 
-/// Go's `time.Duration`, such as `1h2m3.5s`, without minus; `d` for a day, which gateways add, is
-/// read too.
+/// Go's `time.Duration`, such as `1h2m3.5s`, without minus; `d` for a day, which gateways add, is read too.
 pub(super) fn go_duration(text: &[u8]) -> Option<Duration> {
     let mut rest = text.strip_prefix(b"+").unwrap_or(text);
     if rest.is_empty() {
@@ -61,8 +60,7 @@ fn decimal(text: &[u8], unit: u64) -> Option<Duration> {
     rest.is_empty().then(|| Duration::from_nanos(number.times(unit)))
 }
 
-/// ASCII only: Go writes a micro sign, but bytes above 127 have no meaning in a header (RFC 9110,
-/// 5.5).
+/// ASCII only: Go writes a micro sign, but bytes above 127 have no meaning in a header (RFC 9110, 5.5).
 fn nanos_per(unit: &[u8]) -> Option<u64> {
     Some(match unit {
         b"ns" => 1,

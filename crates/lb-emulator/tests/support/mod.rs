@@ -1,9 +1,11 @@
 //! A raw HTTP/1.1 client that sees what is on the wire, and shortcuts for one that does not.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::{
+    io::{self, Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
 
 use lb_emulator::Emulator;
 use reqwest::blocking::{Client, Response};
