@@ -9,8 +9,8 @@ use std::{fmt, sync::Arc};
 use http::uri::{Authority, Scheme};
 
 use crate::{
+    build_error::{BackendProblem, BuildError},
     credential::{Credential, CredentialSource},
-    error::{BackendProblem, BuildError},
 };
 use endpoint::Endpoint;
 

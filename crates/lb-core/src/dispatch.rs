@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     clock::{Instant, Lazy},
-    error::Exhausted,
+    exhausted::Exhausted,
     observe::Event,
     outcome::{Outcome, Verdict},
     pool::{Class, Pool, Tried, cooldown},

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     backend::Backend,
     clock::Instant,
-    error::Exhausted,
+    exhausted::Exhausted,
     outcome::{Outcome, Reason},
     retry_after::HintSource,
 };

@@ -13,9 +13,9 @@ use std::{fmt, time::SystemTime};
 
 use crate::{
     backend::Backend,
+    build_error::BuildError,
     clock::{Clock, Instant, Lazy},
     dispatch::Dispatch,
-    error::BuildError,
     observe::{self, Event, Observer},
     rng::Rng,
 };

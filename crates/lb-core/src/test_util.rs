@@ -35,9 +35,10 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 
 use crate::{
-    balancer::Served,
-    error::{Error, Exhausted},
+    error::Error,
+    exhausted::Exhausted,
     outcome::Fault,
+    served::Served,
     target::Target,
     transport::{BlockingTransport, Head, Transport},
 };

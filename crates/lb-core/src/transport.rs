@@ -8,13 +8,7 @@ use std::{fmt, future::Future};
 pub use blocking::{Blocking, BlockingTransport};
 pub use boxed::BoxTransport;
 
-use crate::{
-    balancer::Served,
-    error::{Error, Exhausted},
-    outcome::Fault,
-    retry_after::Headers,
-    target::Target,
-};
+use crate::{error::Error, exhausted::Exhausted, outcome::Fault, retry_after::Headers, served::Served, target::Target};
 
 /// An HTTP stack under a [`LoadBalancer`](crate::LoadBalancer), async.
 ///

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 
-use crate::error::BackendProblem;
+use crate::build_error::BackendProblem;
 
 pub(super) struct Endpoint {
     pub(super) scheme: Scheme,

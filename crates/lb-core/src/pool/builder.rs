@@ -5,8 +5,8 @@ use std::{collections::HashSet, fmt, num::NonZeroU32, time::Duration};
 use super::{AllCounters, Cooldowns, Policy, Pool};
 use crate::{
     backend::{Auth, Backend},
+    build_error::BuildError,
     clock::{Clock, SystemClock},
-    error::BuildError,
     observe::Observer,
 };
 

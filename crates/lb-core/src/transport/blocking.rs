@@ -3,12 +3,7 @@
 use std::future::{Future, ready};
 
 use super::{Head, Transport};
-use crate::{
-    balancer::Served,
-    error::{Error, Exhausted},
-    outcome::Fault,
-    target::Target,
-};
+use crate::{error::Error, exhausted::Exhausted, outcome::Fault, served::Served, target::Target};
 
 /// An HTTP stack under a [`BlockingLoadBalancer`](crate::BlockingLoadBalancer).
 ///

@@ -1,0 +1,112 @@
+//! What can be wrong with a backend or a pool.
+
+use std::{error::Error as StdError, fmt};
+
+/// A backend or a pool that cannot be built. No variant prints a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The pool has no backend.
+    NoBackends,
+    /// A backend is invalid.
+    Backend {
+        /// Its name, or its endpoint without anything that could be secret.
+        backend: String,
+        /// What is wrong with it.
+        problem: BackendProblem,
+    },
+    /// Two backends have the same name; give them different ones with `name`.
+    DuplicateName {
+        /// The name that occurs twice.
+        backend: String,
+    },
+    /// Some backends have a credential of their own, and this one does not say what it wants.
+    MixedCredentials {
+        /// The backend without a credential.
+        backend: String,
+    },
+    /// An option of the pool is out of range.
+    Option {
+        /// The option's name.
+        option: &'static str,
+        /// What is wrong with its value.
+        problem: &'static str,
+    },
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBackends => f.write_str("the pool has no backend; add at least one"),
+            Self::Backend { backend, problem } => write!(f, "backend {backend}: {problem}"),
+            Self::DuplicateName { backend } => {
+                write!(f, "backend {backend}: another one has the same name; give each its own with name(..)")
+            }
+            Self::MixedCredentials { backend } => write!(
+                f,
+                "backend {backend}: it has no credential of its own while others have; give it one, or say \
+                 forward_caller_credential() if the caller's key may go there"
+            ),
+            Self::Option { option, problem } => write!(f, "pool option {option}: {problem}"),
+        }
+    }
+}
+
+impl StdError for BuildError {}
+
+/// What is wrong with a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BackendProblem {
+    /// The endpoint is empty, or is not a host, `host:port` or URL.
+    Endpoint,
+    /// The endpoint has control characters, white space or a backslash.
+    Characters,
+    /// The scheme is neither `https` nor `http`.
+    Scheme,
+    /// The endpoint has a user name or password.
+    UserInfo,
+    /// The endpoint has a query or a fragment.
+    QueryOrFragment,
+    /// The host is not a DNS name (international names in their `xn--` form), an IPv4 or a bracketed IPv6 address.
+    Host,
+    /// The port is not a number from 1 to 65535.
+    Port,
+    /// The path prefix has empty, `.` or `..` segments.
+    PathPrefix,
+    /// The priority is not at least 1.
+    Priority,
+    /// The weight is not from 1 to 100.
+    Weight,
+    /// The name is empty or has control characters.
+    Name,
+    /// The deployment name is not made of letters, digits, `-`, `_`, `.` and `~`, or it is `.` or `..`.
+    Deployment,
+    /// The credential is empty or cannot be a header's value.
+    Credential,
+    /// More than one of key, token, source and `forward_caller_credential` is set.
+    CredentialConflict,
+}
+
+impl fmt::Display for BackendProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Endpoint => "the endpoint is not a host, host:port or URL such as https://name.openai.azure.com",
+            Self::Characters => "the endpoint has control characters, white space or a backslash; remove them",
+            Self::Scheme => "the scheme is neither https nor http",
+            Self::UserInfo => "the endpoint has a user name or password; use api_key(..) or bearer_token(..)",
+            Self::QueryOrFragment => "the endpoint has a query or fragment; those belong to the request",
+            Self::Host => "the host is no DNS name (xn-- form), IPv4 or [IPv6] address",
+            Self::Port => "the port is not a number from 1 to 65535",
+            Self::PathPrefix => "the path prefix has empty, . or .. segments",
+            Self::Priority => "the priority is not at least 1",
+            Self::Weight => "the weight is not from 1 to 100",
+            Self::Name => "the name is empty or has control characters",
+            Self::Deployment => "the deployment name has characters other than letters, digits, - _ . ~",
+            Self::Credential => "the credential is empty or has characters that a header cannot carry",
+            Self::CredentialConflict => {
+                "more than one of api_key, bearer_token, credential_source and forward_caller_credential is set"
+            }
+        })
+    }
+}
