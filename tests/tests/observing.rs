@@ -306,7 +306,7 @@ fn a_cooldown_that_is_over_is_told_before_the_verdict_that_nothing_is_left() {
     }
     clock.advance(Duration::from_secs(4));
     let _ = journal.take();
-    // Only `a` is looked at for a target; that `b` is back too is seen when the verdict is made.
+    // Only `a` is looked at for a target; that `b` is back too is seen when none is found.
     assert_eq!(balancer.send(ask()).unwrap().status(), 429);
     let lines = journal.take();
     let place = |line: &str| lines.iter().position(|told| told.starts_with(line));

@@ -7,15 +7,15 @@ use crate::{
     exhausted::Exhausted,
     observe::Event,
     outcome::{Outcome, Verdict},
-    pool::{Class, Pool, Tried, cooldown},
+    pool::{Class, Pool, Tried},
     rng::Rng,
     target::Target,
 };
 
-/// How long a backend counts as out in the verdict on a request that tried it in vain although it is available.
+/// How long a backend counts as out for a request that tried it in vain although it is available.
 const TRIED_DELAY: Duration = Duration::from_secs(1);
 
-/// One request's walk over a pool: it knows which backends the request has tried, and owns the verdict when none is
+/// One request's walk over a pool: it knows which backends the request has tried, and what to say when none is
 /// left.
 ///
 /// The balancers run it; it can be driven by hand where no [`Transport`](crate::Transport) fits: call
@@ -86,13 +86,20 @@ pub enum Step<'p> {
     Exhausted(Exhausted),
 }
 
+impl Pool {
+    /// Begins one request's walk over the pool.
+    #[must_use]
+    pub fn dispatch(&self) -> Dispatch<'_> {
+        Dispatch::new(self)
+    }
+}
+
 impl<'p> Dispatch<'p> {
     pub(crate) const fn new(pool: &'p Pool) -> Self {
         Self { pool, tried: Tried::new(), open: None, failed: None, throttled: false }
     }
 
-    /// Where the request goes next: the best available backend that it has not tried, or the verdict that none is
-    /// left.
+    /// Where the request goes next: the best available backend that it has not tried, or that none is left.
     pub fn next<R: Rng + ?Sized>(&mut self, now: impl FnOnce() -> Instant, rng: &R) -> Step<'p> {
         self.cancel_open();
         let mut now = Lazy::new(now);
@@ -105,12 +112,10 @@ impl<'p> Dispatch<'p> {
         let now = now.get();
         self.pool.sweep(now);
         let is_candidate = |slot| may_try && !self.tried.contains(slot);
-        match self.pool.cooldowns.verdict(now, TRIED_DELAY, is_candidate) {
+        match self.pool.cooldowns.search(now, TRIED_DELAY, is_candidate) {
             // Another thread recovered it since we looked.
-            cooldown::Verdict::Candidate(slot) => Step::Try(self.open(slot)),
-            cooldown::Verdict::Exhausted { soonest, cooling } => {
-                self.give_up(Exhausted::new(soonest, cooling, self.pool.backends().len()))
-            }
+            Ok(slot) => Step::Try(self.open(slot)),
+            Err(left) => self.give_up(Exhausted::new(left.soonest, left.cooling, self.pool.backends().len())),
         }
     }
 
@@ -162,7 +167,7 @@ impl<'p> Dispatch<'p> {
         Target::new(backend, slot, attempt)
     }
 
-    /// No backend is left: whether the caller gets this verdict, or the final attempt's answer.
+    /// No backend is left: whether the caller gets this refusal, or the final attempt's answer.
     fn give_up(&self, exhausted: Exhausted) -> Step<'p> {
         let attempts = self.attempts();
         let synthesized = attempts == 0 || self.throttled || self.pool.policy.always_synthesize;

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
-/// The verdict that no backend can take the request now, and when to come back.
+/// No backend can take the request now; it says when to come back.
 ///
 /// A synthesised 429 carries it in its extensions, so that it can be told apart from a backend's own 429.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,8 @@
 //!   weight inside it, each backend at most once.
 //! - An **outcome** is what one attempt came to; the [table](crate::outcome) says what it means.
 //! - A **hint** is what a backend said about when to come back; [`retry_after`](crate::retry_after) lists the forms.
-//! - **Failover** sends the same request on to the next backend at once. **Exhausted** is the verdict that none is
-//!   left.
+//! - **Failover** sends the same request on to the next backend at once. **Exhausted** says that none is left, and when
+//!   one is back.
 //!
 //! # Why is there no waiting and no backoff?
 //!

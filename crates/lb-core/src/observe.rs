@@ -69,7 +69,7 @@ pub enum Event<'a> {
         exhausted: Exhausted,
         /// How many attempts the request made.
         attempts: u32,
-        /// Whether the caller gets this verdict; if not, the final attempt's own answer or error.
+        /// Whether the caller gets this refusal; if not, the final attempt's own answer or error.
         synthesized: bool,
     },
 }

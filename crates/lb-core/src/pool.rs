@@ -6,6 +6,7 @@ mod counters;
 mod policy;
 mod select;
 mod snapshot;
+mod tier;
 mod tried;
 mod weights;
 
@@ -15,7 +16,6 @@ use crate::{
     backend::Backend,
     build_error::BuildError,
     clock::{Clock, Instant, Lazy},
-    dispatch::Dispatch,
     observe::{self, Event, Observer},
     rng::Rng,
 };
@@ -35,7 +35,7 @@ pub(crate) use tried::Tried;
 /// number of threads. It owns the clock, so that all of them agree on the time.
 ///
 /// What it costs: picking takes no lock, allocates nothing and, with nothing cooling, reads no clock. Recording a
-/// cooldown, noticing its end, and the verdict that nothing is left take one short mutex, which is held across no
+/// cooldown, noticing its end, and finding that nothing is left take one short mutex, which is held across no
 /// call of yours. The pool starts no task and no thread: a cooldown ends when somebody looks.
 ///
 /// # Example
@@ -101,12 +101,6 @@ impl Pool {
     #[must_use]
     pub fn wall(&self) -> SystemTime {
         self.clock.wall()
-    }
-
-    /// Begins one request's walk over the pool.
-    #[must_use]
-    pub fn dispatch(&self) -> Dispatch<'_> {
-        Dispatch::new(self)
     }
 
     /// The backend that a new request would go to now: the best priority, at random by weight; `None` if all are cooling.

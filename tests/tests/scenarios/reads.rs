@@ -94,7 +94,7 @@ fn a_step_reads_the_clock_once_however_many_backends_cool() {
 
 #[test]
 fn a_refusal_reads_the_clock_once_and_draws_nothing() {
-    // The 429 reads twice: its deadline, then the verdict. The refused request reads once.
+    // The 429 reads twice: its deadline, then the search in vain. The refused request reads once.
     send(one().clock(read_times(3, 0)), dice(0), &[("a", Reply::status(429))], 2);
 }
 

@@ -19,27 +19,34 @@
 //! - A swap moves entries under readers, so one that looks at *several* entries could miss a slot. Whoever has to look
 //!   at all looks at the deadlines instead, which do not move: a slot that is available stays so until it is marked.
 //! - `soonest` may be earlier than the truth (its slot's cooldown was extended), never later: a reader then sweeps for
-//!   nothing, and the sweep corrects it. The verdict that nothing is left does not use it.
+//!   nothing, and the sweep corrects it. The [search](Cooldowns::search) of the whole pool does not use it.
 
 #[cfg(all(test, lb_loom))]
 mod loom_models;
 
-use std::{ops::Range, time::Duration};
+use std::time::Duration;
 
 use crate::{
     clock::Instant,
-    pool::{policy::Cooldown, weights::WeightTree},
+    outcome::Reason,
+    pool::tier::{NONE, Tier},
+    retry_after::HintSource,
     sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock},
 };
 
 /// The deadline of a slot that is not cooling; every real one is later than it.
 const AVAILABLE: u64 = 0;
 
-/// The `soonest` of a tier in which nothing is cooling.
-const NONE: u64 = u64::MAX;
-
 /// How many recoveries are told at a time, so that none needs an allocation.
 const BATCH: usize = 32;
+
+/// How long a backend cools down, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cooldown {
+    pub(crate) duration: Duration,
+    pub(crate) reason: Reason,
+    pub(crate) hint: Option<HintSource>,
+}
 
 /// Who is available, until when the others are out, and why.
 #[derive(Debug)]
@@ -53,20 +60,6 @@ pub(crate) struct Cooldowns {
     cold: Mutex<Box<[Cold]>>,
 }
 
-/// The hot state of one tier, on a cache line of its own.
-#[derive(Debug)]
-#[repr(align(64))]
-pub(super) struct Tier {
-    /// The earliest deadline of the slots that cool, or one before it; [`NONE`] if none cools.
-    soonest: AtomicU64,
-    /// How many are available: they are the first entries.
-    available: AtomicU32,
-    start: u32,
-    len: u32,
-    /// What the available ones weigh, if their weights are unequal.
-    weights: Option<WeightTree>,
-}
-
 #[derive(Debug)]
 struct Cold {
     tier: usize,
@@ -75,51 +68,13 @@ struct Cold {
     cause: Option<Cooldown>,
 }
 
-impl Tier {
-    /// Its slots.
-    pub(super) fn slots(&self) -> Range<usize> {
-        self.start as usize..(self.start + self.len) as usize
-    }
-
-    /// How many slots it has, if their weights are equal and nothing is cooling, as far as anybody noticed.
-    #[inline]
-    pub(super) fn equals_if_all_available(&self) -> Option<u32> {
-        (self.soonest().is_none() && self.weights.is_none()).then_some(self.len)
-    }
-
-    /// The earliest deadline in it, or a moment before that; `None` if nothing is cooling, as far as anybody noticed:
-    /// then all its slots are available.
-    #[inline]
-    pub(super) fn soonest(&self) -> Option<Instant> {
-        let soonest = self.soonest.load(Ordering::Acquire);
-        (soonest != NONE).then_some(Instant::from_nanos(soonest))
-    }
-
-    /// How many of its slots are available, if none of its cooldowns has expired.
-    #[inline]
-    pub(super) fn available(&self) -> u32 {
-        self.available.load(Ordering::Acquire)
-    }
-
-    /// What its available slots weigh, if their weights are unequal.
-    #[inline]
-    pub(super) fn weights(&self) -> Option<&WeightTree> {
-        self.weights.as_ref()
-    }
-}
-
-/// The verdict over all slots, taken under the mutex.
+/// That no slot can be picked; see [`Cooldowns::search`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// This one can be picked: of those that can, it is of the best priority.
-    Candidate(usize),
-    /// None can.
-    Exhausted {
-        /// How long until the soonest of all slots is available.
-        soonest: Duration,
-        /// How many are cooling.
-        cooling: usize,
-    },
+pub(crate) struct NoneLeft {
+    /// How long until the soonest of all slots is available.
+    pub(crate) soonest: Duration,
+    /// How many are cooling.
+    pub(crate) cooling: usize,
 }
 
 impl Cooldowns {
@@ -129,18 +84,10 @@ impl Cooldowns {
         let mut tiers = Vec::with_capacity(tiers_of_weights.len());
         let mut cold = Vec::new();
         for (tier, weights) in tiers_of_weights.iter().enumerate() {
-            // Fits: a pool has at most ten million backends.
-            let len = u32::try_from(weights.len()).unwrap_or(u32::MAX);
-            let are_equal = weights.iter().all(|weight| *weight == weights[0]);
-            tiers.push(Tier {
-                soonest: AtomicU64::new(NONE),
-                available: AtomicU32::new(len),
-                start,
-                len,
-                weights: (!are_equal).then(|| WeightTree::new(weights.clone())),
-            });
-            cold.extend((start..start + len).map(|position| Cold { tier, position, cause: None }));
-            start += len;
+            let new = Tier::new(start, weights);
+            cold.extend((start..start + new.len).map(|position| Cold { tier, position, cause: None }));
+            start += new.len;
+            tiers.push(new);
         }
         Self {
             tiers: tiers.into(),
@@ -258,27 +205,33 @@ impl Cooldowns {
         cold[b as usize].position = here;
     }
 
-    /// The verdict over the whole pool at `now`: the first slot that is available and satisfies `is_candidate`, or that
-    /// there is none.
+    /// Looks at the whole pool at `now`: the first slot that is available and satisfies `is_candidate`, which is of the
+    /// best priority that has one.
     ///
-    /// One that is available but no candidate counts as `tried_delay`.
-    pub(crate) fn verdict(&self, now: Instant, tried_delay: Duration, is_candidate: impl Fn(usize) -> bool) -> Verdict {
-        let _writers_wait = lock(&self.cold);
-        let (mut soonest, mut cooling) = (Duration::MAX, 0);
+    /// Of [`NoneLeft`] every deadline is the truth. A slot that is available but no candidate counts as `tried_delay`.
+    pub(crate) fn search(
+        &self,
+        now: Instant,
+        tried_delay: Duration,
+        is_candidate: impl Fn(usize) -> bool,
+    ) -> Result<usize, NoneLeft> {
+        // Held to the end: no writer changes a deadline between two looks.
+        let _cold = lock(&self.cold);
+        let mut left = NoneLeft { soonest: Duration::MAX, cooling: 0 };
         for (slot, deadline) in self.deadlines.iter().enumerate() {
             let deadline = Instant::from_nanos(deadline.load(Ordering::Relaxed));
             let delay = if deadline <= now {
                 if is_candidate(slot) {
-                    return Verdict::Candidate(slot);
+                    return Ok(slot);
                 }
                 tried_delay
             } else {
-                cooling += 1;
+                left.cooling += 1;
                 deadline.saturating_since(now)
             };
-            soonest = soonest.min(delay);
+            left.soonest = left.soonest.min(delay);
         }
-        Verdict::Exhausted { soonest, cooling }
+        Err(left)
     }
 
     /// Until when and why `slot` is out at `now`; `None` if it is available.
@@ -295,7 +248,6 @@ impl Cooldowns {
 #[cfg(all(test, not(lb_loom)))]
 mod tests {
     use super::*;
-    use crate::outcome::Reason;
 
     fn secs(secs: u64) -> Instant {
         Instant::from_nanos(secs * 1_000_000_000)
@@ -390,20 +342,20 @@ mod tests {
     }
 
     #[test]
-    fn the_verdict_is_the_exact_soonest_deadline_also_after_a_straggler() {
+    fn a_search_in_vain_gives_the_exact_soonest_deadline_also_after_a_straggler() {
         let cooldowns = Cooldowns::new(&[vec![1; 1], vec![1; 1]]);
-        let verdict = |now, candidate: bool| match cooldowns.verdict(secs(now), Duration::from_secs(1), |_| candidate) {
-            Verdict::Candidate(slot) => Err(slot),
-            Verdict::Exhausted { soonest, cooling } => Ok((soonest.as_secs(), cooling)),
+        let search = |now, candidate: bool| {
+            let found = cooldowns.search(secs(now), Duration::from_secs(1), |_| candidate);
+            found.map_err(|left| (left.soonest.as_secs(), left.cooling))
         };
         let _ = cooldowns.extend(0, secs(0), cooldown(4));
-        assert_eq!(verdict(0, true), Err(1), "the second slot is available");
-        assert_eq!(verdict(0, false), Ok((1, 1)), "it was tried: one second");
+        assert_eq!(search(0, true), Ok(1), "the second slot is available");
+        assert_eq!(search(0, false), Err((1, 1)), "it was tried: one second");
         let _ = cooldowns.extend(1, secs(0), cooldown(50));
-        assert_eq!(verdict(0, true), Ok((4, 2)));
+        assert_eq!(search(0, true), Err((4, 2)));
         let _ = cooldowns.extend(0, secs(0), cooldown(44));
-        assert_eq!(verdict(0, true), Ok((44, 2)));
-        assert_eq!(verdict(44, true), Err(0));
+        assert_eq!(search(0, true), Err((44, 2)));
+        assert_eq!(search(44, true), Ok(0));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use crate::{
     outcome::{Fault, Outcome, Reason, Verdict},
-    retry_after::HintSource,
+    pool::cooldown::Cooldown,
 };
 
 /// Users of the Python package `openai_priority_loadbalancer` get 10 s, when no header says otherwise.
@@ -48,14 +48,6 @@ pub(crate) enum Class {
     Rejected,
     Fault,
     Cancelled,
-}
-
-/// How long a backend cools down, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cooldown {
-    pub(crate) duration: Duration,
-    pub(crate) reason: Reason,
-    pub(crate) hint: Option<HintSource>,
 }
 
 /// What one outcome means: the status table.
@@ -117,7 +109,7 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::retry_after::Hint;
+    use crate::retry_after::{Hint, HintSource};
 
     fn judge(status: u16, hint: Option<Duration>) -> Judgement {
         let hint = hint.map(|delay| Hint::new(delay, HintSource::RetryAfter));

@@ -5,13 +5,10 @@
 //! descended, in O(log N). Only a request that fails over inside a tier whose tried backends are available again looks
 //! at every backend of the tier, after it has waited for a network anyway.
 
-use super::{
-    Tried,
-    cooldown::{Cooldowns, Tier},
-};
 use crate::{
     backend::Backend,
     clock::{Instant, Lazy},
+    pool::{cooldown::Cooldowns, tier::Tier, tried::Tried},
     rng::{Rng, below},
 };
 

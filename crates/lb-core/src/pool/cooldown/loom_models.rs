@@ -9,7 +9,6 @@ use ::loom::{
 };
 
 use super::*;
-use crate::outcome::Reason;
 
 /// Takes `slot` out for so many nanoseconds from `now` on.
 fn mark(cooldowns: &Cooldowns, slot: usize, now: u64, nanos: u64) {
@@ -21,8 +20,8 @@ fn at(nanos: u64) -> Instant {
     Instant::from_nanos(nanos)
 }
 
-fn verdict(cooldowns: &Cooldowns, now: u64, is_candidate: fn(usize) -> bool) -> Verdict {
-    cooldowns.verdict(at(now), Duration::from_secs(1), is_candidate)
+fn search(cooldowns: &Cooldowns, now: u64, is_candidate: fn(usize) -> bool) -> Result<usize, NoneLeft> {
+    cooldowns.search(at(now), Duration::from_secs(1), is_candidate)
 }
 
 /// What the picks of tier 0 at `now` could give, without a sweep: every slot that is an entry for some draw.
@@ -89,7 +88,7 @@ fn a_healthy_slot_can_be_picked_while_others_are_marked_and_recovered() {
             assert!(!choices.is_empty() && choices.iter().all(|&slot| slot < 3));
             // Whoever looks at all of them finds the one that nobody touches.
             assert!(cooldowns.is_available(1, at(4)));
-            assert_eq!(verdict(cooldowns, 4, |slot| slot == 1), Verdict::Candidate(1));
+            assert_eq!(search(cooldowns, 4, |slot| slot == 1), Ok(1));
         },
         |cooldowns| {
             let mut choices = choices(cooldowns);
@@ -125,7 +124,7 @@ fn two_marks_of_two_slots_leave_the_sooner_deadline_in_sight() {
         |cooldowns| {
             assert_eq!(choices(cooldowns), []);
             let soonest = Duration::from_nanos(4);
-            assert_eq!(verdict(cooldowns, 0, |_| true), Verdict::Exhausted { soonest, cooling: 2 });
+            assert_eq!(search(cooldowns, 0, |_| true), Err(NoneLeft { soonest, cooling: 2 }));
             cooldowns.sweep(at(4), |_| ());
             assert_eq!(choices(cooldowns), [1]);
         },
@@ -169,7 +168,7 @@ fn a_mark_that_races_a_recovery_is_not_lost() {
 }
 
 #[test]
-fn exhaustion_is_never_the_verdict_while_a_slot_is_healthy_or_has_expired() {
+fn a_search_is_never_in_vain_while_a_slot_is_healthy_or_has_expired() {
     beside(
         &[1, 1],
         |cooldowns| mark(cooldowns, 0, 0, 5),
@@ -179,8 +178,8 @@ fn exhaustion_is_never_the_verdict_while_a_slot_is_healthy_or_has_expired() {
         },
         |cooldowns, _| {
             // At 5 the first is free again, at the latest for who looks then; the second is marked after that.
-            assert_eq!(verdict(cooldowns, 5, |_| true), Verdict::Candidate(0));
+            assert_eq!(search(cooldowns, 5, |_| true), Ok(0));
         },
-        |cooldowns| assert!(matches!(verdict(cooldowns, 5, |slot| slot == 1), Verdict::Exhausted { cooling: 1, .. })),
+        |cooldowns| assert!(matches!(search(cooldowns, 5, |slot| slot == 1), Err(NoneLeft { cooling: 1, .. }))),
     );
 }
