@@ -1,0 +1,228 @@
+//! Builds a backend, and checks everything.
+
+use std::{fmt, sync::Arc};
+
+use super::{Auth, Backend, Parts, endpoint};
+use crate::{
+    build_error::{BackendProblem, BuildError},
+    credential::{Credential, CredentialSource},
+};
+use endpoint::Endpoint;
+
+impl Backend {
+    /// A backend at `endpoint` with a priority from 1 (lower is preferred), weight 1, and no credential of its own.
+    ///
+    /// # Errors
+    ///
+    /// If anything is invalid; the error names the backend and says what.
+    pub fn new(endpoint: impl Into<String>, priority: u32) -> Result<Self, BuildError> {
+        Self::builder(endpoint).priority(priority).build()
+    }
+
+    /// A backend at `endpoint` with every option.
+    pub fn builder(endpoint: impl Into<String>) -> BackendBuilder {
+        BackendBuilder {
+            endpoint: endpoint.into(),
+            name: None,
+            priority: 1,
+            weight: 1,
+            deployment: None,
+            auth: Auth::Unspecified,
+            problem: None,
+        }
+    }
+}
+
+/// Builds a [`Backend`]; [`build`](BackendBuilder::build) checks everything.
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct BackendBuilder {
+    endpoint: String,
+    name: Option<String>,
+    priority: u32,
+    weight: u32,
+    deployment: Option<String>,
+    auth: Auth,
+    problem: Option<BackendProblem>,
+}
+
+impl BackendBuilder {
+    /// The name for logs and metrics, unique in the pool. Default: the endpoint without its scheme.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The priority from 1; lower is preferred. Default: 1.
+    pub fn priority(mut self, priority: u32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// The share of requests among backends of the same priority, from 1 to 100. Default: 1.
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// The deployment name that replaces the path segment after `/deployments/`. Default: the request's own.
+    pub fn deployment(mut self, deployment: impl Into<String>) -> Self {
+        self.deployment = Some(deployment.into());
+        self
+    }
+
+    /// An Azure OpenAI key: sent as `api-key`, to this backend only, in place of the caller's credential.
+    pub fn api_key(self, key: impl AsRef<str>) -> Self {
+        self.fixed(Credential::api_key(key).ok())
+    }
+
+    /// A bearer token: sent as `authorization`, to this backend only, in place of the caller's credential.
+    pub fn bearer_token(self, token: impl AsRef<str>) -> Self {
+        self.fixed(Credential::bearer_token(token).ok())
+    }
+
+    /// A source that is asked for the credential before each attempt; sent to this backend only, in place of the
+    /// caller's credential. A [`RotatingCredential`](crate::RotatingCredential) is one for keys that change.
+    pub fn credential_source(self, source: impl CredentialSource + 'static) -> Self {
+        self.auth(Auth::Source(Arc::new(source)))
+    }
+
+    /// Requests to this backend carry the caller's credential. It must be said where other backends of the pool have
+    /// credentials of their own; if none has, it is the default.
+    pub fn forward_caller_credential(self) -> Self {
+        self.auth(Auth::Caller)
+    }
+
+    fn fixed(mut self, credential: Option<Credential>) -> Self {
+        match credential {
+            Some(credential) => self.auth(Auth::Fixed(credential)),
+            None => {
+                self.problem = Some(BackendProblem::Credential);
+                self
+            }
+        }
+    }
+
+    fn auth(mut self, auth: Auth) -> Self {
+        if !matches!(self.auth, Auth::Unspecified) {
+            self.problem = Some(BackendProblem::CredentialConflict);
+        }
+        self.auth = auth;
+        self
+    }
+
+    /// The backend.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Backend`] if anything is invalid, see [`BackendProblem`]; the error never prints a credential.
+    pub fn build(self) -> Result<Backend, BuildError> {
+        let endpoint = Endpoint::parse(&self.endpoint);
+        let problem = if let Some(problem) = self.problem {
+            Some(problem)
+        } else if self.priority < 1 {
+            Some(BackendProblem::Priority)
+        } else if !(1..=100).contains(&self.weight) {
+            Some(BackendProblem::Weight)
+        } else if self.name.as_deref().is_some_and(|name| name.trim().is_empty() || name.contains(char::is_control)) {
+            Some(BackendProblem::Name)
+        } else if self.deployment.as_deref().is_some_and(|name| !is_path_segment(name)) {
+            Some(BackendProblem::Deployment)
+        } else {
+            None
+        };
+        match (endpoint, problem) {
+            (Ok(endpoint), None) => Ok(Backend(Arc::new(Parts {
+                name: self.name.unwrap_or_else(|| endpoint.name()).into(),
+                priority: self.priority,
+                weight: self.weight,
+                endpoint,
+                deployment: self.deployment,
+                auth: self.auth,
+            }))),
+            (Err(problem), _) | (_, Some(problem)) => {
+                let name = self.name.filter(|name| !name.trim().is_empty());
+                let backend = name.map_or_else(|| endpoint::printable(&self.endpoint), |name| printable_name(&name));
+                Err(BuildError::Backend { backend, problem })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for BackendBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackendBuilder")
+            .field("endpoint", &endpoint::printable(&self.endpoint))
+            .field("name", &self.name)
+            .field("priority", &self.priority)
+            .field("weight", &self.weight)
+            .field("deployment", &self.deployment)
+            .field("auth", &self.auth)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether `name` is one path segment that needs no escaping (RFC 3986, unreserved characters) and is no dot segment.
+fn is_path_segment(name: &str) -> bool {
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    !name.is_empty() && name.bytes().all(unreserved) && name != "." && name != ".."
+}
+
+fn printable_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(builder: BackendBuilder) -> BackendProblem {
+        match builder.build() {
+            Err(BuildError::Backend { problem, .. }) => problem,
+            other => panic!("expected a problem, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn everything_out_of_range_is_refused() {
+        let host = || Backend::builder("a.example");
+        assert_eq!(problem(host().priority(0)), BackendProblem::Priority);
+        assert_eq!(problem(host().weight(0)), BackendProblem::Weight);
+        assert_eq!(problem(host().weight(101)), BackendProblem::Weight);
+        assert_eq!(problem(host().name(" ")), BackendProblem::Name);
+        assert_eq!(problem(host().name("a\nb")), BackendProblem::Name);
+        for deployment in ["", "a/b", "..", "a b", "a%2fb", "a?b", "gpt\u{e9}"] {
+            assert_eq!(problem(host().deployment(deployment)), BackendProblem::Deployment, "{deployment:?}");
+        }
+        for key in ["", "  ", "line\nbreak", "nul\0"] {
+            assert_eq!(problem(host().api_key(key)), BackendProblem::Credential, "{key:?}");
+            assert_eq!(problem(host().bearer_token(key)), BackendProblem::Credential, "{key:?}");
+        }
+        assert_eq!(problem(host().api_key("a").bearer_token("b")), BackendProblem::CredentialConflict);
+        assert_eq!(problem(host().api_key("a").forward_caller_credential()), BackendProblem::CredentialConflict);
+    }
+
+    #[test]
+    fn the_bounds_themselves_are_accepted() {
+        assert!(Backend::builder("a.example").weight(1).build().is_ok());
+        assert!(Backend::builder("a.example").weight(100).priority(u32::MAX).build().is_ok());
+    }
+
+    #[test]
+    fn neither_debug_nor_an_error_shows_a_secret() {
+        let good = Backend::builder("a.example").api_key("CANARY").build().unwrap();
+        let bad = Backend::builder("https://user:CANARY@a.example/?key=CANARY#CANARY").api_key("CANARY\n");
+        let printed = format!("{good:?} {good:#?} {bad:?} {bad:#?}");
+        let error = bad.build().unwrap_err();
+        let printed = format!("{printed} {error} {error:?}");
+        assert!(!printed.contains("CANARY"), "{printed}");
+        assert!(printed.contains("a.example"));
+    }
+
+    #[test]
+    fn the_name_is_the_endpoint_unless_given() {
+        let name = |endpoint: &str| Backend::new(endpoint, 1).unwrap().name().to_owned();
+        assert_eq!(name("A.example"), "a.example");
+        assert_eq!(name("http://a.example:81/x/y/"), "a.example:81/x/y");
+        assert_eq!(Backend::builder("a.example").name("n").build().unwrap().name(), "n");
+    }
+}
