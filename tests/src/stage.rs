@@ -187,7 +187,7 @@ impl Stage {
         self.look(name, |backend| backend.counters)
     }
 
-    fn look<T>(&self, name: &str, read: impl Fn(&BackendSnapshot<'_>) -> T) -> T {
+    fn look<T>(&self, name: &str, read: impl Fn(&BackendSnapshot) -> T) -> T {
         let snapshot = self.pool.snapshot();
         read(snapshot.backends.iter().find(|backend| backend.backend.name() == name).expect("a backend of the pool"))
     }

@@ -228,7 +228,7 @@ pub fn cooling(pool: &Pool, name: &str) -> Option<Duration> {
     }
 }
 
-pub fn snapshot<'p>(pool: &'p Pool, name: &str) -> BackendSnapshot<'p> {
+pub fn snapshot(pool: &Pool, name: &str) -> BackendSnapshot {
     pool.snapshot().backends.into_iter().find(|entry| entry.backend.name() == name).unwrap()
 }
 

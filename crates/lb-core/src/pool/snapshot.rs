@@ -8,19 +8,19 @@ use crate::{backend::Backend, clock::Instant, outcome::Reason, retry_after::Hint
 /// The state of every backend of a pool at one moment.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Snapshot<'p> {
+pub struct Snapshot {
     /// The moment.
     pub now: Instant,
     /// One entry per backend, sorted by priority.
-    pub backends: Vec<BackendSnapshot<'p>>,
+    pub backends: Vec<BackendSnapshot>,
 }
 
 /// The state of one backend.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct BackendSnapshot<'p> {
+pub struct BackendSnapshot {
     /// The backend.
-    pub backend: &'p Backend,
+    pub backend: Backend,
     /// Whether it is available, and if not, until when and why.
     pub state: State,
     /// What happened at it so far.
@@ -48,13 +48,14 @@ pub enum State {
 impl Pool {
     /// The state of every backend now, by the pool's clock.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot<'_> {
+    pub fn snapshot(&self) -> Snapshot {
         self.snapshot_at(self.now())
     }
 
-    /// The state of every backend at `now`, for simulators that keep the time themselves.
+    /// The state of every backend at `now`, for the project's own tests, whose pools have no clock that answers.
+    #[doc(hidden)]
     #[must_use]
-    pub fn snapshot_at(&self, now: Instant) -> Snapshot<'_> {
+    pub fn snapshot_at(&self, now: Instant) -> Snapshot {
         let entry = |(slot, backend)| {
             let state = self.cooldowns.state(slot, now).map_or(State::Available, |(until, cause)| State::Cooling {
                 until,
@@ -62,7 +63,7 @@ impl Pool {
                 reason: cause.reason,
                 hint: cause.hint,
             });
-            BackendSnapshot { backend, state, counters: self.counters.snapshot(slot) }
+            BackendSnapshot { backend: Backend::clone(backend), state, counters: self.counters.snapshot(slot) }
         };
         Snapshot { now, backends: self.backends.iter().enumerate().map(entry).collect() }
     }
