@@ -1,0 +1,78 @@
+//! What an error and its causes say, for people.
+
+use std::{error::Error, iter::successors};
+
+/// A line of a log is not a place for more.
+const MAX_CHARS: usize = 300;
+
+/// What an error and its causes say, in one line of at most 300 characters, for
+/// [`Transport::describe`](crate::Transport::describe): the texts are joined by colons, and URLs, whose query can be
+/// secret, are left out.
+///
+/// ```
+/// use std::io::Error;
+///
+/// let refused = Error::other("error sending request for url (https://a.example/?api-key=secret)");
+/// assert_eq!(lb_core::causes(&refused), "error sending request for url (..)");
+/// ```
+#[must_use]
+pub fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut line = String::new();
+    for cause in successors(Some(error), |&cause| cause.source()) {
+        let text = cause.to_string();
+        // Many errors end with the text of their cause.
+        if line.ends_with(&text) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        for (number, word) in text.split_whitespace().enumerate() {
+            if number > 0 {
+                line.push(' ');
+            }
+            match word.contains("://") {
+                true => line.push_str("(..)"),
+                false => line.push_str(word),
+            }
+        }
+    }
+    if let Some((end, _)) = line.char_indices().nth(MAX_CHARS) {
+        line.truncate(end);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fmt, io};
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Outer(io::Error);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("no connection")
+        }
+    }
+
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn every_cause_speaks_once_on_one_line_without_urls() {
+        let inner = io::Error::other("refused\nby http://user:CANARY@a.example/x?key=CANARY twice");
+        assert_eq!(causes(&Outer(inner)), "no connection: refused by (..) twice");
+        assert_eq!(causes(&Outer(io::Error::other("no connection"))), "no connection");
+    }
+
+    #[test]
+    fn a_long_text_ends_at_a_character() {
+        assert_eq!(causes(&io::Error::other("\u{e9}".repeat(1_000))).chars().count(), MAX_CHARS);
+    }
+}
