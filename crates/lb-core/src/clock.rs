@@ -5,6 +5,7 @@ mod system;
 
 use std::{fmt, time::Duration, time::SystemTime};
 
+use crate::future::BoxFuture;
 pub use mock::MockClock;
 pub use system::SystemClock;
 
@@ -71,12 +72,30 @@ fn nanos(duration: Duration) -> u64 {
 ///    the pool's maximum, counted from the latest moment that was seen.
 /// 3. The pool calls [`wall`](Clock::wall) only to read a date in a response without a usable `Date` header.
 /// 4. No lock of the pool is held during a call.
+/// 5. [`sleep`](Clock::sleep) and [`sleep_blocking`](Clock::sleep_blocking) are for requests that wait; the pool itself
+///    never sleeps.
 pub trait Clock: Send + Sync {
     /// The moment on the monotonic clock.
     fn now(&self) -> Instant;
 
     /// The wall time, for reading dates.
     fn wall(&self) -> SystemTime;
+
+    /// A future that is ready when so much time has passed on this clock; `None` leaves sleeping to the transport, which
+    /// knows its runtime.
+    ///
+    /// By default it is `None`, which is right for every clock that goes by itself. A clock that only moves when told
+    /// has to answer, or nobody who waits on it ever wakes up.
+    fn sleep(&self, duration: Duration) -> Option<BoxFuture<'static, ()>> {
+        let _ = duration;
+        None
+    }
+
+    /// Lets so much time pass on this clock, for a caller that blocks; false leaves sleeping to the transport.
+    fn sleep_blocking(&self, duration: Duration) -> bool {
+        let _ = duration;
+        false
+    }
 }
 
 /// A source of the current moment that is read when first needed, and then remembered.

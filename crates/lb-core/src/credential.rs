@@ -2,14 +2,12 @@
 
 mod rotating;
 
-use std::{error::Error as StdError, fmt, future::Future, pin::Pin};
+use std::{error::Error as StdError, fmt};
 
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 
+use crate::future::BoxFuture;
 pub use rotating::RotatingCredential;
-
-/// A boxed future, as [`CredentialSource`] returns it.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One header that authenticates a request: `api-key: ...` or `authorization: Bearer ...`.
 ///

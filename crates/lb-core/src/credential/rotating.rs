@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::{BoxFuture, Credential, CredentialError, CredentialSource};
+use super::{Credential, CredentialError, CredentialSource};
+use crate::future::BoxFuture;
 
 /// A credential that can be replaced while requests run, without rebuilding the pool. Clones share it.
 ///

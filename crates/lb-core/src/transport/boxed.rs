@@ -4,7 +4,7 @@ use std::{fmt, future::Future, sync::Arc};
 
 use super::{Head, Transport};
 use crate::{
-    credential::BoxFuture, error::Error, exhausted::Exhausted, outcome::Fault, served::Served, target::Target,
+    future::BoxFuture, error::Error, exhausted::Exhausted, outcome::Fault, served::Served, target::Target,
 };
 
 /// A [`Transport`] of an erased type, with requests `Q`, responses `S` and errors `E`.
