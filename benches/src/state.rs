@@ -121,8 +121,8 @@ pub fn pool_in(shape: Shape, state: State) -> Pool {
 /// Brings a fresh pool into a state: one walk over all backends, in which those that are to be out answer 429.
 pub fn bring(pool: &Pool, shape: Shape, state: State) {
     let mut dispatch = pool.dispatch();
-    while let Step::Try(target) = dispatch.next(|| pool.now(), &ThreadRng) {
-        let outcome = if state.is_out(shape, slot(pool, target.backend())) {
+    while let Step::Try(attempt) = dispatch.next(|| pool.now(), &ThreadRng) {
+        let outcome = if state.is_out(shape, attempt.slot()) {
             Outcome::Answered { status: 429, hint: None }
         } else {
             Outcome::Cancelled

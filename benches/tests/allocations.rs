@@ -167,7 +167,8 @@ fn addressing_a_request_by_origin_and_key_allocates_nothing() {
         let mut request = caller_request();
         let mut dispatch = pool.dispatch();
         for authority in ["a.openai.azure.com", "b.openai.azure.com:8443", "c.example"] {
-            let Step::Try(target) = dispatch.next(|| pool.now(), &rng) else { panic!("one is available") };
+            let Step::Try(attempt) = dispatch.next(|| pool.now(), &rng) else { panic!("one is available") };
+            let target = pool.target(&attempt);
             counts.push(allocations(|| target.address(&mut request).unwrap()));
             assert_eq!(request.uri().authority().unwrap(), authority);
             assert_eq!(request.uri().path(), "/openai/deployments/gpt/chat/completions");

@@ -117,7 +117,8 @@ impl Stage {
             }
             if out.len() < most_out && rng.next_u64().is_multiple_of(2) {
                 let mut dispatch = self.pool.dispatch();
-                let Step::Try(target) = dispatch.next(|| self.now(), &rng) else { panic!("one is available") };
+                let Step::Try(attempt) = dispatch.next(|| self.now(), &rng) else { panic!("one is available") };
+                let target = self.target(&attempt);
                 let slot = slot_of(&self.pool, target.backend());
                 assert!(out.iter().all(|&(_, other)| other != slot), "{slot} is out, and was given to a request");
                 let delay = rng.next_u64() % 5 + 1;
@@ -155,8 +156,8 @@ impl Stage {
         assert!(snapshot.backends.iter().all(|entry| entry.state == State::Available));
         let mut found = Vec::new();
         let mut dispatch = self.pool.dispatch();
-        while let Step::Try(target) = dispatch.next(|| self.now(), &ThreadRng) {
-            found.push(slot_of(&self.pool, target.backend()));
+        while let Step::Try(attempt) = dispatch.next(|| self.now(), &ThreadRng) {
+            found.push(attempt.slot());
         }
         found.sort_unstable();
         assert_eq!(found, (0..self.phases.len()).collect::<Vec<_>>());

@@ -206,8 +206,8 @@ fn shares_stay_exact_after_any_number_of_cooldowns_and_recoveries() {
 fn everybody_is_available_once(pool: &Pool, rng: &SeededRng) {
     let mut dispatch = pool.dispatch();
     let mut found = Vec::new();
-    while let Step::Try(target) = dispatch.next(|| pool.now(), rng) {
-        found.push((target.backend().priority(), slot_of(pool, target.backend())));
+    while let Step::Try(attempt) = dispatch.next(|| pool.now(), rng) {
+        found.push((pool.backends()[attempt.slot()].priority(), attempt.slot()));
     }
     assert!(found.is_sorted_by_key(|&(priority, _)| priority));
     found.sort_unstable();

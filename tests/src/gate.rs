@@ -86,20 +86,11 @@ impl Drop for Leave<'_> {
 
 impl Transport for Gate {
     type Request = Request<Bytes>;
-    type Original = Request<Bytes>;
     type Response = Response<Bytes>;
     type Error = ScriptedFault;
 
-    async fn prepare(&self, request: Request<Bytes>) -> Result<Request<Bytes>, ScriptedFault> {
-        Ok(request)
-    }
-
-    fn replay(&self, original: &Request<Bytes>) -> Option<Request<Bytes>> {
+    fn replay(&self, original: &mut Request<Bytes>) -> Option<Request<Bytes>> {
         original.extensions().get::<OneShot>().is_none().then(|| original.clone())
-    }
-
-    fn take(&self, original: &mut Request<Bytes>) -> Request<Bytes> {
-        std::mem::take(original)
     }
 
     async fn send(

@@ -37,17 +37,19 @@ impl Journal {
 #[must_use]
 pub fn line(event: &Event<'_>) -> String {
     match event {
-        Event::Sent { backend, attempt } => format!("sent {} #{attempt}", backend.name()),
-        Event::Settled { backend, attempt, outcome } => format!("settled {} #{attempt} {outcome:?}", backend.name()),
-        Event::FailedOver { from, to, outcome } => {
+        Event::Sent { backend, attempt, .. } => format!("sent {} #{attempt}", backend.name()),
+        Event::Settled { backend, attempt, outcome, .. } => {
+            format!("settled {} #{attempt} {outcome:?}", backend.name())
+        }
+        Event::FailedOver { from, to, outcome, .. } => {
             format!("failed over {} -> {} {outcome:?}", from.name(), to.name())
         }
-        Event::Cooling { backend, until, duration, reason, hint } => {
+        Event::Cooling { backend, until, duration, reason, hint, .. } => {
             let hint = hint.map_or("default", |hint| hint.as_str());
             format!("cooling {} {duration:?} until {} ns: {reason}, {hint}", backend.name(), until.as_nanos())
         }
         Event::Available { backend } => format!("available {}", backend.name()),
-        Event::Exhausted { exhausted, attempts, synthesized } => {
+        Event::Exhausted { exhausted, attempts, synthesized, .. } => {
             let verdict = if *synthesized { "synthesised" } else { "last" };
             format!("exhausted #{attempts} {verdict} {:?} {}", exhausted.retry_after(), exhausted.cooling())
         }

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use http::{Request, Response};
 use lb_core::{
-    Backend, BackendBuilder, BackendSnapshot, BlockingLoadBalancer, BoxTransport, Counters, Error, LoadBalancer,
-    MockClock, Pool, PoolBuilder, SeededRng, Served, State,
+    Backend, BackendBuilder, BackendSnapshot, BlockingLoadBalancer, Counters, Error, LoadBalancer, MockClock, Pool,
+    PoolBuilder, SeededRng, Served, State,
     test_util::{OneShot, ScriptedFault, ScriptedTransport, Sent},
 };
 
@@ -23,23 +23,20 @@ pub type Answer = Result<Response<Bytes>, Error<ScriptedFault>>;
 /// How the loop is run. Every scenario must end the same way under each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drive {
-    /// [`LoadBalancer`] over the transport itself.
+    /// [`LoadBalancer`].
     Async,
-    /// [`LoadBalancer`] over a [`BoxTransport`].
-    Boxed,
     /// [`BlockingLoadBalancer`].
     Blocking,
 }
 
 impl Drive {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Async, Self::Boxed, Self::Blocking];
+    pub const ALL: [Self; 2] = [Self::Async, Self::Blocking];
 }
 
 #[derive(Debug)]
 enum Balancer {
     Async(LoadBalancer<ScriptedTransport, SeededRng>),
-    Boxed(LoadBalancer<BoxTransport<Request<Bytes>, Response<Bytes>, ScriptedFault>, SeededRng>),
     Blocking(BlockingLoadBalancer<ScriptedTransport, SeededRng>),
 }
 
@@ -98,9 +95,6 @@ impl Stage {
         let (shared, rng) = (Arc::clone(&pool), SeededRng::new(42));
         let balancer = match drive {
             Drive::Async => Balancer::Async(LoadBalancer::with_parts(shared, transport.clone(), rng)),
-            Drive::Boxed => {
-                Balancer::Boxed(LoadBalancer::with_parts(shared, BoxTransport::new(transport.clone()), rng))
-            }
             Drive::Blocking => Balancer::Blocking(BlockingLoadBalancer::with_parts(shared, transport.clone(), rng)),
         };
         Self { drive, clock, transport, pool, balancer, seen: AtomicUsize::new(0) }
@@ -114,7 +108,6 @@ impl Stage {
     pub fn send(&self, request: Request<Bytes>) -> Answer {
         match &self.balancer {
             Balancer::Async(balancer) => block_on(balancer.send(request)),
-            Balancer::Boxed(balancer) => block_on(balancer.send(request)),
             Balancer::Blocking(balancer) => balancer.send(request),
         }
     }
@@ -127,7 +120,6 @@ impl Stage {
     pub fn try_send(&self, request: Request<Bytes>) -> Answer {
         match &self.balancer {
             Balancer::Async(balancer) => block_on(balancer.try_send(request)),
-            Balancer::Boxed(balancer) => block_on(balancer.try_send(request)),
             Balancer::Blocking(balancer) => balancer.try_send(request),
         }
     }

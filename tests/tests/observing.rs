@@ -118,20 +118,78 @@ fn tracing_events_carry_level_target_and_fields() {
         format!("{} {message}: {}", told.level, fields.join(" "))
     };
     let expected = [
-        "DEBUG sent: attempt=1 backend=a priority=1",
-        "TRACE settled: attempt=1 backend=a outcome=status 429",
-        "WARN cooling: backend=a duration_ms=4000 hint=retry-after reason=429 until_ns=4000000000",
-        "INFO failed over: from=a outcome=status 429 to=b",
-        "DEBUG sent: attempt=2 backend=b priority=2",
-        "TRACE settled: attempt=2 backend=b outcome=status 503",
-        "WARN cooling: backend=b duration_ms=10000 hint=default reason=503 until_ns=10000000000",
-        "WARN exhausted: attempts=2 backends=2 cooling=2 retry_after_ms=4000 synthesized=true",
-        "WARN exhausted: attempts=0 backends=2 cooling=2 retry_after_ms=4000 synthesized=true",
+        "DEBUG sent: attempt=1 backend=a priority=1 request=1",
+        "TRACE settled: attempt=1 backend=a outcome=status 429 request=1",
+        "WARN cooling: backend=a duration_ms=4000 hint=retry-after reason=429 request=1 until_ns=4000000000",
+        "INFO failed over: from=a outcome=status 429 request=1 to=b",
+        "DEBUG sent: attempt=2 backend=b priority=2 request=1",
+        "TRACE settled: attempt=2 backend=b outcome=status 503 request=1",
+        "WARN cooling: backend=b duration_ms=10000 hint=default reason=503 request=1 until_ns=10000000000",
+        "WARN exhausted: attempts=2 backends=2 cooling=2 request=1 retry_after_ms=4000 synthesized=true",
+        "WARN exhausted: attempts=0 backends=2 cooling=2 request=2 retry_after_ms=4000 synthesized=true",
         "INFO available again: backend=a",
-        "DEBUG sent: attempt=1 backend=a priority=1",
-        "TRACE settled: attempt=1 backend=a outcome=status 200",
+        "DEBUG sent: attempt=1 backend=a priority=1 request=3",
+        "TRACE settled: attempt=1 backend=a outcome=status 200 request=3",
     ];
     assert_eq!(told.iter().map(line).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn every_observer_is_told_everything_in_the_order_in_which_they_were_added() {
+    struct Named(&'static str, Journal);
+    impl Observer for Named {
+        fn on_event(&self, event: &Event<'_>) {
+            if let Event::Sent { request, .. } = event {
+                self.1.note(format!("{} {request}", self.0));
+            }
+        }
+    }
+    let journal = Journal::new();
+    let named = |name| Named(name, journal.clone());
+    let pool = pool_of(&[("a", 1)]).observer(named("first")).observer(named("second")).build().unwrap();
+    let balancer = BlockingLoadBalancer::new(pool, ScriptedTransport::new());
+    for _ in 0..2 {
+        balancer.send(ask()).unwrap();
+    }
+    assert_eq!(journal.lines(), ["first 1", "second 1", "first 2", "second 2"]);
+}
+
+#[test]
+fn only_requests_that_tell_something_are_numbered() {
+    let (clock, told) = (MockClock::new(), Arc::new(Mutex::new(Vec::new())));
+    let pool = pool_of(&[("a", 1)]).clock(clock).build().unwrap();
+    let balancer = BlockingLoadBalancer::with_parts(pool, scripted(), SeededRng::new(1));
+    let numbers = Arc::clone(&told);
+    // Whoever listens to warnings only is told of the refusals, and of no sending.
+    let warnings =
+        tracing_subscriber::registry().with(tracing::level_filters::LevelFilter::WARN).with(Numbers(numbers));
+    tracing::subscriber::with_default(warnings, || {
+        for _ in 0..3 {
+            let _ = balancer.try_send(ask());
+        }
+    });
+    // The first was throttled and then refused; the others were refused without an attempt.
+    assert_eq!(*told.lock().unwrap(), [1, 1, 2, 3]);
+}
+
+/// Keeps the numbers of the requests that events carry.
+struct Numbers(Arc<Mutex<Vec<u64>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Numbers {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        struct Number(Option<u64>);
+        impl Visit for Number {
+            fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+            fn record_u64(&mut self, field: &Field, value: u64) {
+                if field.name() == "request" {
+                    self.0 = Some(value);
+                }
+            }
+        }
+        let mut number = Number(None);
+        event.record(&mut number);
+        self.0.lock().unwrap().extend(number.0);
+    }
 }
 
 #[test]

@@ -12,8 +12,8 @@ use std::{
 use bytes::Bytes;
 use http::Request;
 use lb_core::{
-    BoxFuture, BoxTransport, Counters, Credential, CredentialError, CredentialSource, Error, Exhausted, Fault, Head,
-    LoadBalancer, MockClock, Pool, SeededRng, Served, State, Target, Transport,
+    BoxFuture, Counters, Credential, CredentialError, CredentialSource, Error, Exhausted, Fault, Head, LoadBalancer,
+    MockClock, Pool, SeededRng, Served, State, Target, Transport,
     test_util::{Reply, ScriptedFault, ScriptedTransport},
 };
 use lb_tests::stage::{ask, host, pool_of};
@@ -114,10 +114,8 @@ fn the_futures_can_be_sent_between_threads() {
         value
     }
     let balancer = balancer();
-    let boxed = LoadBalancer::new(Arc::clone(balancer.pool()), BoxTransport::new(ScriptedTransport::new()));
     drop(is_send(balancer.send(ask())));
     drop(is_send(balancer.try_send(ask())));
-    drop(is_send(boxed.send(ask())));
     let sending = balancer.send(ask());
     std::thread::scope(|scope| {
         let response = scope.spawn(|| futures::executor::block_on(sending)).join().unwrap();
@@ -181,7 +179,6 @@ struct Odd {
 
 impl Transport for Odd {
     type Request = Request<Bytes>;
-    type Original = Request<Bytes>;
     type Response = http::Response<Bytes>;
     type Error = ScriptedFault;
 
@@ -189,11 +186,8 @@ impl Transport for Odd {
         wait(self.prepare).await;
         if self.refuses { Err(ScriptedFault(Fault::Request)) } else { Ok(request) }
     }
-    fn replay(&self, original: &Request<Bytes>) -> Option<Request<Bytes>> {
+    fn replay(&self, original: &mut Request<Bytes>) -> Option<Request<Bytes>> {
         Some(original.clone())
-    }
-    fn take(&self, original: &mut Request<Bytes>) -> Request<Bytes> {
-        std::mem::take(original)
     }
     async fn send(&self, _: Request<Bytes>, _: &Target<'_>) -> Result<http::Response<Bytes>, Error<ScriptedFault>> {
         panic!("a fault in the transport")

@@ -13,9 +13,8 @@ use std::{
 use bytes::Bytes;
 use http::Request;
 use lb_core::{
-    Backend, BackendBuilder, BlockingLoadBalancer, BoxFuture, BoxTransport, CALLER_CREDENTIALS, Credential,
-    CredentialError, CredentialSource, Event, Fault, LoadBalancer, MockClock, Observer, Pool, PoolBuilder, SeededRng,
-    Step,
+    Backend, BackendBuilder, BlockingLoadBalancer, BoxFuture, CALLER_CREDENTIALS, Credential, CredentialError,
+    CredentialSource, Event, Fault, LoadBalancer, MockClock, Observer, Pool, PoolBuilder, SeededRng, Step,
     test_util::{Reply, ScriptedTransport},
 };
 use lb_tests::stage::host;
@@ -147,7 +146,7 @@ fn play(heap: &Heap) -> ScriptedTransport {
     let transport = scripted();
     let clock = MockClock::new();
     let pool: Arc<Pool> = Arc::new(pool().clock(clock.clone()).observer(heap.clone()).build().unwrap());
-    let running = LoadBalancer::with_parts(Arc::clone(&pool), BoxTransport::new(transport.clone()), SeededRng::new(1));
+    let running = LoadBalancer::with_parts(Arc::clone(&pool), transport.clone(), SeededRng::new(1));
     let blocking = BlockingLoadBalancer::with_parts(Arc::clone(&pool), transport.clone(), SeededRng::new(2));
     for round in 0..60 {
         if round == 50 {
@@ -235,7 +234,8 @@ fn no_debug_or_display_shows_a_secret() {
     heap.debug(&pool);
     let mut dispatch = pool.dispatch();
     let rng = SeededRng::new(1);
-    while let Step::Try(mut target) = dispatch.next(|| pool.now(), &rng) {
+    while let Step::Try(attempt) = dispatch.next(|| pool.now(), &rng) {
+        let mut target = pool.target(&attempt);
         heap.debug(&target);
         target.obtain_credential_now().unwrap();
         heap.debug(&target);

@@ -100,10 +100,10 @@ fn failover_after(failures: usize) -> impl Fn(String, Shape) -> Case {
 }
 
 /// One attempt; false if there was no backend for it.
-fn attempt(dispatch: &mut Dispatch<'_>, outcome: Outcome, now: Instant) -> bool {
+fn attempt(dispatch: &mut Dispatch<&Pool>, outcome: Outcome, now: Instant) -> bool {
     match dispatch.next(|| now, &ThreadRng) {
-        Step::Try(target) => {
-            black_box(target);
+        Step::Try(attempt) => {
+            black_box(attempt);
             let _ = black_box(dispatch.settle(outcome, || now));
             true
         }

@@ -67,7 +67,7 @@ fn address(name: &str, backend: impl Fn(String) -> lb_core::BackendBuilder) -> C
 fn targets(pool: &'static Pool) -> [Target<'static>; 2] {
     let mut dispatch = pool.dispatch();
     [(); 2].map(|()| match dispatch.next(|| pool.now(), &ThreadRng) {
-        Step::Try(target) => target,
+        Step::Try(attempt) => pool.target(&attempt),
         _ => unreachable!("both are available"),
     })
 }

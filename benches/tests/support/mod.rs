@@ -63,8 +63,8 @@ pub fn throttled(delay: Duration) -> Outcome {
 /// Takes the backends that are meant out for so long, by one request that asks all of them.
 pub fn cool(pool: &Pool, rng: &impl Rng, delay: Duration, is_meant: impl Fn(usize) -> bool) {
     let mut dispatch = pool.dispatch();
-    while let Step::Try(target) = dispatch.next(|| pool.now(), rng) {
-        let delay = if is_meant(slot_of(pool, target.backend())) { delay } else { Duration::ZERO };
+    while let Step::Try(attempt) = dispatch.next(|| pool.now(), rng) {
+        let delay = if is_meant(attempt.slot()) { delay } else { Duration::ZERO };
         assert_eq!(dispatch.settle(throttled(delay), || pool.now()), Verdict::FailOver);
     }
 }

@@ -8,9 +8,9 @@ use std::{
 };
 
 use async_openai::{error::OpenAIError, middleware::HttpRequestFactory};
-use lb_core::{LoadBalancer, Pool, Rng, ThreadRng};
+use lb_core::{LoadBalancer, Pools, Rng, ThreadRng, Transport};
 use lb_reqwest::ReqwestTransport;
-use reqwest::Response;
+use reqwest::{Request, Response};
 use tower_service::Service;
 
 use crate::{attempt_error::openai_error, transport::FactoryTransport};
@@ -46,32 +46,42 @@ use crate::{attempt_error::openai_error, transport::FactoryTransport};
 /// Dropping a future of the client abandons the request, and counts the open attempt as cancelled: no backend is
 /// blamed.
 #[derive(Debug, Clone)]
-pub struct BalancedService<R = ThreadRng> {
-    balancer: Arc<LoadBalancer<FactoryTransport, R>>,
+pub struct BalancedService<T = ReqwestTransport, R = ThreadRng> {
+    balancer: Arc<LoadBalancer<FactoryTransport<T>, R>>,
 }
 
-impl BalancedService {
-    /// A service on `pool`, which is a [`Pool`] or an `Arc<Pool>` shared with other balancers, over `transport`.
-    pub fn new(pool: impl Into<Arc<Pool>>, transport: ReqwestTransport) -> Self {
-        Self::with_parts(pool, transport, ThreadRng)
+impl<T> BalancedService<T>
+where
+    T: Transport<Request = Request, Response = Response, Error = reqwest::Error>,
+{
+    /// A service on `pools`, which is a [`Pool`](crate::Pool) or an `Arc<Pool>` shared with other balancers, over a
+    /// [`ReqwestTransport`] or another transport of reqwest's requests and responses.
+    pub fn new(pools: impl Into<Pools>, transport: T) -> Self {
+        Self::with_parts(pools, transport, ThreadRng)
     }
 }
 
-impl<R: Rng> BalancedService<R> {
+impl<T, R: Rng> BalancedService<T, R>
+where
+    T: Transport<Request = Request, Response = Response, Error = reqwest::Error>,
+{
     /// A service with every part; a [`SeededRng`](lb_core::SeededRng) makes its choices repeatable.
-    pub fn with_parts(pool: impl Into<Arc<Pool>>, transport: ReqwestTransport, rng: R) -> Self {
-        let transport = FactoryTransport::new(transport);
-        Self { balancer: Arc::new(LoadBalancer::with_parts(pool, transport, rng)) }
+    pub fn with_parts(pools: impl Into<Pools>, transport: T, rng: R) -> Self {
+        Self { balancer: Arc::new(LoadBalancer::with_parts(pools, FactoryTransport::new(transport), rng)) }
     }
 
     /// The balancer: its pool, and `try_send` for those who send a factory themselves.
     #[must_use]
-    pub fn balancer(&self) -> &LoadBalancer<FactoryTransport, R> {
+    pub fn balancer(&self) -> &LoadBalancer<FactoryTransport<T>, R> {
         &self.balancer
     }
 }
 
-impl<R: Rng + 'static> Service<HttpRequestFactory> for BalancedService<R> {
+impl<T, R> Service<HttpRequestFactory> for BalancedService<T, R>
+where
+    T: Transport<Request = Request, Response = Response, Error = reqwest::Error> + 'static,
+    R: Rng + 'static,
+{
     type Response = Response;
     // async-openai's retry layer goes around services with this error only.
     type Error = OpenAIError;
@@ -97,15 +107,15 @@ mod tests {
     };
 
     use async_openai::{Client, config::OpenAIConfig, middleware::retry::OpenAIRetryLayer, types::chat};
-    use lb_core::{Backend, Error, Event, MockClock, Observer};
+    use lb_core::{Backend, Error, Event, MockClock, Observer, Pool};
     use lb_emulator::{Emulator, Reply};
     use reqwest::Method;
     use tower::{ServiceBuilder, ServiceExt};
 
     use super::*;
 
-    fn balanced(pool: impl Into<Arc<Pool>>) -> BalancedService {
-        BalancedService::new(pool, ReqwestTransport::new().unwrap())
+    fn balanced(pools: impl Into<Pools>) -> BalancedService {
+        BalancedService::new(pools, ReqwestTransport::new().unwrap())
     }
 
     /// The endpoint of nobody: its port was free a moment ago.

@@ -1,50 +1,40 @@
 //! The transport: every attempt's request is built anew.
 
 use async_openai::middleware::HttpRequestFactory;
-use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport};
+use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
 use lb_reqwest::ReqwestTransport;
-use reqwest::Response;
+use reqwest::{Request, Response};
 
 use crate::attempt_error::AttemptError;
 
-/// async-openai's requests over a [`ReqwestTransport`].
+/// async-openai's requests over a [`ReqwestTransport`], or another transport of reqwest's requests and responses.
 ///
 /// A [`HttpRequestFactory`] is built once per attempt. So a request whose body streams, which could not be copied once
 /// built, fails over too: every multipart form, such as an audio upload.
 #[derive(Debug, Clone)]
-pub struct FactoryTransport {
-    inner: ReqwestTransport,
+pub struct FactoryTransport<T = ReqwestTransport> {
+    inner: T,
 }
 
-impl FactoryTransport {
+impl<T> FactoryTransport<T> {
     /// A transport that sends what the factories build over `inner`.
     #[must_use]
-    pub const fn new(inner: ReqwestTransport) -> Self {
+    pub const fn new(inner: T) -> Self {
         Self { inner }
     }
 }
 
-impl Transport for FactoryTransport {
+impl<T> Transport for FactoryTransport<T>
+where
+    T: Transport<Request = Request, Response = Response, Error = reqwest::Error>,
+{
     type Request = HttpRequestFactory;
-    type Original = HttpRequestFactory;
     type Response = Response;
     type Error = AttemptError;
 
-    async fn prepare(&self, factory: HttpRequestFactory) -> Result<HttpRequestFactory, AttemptError> {
-        Ok(factory)
-    }
-
-    fn replay(&self, original: &HttpRequestFactory) -> Option<HttpRequestFactory> {
+    fn replay(&self, original: &mut HttpRequestFactory) -> Option<HttpRequestFactory> {
         // A handle on shared inputs: nothing of the request is copied.
         Some(original.clone())
-    }
-
-    fn is_replayable(&self, _: &HttpRequestFactory) -> bool {
-        true
-    }
-
-    fn take(&self, original: &mut HttpRequestFactory) -> HttpRequestFactory {
-        original.clone()
     }
 
     async fn send(&self, factory: HttpRequestFactory, target: &Target<'_>) -> Result<Response, Error<AttemptError>> {
@@ -62,6 +52,10 @@ impl Transport for FactoryTransport {
             AttemptError::Build(_) => Fault::Request,
             AttemptError::Send(error) => self.inner.fault(error),
         }
+    }
+
+    fn describe(&self, error: &AttemptError) -> String {
+        causes(error)
     }
 
     fn synthesize(&self, _: &HttpRequestFactory, exhausted: &Exhausted) -> Response {

@@ -60,7 +60,8 @@ mod tests {
     fn addressed(backend: Backend, url: &str) -> Result<Request, AddressError> {
         let pool = Pool::new([backend]).unwrap();
         let mut dispatch = pool.dispatch();
-        let Step::Try(target) = dispatch.next(|| pool.now(), &ThreadRng) else { panic!("no target") };
+        let Step::Try(attempt) = dispatch.next(|| pool.now(), &ThreadRng) else { panic!("no target") };
+        let target = pool.target(&attempt);
         let mut request = Request::new(url.parse().unwrap(), Method::Post);
         for name in CALLER_CREDENTIALS.into_iter().chain(["host", "x-other"]) {
             request.insert_header(name, "caller");

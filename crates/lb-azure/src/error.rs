@@ -29,10 +29,7 @@ pub(crate) fn without_query(mut error: AzureError) -> AzureError {
 #[cfg(feature = "reqwest")]
 fn strip_query(error: &mut AzureError) {
     if let Some(error) = error.downcast_mut::<reqwest::Error>() {
-        if let Some(url) = error.url_mut() {
-            url.set_query(None);
-            url.set_fragment(None);
-        }
+        lb_reqwest::remove_query(error);
     } else if let Some(inner) = error.downcast_mut::<AzureError>() {
         strip_query(inner);
     }

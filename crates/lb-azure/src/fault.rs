@@ -24,7 +24,7 @@ pub fn fault(error: &AzureError) -> Fault {
 fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Fault> {
     #[cfg(feature = "reqwest")]
     if let Some(error) = cause.downcast_ref::<reqwest::Error>() {
-        return of_reqwest(error);
+        return Some(lb_reqwest::fault(error));
     }
     match cause.downcast_ref::<IoError>()?.kind() {
         IoErrorKind::ConnectionRefused | IoErrorKind::HostUnreachable | IoErrorKind::NetworkUnreachable => {
@@ -32,20 +32,6 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Fault> {
         }
         IoErrorKind::TimedOut => Some(Fault::Timeout),
         _ => None,
-    }
-}
-
-#[cfg(feature = "reqwest")]
-fn of_reqwest(error: &reqwest::Error) -> Option<Fault> {
-    if error.is_builder() || error.is_body() {
-        Some(Fault::Request)
-    } else if error.is_connect() || error.is_dns() {
-        // Asked before `is_timeout`: a connect timeout is both.
-        Some(Fault::Connect)
-    } else if error.is_timeout() {
-        Some(Fault::Timeout)
-    } else {
-        Some(Fault::Reset)
     }
 }
 

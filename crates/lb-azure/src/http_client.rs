@@ -4,13 +4,13 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request};
-use lb_core::{Error, OnExhaustion, Pool, Rng, ThreadRng, drive};
+use lb_core::{Call, Error, OnExhaustion, Pool, Pools, Rng, ThreadRng, drive};
+use lb_drain::Drain;
 
 use crate::{
-    call::{Call, Replay},
-    drain::Drain,
     error::into_azure,
     response::BalancedResponse,
+    transport::{AzureTransport, Replay},
 };
 
 /// An [`HttpClient`] that sends each request to the best available backend of a [`Pool`], over another `HttpClient`.
@@ -19,7 +19,7 @@ use crate::{
 /// a client's pipeline. Clones share the pool and the client.
 #[derive(Clone)]
 pub struct BalancedHttpClient<R = ThreadRng> {
-    pool: Arc<Pool>,
+    pools: Pools,
     client: Arc<dyn HttpClient>,
     drain: Drain,
     rng: R,
@@ -29,21 +29,21 @@ impl BalancedHttpClient {
     /// Over the client that azure_core takes by itself: `reqwest`, which follows no redirects, and whose connect
     /// timeout is 20 s and read timeout 60 s.
     ///
-    /// `pool` is a [`Pool`] or an `Arc<Pool>` shared with other balancers.
+    /// `pools` is a [`Pool`], or an `Arc<Pool>` shared with other balancers.
     ///
     /// # Panics
     ///
     /// If reqwest cannot build the client (TLS or system configuration), as azure_core's own default does.
     #[cfg(feature = "reqwest")]
-    pub fn new(pool: impl Into<Arc<Pool>>) -> Self {
-        Self::with_client_that_follows_no_redirects(pool, azure_core::http::new_http_client(None))
+    pub fn new(pools: impl Into<Pools>) -> Self {
+        Self::with_client_that_follows_no_redirects(pools, azure_core::http::new_http_client(None))
     }
 
     /// Over a client of yours, such as a `reqwest::Client` with timeouts of your choice. You promise that it follows no
     /// redirects, does not retry, and adds no credentials of its own: else a redirect, or a failover, takes a credential
     /// to where it does not belong. None of that can be seen from outside of the client.
-    pub fn with_client_that_follows_no_redirects(pool: impl Into<Arc<Pool>>, client: Arc<dyn HttpClient>) -> Self {
-        Self::with_parts(pool, client, ThreadRng)
+    pub fn with_client_that_follows_no_redirects(pools: impl Into<Pools>, client: Arc<dyn HttpClient>) -> Self {
+        Self::with_parts(pools, client, ThreadRng)
     }
 }
 
@@ -51,14 +51,14 @@ impl<R: Rng> BalancedHttpClient<R> {
     /// A client with every part; a [`SeededRng`](lb_core::SeededRng) makes its choices repeatable. What
     /// [`with_client_that_follows_no_redirects`](BalancedHttpClient::with_client_that_follows_no_redirects) asks of the
     /// client holds here too.
-    pub fn with_parts(pool: impl Into<Arc<Pool>>, client: Arc<dyn HttpClient>, rng: R) -> Self {
-        Self { pool: pool.into(), client, drain: Drain::new(), rng }
+    pub fn with_parts(pools: impl Into<Pools>, client: Arc<dyn HttpClient>, rng: R) -> Self {
+        Self { pools: pools.into(), client, drain: Drain::new(), rng }
     }
 
-    /// The pool, for its snapshot or for another balancer.
+    /// The pool that serves a request which begins now, for its snapshot.
     #[must_use]
-    pub const fn pool(&self) -> &Arc<Pool> {
-        &self.pool
+    pub fn pool(&self) -> Arc<Pool> {
+        self.pools.pool()
     }
 
     /// Sends a request as [`execute_request`](HttpClient::execute_request) does, with typed values in the response and
@@ -72,7 +72,7 @@ impl<R: Rng> BalancedHttpClient<R> {
     ///
     /// Dropping the future abandons the request, and counts the open attempt as cancelled: no backend is blamed.
     pub async fn send(&self, request: &Request) -> Result<BalancedResponse, Error<azure_core::Error>> {
-        self.drive(request, OnExhaustion::Synthesize).await
+        self.drive(request, Call::default()).await
     }
 
     /// Sends a request like [`send`](BalancedHttpClient::send), with exhaustion as a typed value instead of a synthesised
@@ -86,16 +86,12 @@ impl<R: Rng> BalancedHttpClient<R> {
     ///
     /// As [`send`](BalancedHttpClient::send).
     pub async fn try_send(&self, request: &Request) -> Result<BalancedResponse, Error<azure_core::Error>> {
-        self.drive(request, OnExhaustion::Fail).await
+        self.drive(request, Call::default().on_exhaustion(OnExhaustion::Fail)).await
     }
 
-    async fn drive(
-        &self,
-        request: &Request,
-        on_exhaustion: OnExhaustion,
-    ) -> Result<BalancedResponse, Error<azure_core::Error>> {
-        let call = Call { client: self.client.as_ref(), drain: &self.drain, request };
-        drive(&self.pool, &call, &self.rng, Replay::Copy, on_exhaustion).await
+    async fn drive(&self, request: &Request, call: Call) -> Result<BalancedResponse, Error<azure_core::Error>> {
+        let transport = AzureTransport { client: self.client.as_ref(), drain: &self.drain, request };
+        drive(&self.pools, &transport, &self.rng, Replay::Copy, call).await
     }
 }
 
@@ -109,6 +105,6 @@ impl<R: Rng> HttpClient for BalancedHttpClient<R> {
 impl<R> fmt::Debug for BalancedHttpClient<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The inner client would print its default headers.
-        f.debug_struct("BalancedHttpClient").field("pool", &self.pool).finish_non_exhaustive()
+        f.debug_struct("BalancedHttpClient").field("pools", &self.pools).finish_non_exhaustive()
     }
 }

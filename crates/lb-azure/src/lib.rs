@@ -99,13 +99,12 @@
 //! runtime](TokenSourceBuilder::runtime).
 
 mod address;
-mod call;
-mod drain;
 mod error;
 mod fault;
 mod http_client;
 mod response;
 mod token_source;
+mod transport;
 
 pub use fault::fault;
 pub use http_client::BalancedHttpClient;

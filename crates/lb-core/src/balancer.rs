@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::{
-    drive::{OnExhaustion, drive, drive_blocking},
+    call::{Call, OnExhaustion},
+    drive::{drive, drive_blocking},
     error::Error,
     pool::Pool,
+    pools::Pools,
     rng::{Rng, ThreadRng},
     transport::{BlockingTransport, Transport},
 };
@@ -28,28 +30,34 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct LoadBalancer<T, R = ThreadRng> {
-    pool: Arc<Pool>,
+    pools: Pools,
     transport: T,
     rng: R,
 }
 
 impl<T: Transport> LoadBalancer<T> {
-    /// A balancer over `transport` on `pool`, which is a [`Pool`] or an `Arc<Pool>` shared with other balancers.
-    pub fn new(pool: impl Into<Arc<Pool>>, transport: T) -> Self {
-        Self::with_parts(pool, transport, ThreadRng)
+    /// A balancer over `transport` on `pools`: a [`Pool`](crate::Pool), or an `Arc<Pool>` shared with other balancers.
+    pub fn new(pools: impl Into<Pools>, transport: T) -> Self {
+        Self::with_parts(pools, transport, ThreadRng)
     }
 }
 
 impl<T: Transport, R: Rng> LoadBalancer<T, R> {
     /// A balancer with every part; a [`SeededRng`](crate::SeededRng) makes its choices repeatable.
-    pub fn with_parts(pool: impl Into<Arc<Pool>>, transport: T, rng: R) -> Self {
-        Self { pool: pool.into(), transport, rng }
+    pub fn with_parts(pools: impl Into<Pools>, transport: T, rng: R) -> Self {
+        Self { pools: pools.into(), transport, rng }
     }
 
-    /// The pool, for its snapshot or for another balancer.
+    /// The pool that serves a request which begins now, for its snapshot.
     #[must_use]
-    pub const fn pool(&self) -> &Arc<Pool> {
-        &self.pool
+    pub fn pool(&self) -> Arc<Pool> {
+        self.pools.pool()
+    }
+
+    /// Which pool serves a request, for another balancer.
+    #[must_use]
+    pub const fn pools(&self) -> &Pools {
+        &self.pools
     }
 
     /// The transport.
@@ -71,7 +79,7 @@ impl<T: Transport, R: Rng> LoadBalancer<T, R> {
     ///
     /// Dropping the future abandons the request, and counts the open attempt as cancelled: no backend is blamed.
     pub async fn send(&self, request: T::Request) -> Result<T::Response, Error<T::Error>> {
-        drive(&self.pool, &self.transport, &self.rng, request, OnExhaustion::Synthesize).await
+        drive(&self.pools, &self.transport, &self.rng, request, Call::default()).await
     }
 
     /// Sends a request like [`send`](LoadBalancer::send), with exhaustion as a typed value instead of a synthesised
@@ -85,7 +93,7 @@ impl<T: Transport, R: Rng> LoadBalancer<T, R> {
     ///
     /// As [`send`](LoadBalancer::send).
     pub async fn try_send(&self, request: T::Request) -> Result<T::Response, Error<T::Error>> {
-        drive(&self.pool, &self.transport, &self.rng, request, OnExhaustion::Fail).await
+        drive(&self.pools, &self.transport, &self.rng, request, Call::default().on_exhaustion(OnExhaustion::Fail)).await
     }
 }
 
@@ -96,28 +104,34 @@ impl<T: Transport, R: Rng> LoadBalancer<T, R> {
 /// backend's fault.
 #[derive(Debug, Clone)]
 pub struct BlockingLoadBalancer<T, R = ThreadRng> {
-    pool: Arc<Pool>,
+    pools: Pools,
     transport: T,
     rng: R,
 }
 
 impl<T: BlockingTransport> BlockingLoadBalancer<T> {
-    /// A balancer over `transport` on `pool`, which is a [`Pool`] or an `Arc<Pool>` shared with other balancers.
-    pub fn new(pool: impl Into<Arc<Pool>>, transport: T) -> Self {
-        Self::with_parts(pool, transport, ThreadRng)
+    /// A balancer over `transport` on `pools`: a [`Pool`](crate::Pool), or an `Arc<Pool>` shared with other balancers.
+    pub fn new(pools: impl Into<Pools>, transport: T) -> Self {
+        Self::with_parts(pools, transport, ThreadRng)
     }
 }
 
 impl<T: BlockingTransport, R: Rng> BlockingLoadBalancer<T, R> {
     /// A balancer with every part; a [`SeededRng`](crate::SeededRng) makes its choices repeatable.
-    pub fn with_parts(pool: impl Into<Arc<Pool>>, transport: T, rng: R) -> Self {
-        Self { pool: pool.into(), transport, rng }
+    pub fn with_parts(pools: impl Into<Pools>, transport: T, rng: R) -> Self {
+        Self { pools: pools.into(), transport, rng }
     }
 
-    /// The pool, for its snapshot or for another balancer.
+    /// The pool that serves a request which begins now, for its snapshot.
     #[must_use]
-    pub const fn pool(&self) -> &Arc<Pool> {
-        &self.pool
+    pub fn pool(&self) -> Arc<Pool> {
+        self.pools.pool()
+    }
+
+    /// Which pool serves a request, for another balancer.
+    #[must_use]
+    pub const fn pools(&self) -> &Pools {
+        &self.pools
     }
 
     /// The transport.
@@ -132,7 +146,7 @@ impl<T: BlockingTransport, R: Rng> BlockingLoadBalancer<T, R> {
     ///
     /// See [`Error`]; never [`Error::Exhausted`].
     pub fn send(&self, request: T::Request) -> Result<T::Response, Error<T::Error>> {
-        drive_blocking(&self.pool, &self.transport, &self.rng, request, OnExhaustion::Synthesize)
+        drive_blocking(&self.pools, &self.transport, &self.rng, request, Call::default())
     }
 
     /// Sends a request like [`send`](BlockingLoadBalancer::send), with exhaustion as a typed value.
@@ -141,6 +155,12 @@ impl<T: BlockingTransport, R: Rng> BlockingLoadBalancer<T, R> {
     ///
     /// See [`Error`]; [`Error::Exhausted`] where `send` answers with a synthesised 429.
     pub fn try_send(&self, request: T::Request) -> Result<T::Response, Error<T::Error>> {
-        drive_blocking(&self.pool, &self.transport, &self.rng, request, OnExhaustion::Fail)
+        drive_blocking(
+            &self.pools,
+            &self.transport,
+            &self.rng,
+            request,
+            Call::default().on_exhaustion(OnExhaustion::Fail),
+        )
     }
 }

@@ -1,15 +1,16 @@
 //! Dispatch: one request's walk over a pool.
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
 use crate::{
+    attempt::Attempt,
+    backend::Backend,
     clock::{Instant, Lazy},
     exhausted::Exhausted,
-    observe::Event,
+    observe::{Event, Level},
     outcome::{Outcome, Verdict},
-    pool::{Class, Pool, Tried},
+    pool::{Class, Cooldown, Nothing, Pool, Tried},
     rng::Rng,
-    target::Target,
 };
 
 /// How long a backend counts as out for a request that tried it in vain although it is available.
@@ -19,7 +20,7 @@ const TRIED_DELAY: Duration = Duration::from_secs(1);
 /// left.
 ///
 /// The balancers run it; it can be driven by hand where no [`Transport`](crate::Transport) fits: call
-/// [`next`](Dispatch::next), send to the [`Target`], call [`settle`](Dispatch::settle) with what came, and do as the
+/// [`next`](Dispatch::next), send to the attempt's [`Target`](crate::Target), call [`settle`](Dispatch::settle) with what came, and do as the
 /// results say. It does no I/O and reads no clock: the moment is an argument, a closure that is called at most once,
 /// and only if a deadline is looked at or written.
 ///
@@ -46,8 +47,8 @@ const TRIED_DELAY: Duration = Duration::from_secs(1);
 ///     let mut last = None;
 ///     loop {
 ///         match dispatch.next(|| pool.now(), rng) {
-///             Step::Try(target) => {
-///                 let (status, headers) = send(&target);
+///             Step::Try(attempt) => {
+///                 let (status, headers) = send(&pool.target(&attempt));
 ///                 let outcome = Outcome::answered(status, headers.as_slice(), || pool.wall());
 ///                 match dispatch.settle(outcome, || pool.now()) {
 ///                     Verdict::Return => return Ok(status),
@@ -62,9 +63,22 @@ const TRIED_DELAY: Duration = Duration::from_secs(1);
 /// # let pool = Pool::new([lb_core::Backend::new("a.example", 1).unwrap()]).unwrap();
 /// # assert_eq!(balanced(&pool, &lb_core::ThreadRng), Ok(200));
 /// ```
+///
+/// One that owns its pool can be kept anywhere; its steps borrow nothing:
+///
+/// ```
+/// use lb_core::{Dispatch, Pool};
+/// use std::sync::Arc;
+///
+/// struct Walk(Dispatch<Arc<Pool>>);
+///
+/// fn begin(pool: &Arc<Pool>) -> Walk {
+///     Walk(Dispatch::new(Arc::clone(pool)))
+/// }
+/// ```
 #[derive(Debug)]
-pub struct Dispatch<'p> {
-    pool: &'p Pool,
+pub struct Dispatch<P: Deref<Target = Pool>> {
+    pool: P,
     tried: Tried,
     /// The slot of the attempt that was given out and not settled.
     open: Option<usize>,
@@ -72,14 +86,17 @@ pub struct Dispatch<'p> {
     failed: Option<(usize, Outcome)>,
     /// Whether a 429 was among the answers.
     throttled: bool,
+    /// Its number in events, once it has told one.
+    number: Option<u64>,
 }
 
 /// Where a request goes next.
 #[derive(Debug)]
 #[must_use]
-pub enum Step<'p> {
-    /// Send it to this target.
-    Try(Target<'p>),
+#[expect(clippy::exhaustive_enums, reason = "whoever drives a dispatch has to know every step")]
+pub enum Step {
+    /// Send it to the [target](Pool::target) of this attempt.
+    Try(Attempt),
     /// No backend is left, and no 429 was among the answers: return the final attempt's answer or error.
     ReturnLast(Exhausted),
     /// No backend is left: answer with a synthesised 429.
@@ -89,23 +106,36 @@ pub enum Step<'p> {
 impl Pool {
     /// Begins one request's walk over the pool.
     #[must_use]
-    pub fn dispatch(&self) -> Dispatch<'_> {
+    pub fn dispatch(&self) -> Dispatch<&Self> {
         Dispatch::new(self)
     }
 }
 
-impl<'p> Dispatch<'p> {
-    pub(crate) const fn new(pool: &'p Pool) -> Self {
-        Self { pool, tried: Tried::new(), open: None, failed: None, throttled: false }
+impl<P: Deref<Target = Pool>> Dispatch<P> {
+    /// Begins one request's walk over a pool, which is a `&Pool` or an `Arc<Pool>`.
+    #[must_use]
+    pub const fn new(pool: P) -> Self {
+        Self { pool, tried: Tried::new(), open: None, failed: None, throttled: false, number: None }
+    }
+
+    /// The pool.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Where the request goes next: the best available backend that it has not tried, or that none is left.
-    pub fn next<R: Rng + ?Sized>(&mut self, now: impl FnOnce() -> Instant, rng: &R) -> Step<'p> {
+    pub fn next<R: Rng + ?Sized>(&mut self, now: impl FnOnce() -> Instant, rng: &R) -> Step {
         self.cancel_open();
         let mut now = Lazy::new(now);
         let may_try = !self.attempts_are_used_up();
         if may_try {
-            if let Some(slot) = self.pool.pick_untried(&self.tried, &mut now, rng) {
+            let slot = if self.tried.is_empty() {
+                self.pool.select_usual(rng).or_else(|| self.pool.select(Nothing, &mut now, rng))
+            } else {
+                self.pool.select(&self.tried, &mut now, rng)
+            };
+            if let Some(slot) = slot {
                 return Step::Try(self.open(slot));
             }
         }
@@ -130,12 +160,12 @@ impl<'p> Dispatch<'p> {
         if judgement.verdict == Verdict::FailOver {
             self.failed = Some((slot, outcome));
         }
-        let backend = &self.pool.backends()[slot];
-        self.pool.emit(Event::Settled { backend, attempt: self.attempts(), outcome });
+        if let Some(request) = self.number(Level::Trace) {
+            self.pool.emit(&Event::Settled { request, backend: self.backend(slot), attempt: self.attempts(), outcome });
+        }
         if let Some(cooldown) = judgement.cooldown.filter(|cooldown| !cooldown.duration.is_zero()) {
             if let Some(until) = self.pool.cooldowns.extend(slot, now(), cooldown) {
-                let (duration, reason, hint) = (cooldown.duration, cooldown.reason, cooldown.hint);
-                self.pool.emit(Event::Cooling { backend, until, duration, reason, hint });
+                self.emit_cooling(slot, until, cooldown);
             }
         }
         judgement.verdict
@@ -147,31 +177,52 @@ impl<'p> Dispatch<'p> {
         self.tried.len()
     }
 
-    /// Whether no further attempt can follow the ones made so far: its request may be moved instead of copied.
-    #[must_use]
-    pub fn attempts_are_used_up(&self) -> bool {
-        let limit = self.pool.policy.max_attempts.map_or(usize::MAX, |attempts| attempts.get() as usize);
-        self.attempts() as usize >= limit.min(self.pool.backends().len())
+    /// Whether no further attempt can follow the ones made so far.
+    fn attempts_are_used_up(&self) -> bool {
+        let all = u32::try_from(self.pool.backends().len()).unwrap_or(u32::MAX);
+        self.attempts() >= self.pool.policy.max_attempts.min(all)
     }
 
-    fn open(&mut self, slot: usize) -> Target<'p> {
+    fn open(&mut self, slot: usize) -> Attempt {
         self.tried.insert(slot);
         self.open = Some(slot);
         self.pool.count_begin(slot);
-        let backend = &self.pool.backends()[slot];
         let attempt = self.attempts();
         if let Some((from, outcome)) = self.failed.take() {
-            self.pool.emit(Event::FailedOver { from: &self.pool.backends()[from], to: backend, outcome });
+            if let Some(request) = self.number(Level::Info) {
+                let (from, to) = (self.backend(from), self.backend(slot));
+                self.pool.emit(&Event::FailedOver { request, from, to, outcome });
+            }
         }
-        self.pool.emit(Event::Sent { backend, attempt });
-        Target::new(backend, slot, attempt)
+        if let Some(request) = self.number(Level::Debug) {
+            self.pool.emit(&Event::Sent { request, backend: self.backend(slot), attempt });
+        }
+        Attempt::new(slot, attempt)
+    }
+
+    fn emit_cooling(&mut self, slot: usize, until: Instant, Cooldown { duration, reason, hint }: Cooldown) {
+        if let Some(request) = self.number(Level::Warn) {
+            self.pool.emit(&Event::Cooling { request, backend: self.backend(slot), until, duration, reason, hint });
+        }
+    }
+
+    /// The number of this request in events of this level, given when it is first needed; `None` if nobody is told.
+    #[inline]
+    fn number(&mut self, level: Level) -> Option<u64> {
+        self.pool.is_observed(level).then(|| *self.number.get_or_insert_with(|| self.pool.number_request()))
+    }
+
+    fn backend(&self, slot: usize) -> &Backend {
+        &self.pool.backends()[slot]
     }
 
     /// No backend is left: whether the caller gets this refusal, or the final attempt's answer.
-    fn give_up(&self, exhausted: Exhausted) -> Step<'p> {
+    fn give_up(&mut self, exhausted: Exhausted) -> Step {
         let attempts = self.attempts();
         let synthesized = attempts == 0 || self.throttled || self.pool.policy.always_synthesize;
-        self.pool.emit(Event::Exhausted { exhausted, attempts, synthesized });
+        if let Some(request) = self.number(Level::Warn) {
+            self.pool.emit(&Event::Exhausted { request, exhausted: &exhausted, attempts, synthesized });
+        }
         if synthesized { Step::Exhausted(exhausted) } else { Step::ReturnLast(exhausted) }
     }
 
@@ -183,7 +234,7 @@ impl<'p> Dispatch<'p> {
     }
 }
 
-impl Drop for Dispatch<'_> {
+impl<P: Deref<Target = Pool>> Drop for Dispatch<P> {
     fn drop(&mut self) {
         self.cancel_open();
     }

@@ -8,29 +8,22 @@ use std::{
 };
 
 use crate::{
-    dispatch::{Dispatch, Step},
+    call::{Call, OnExhaustion},
+    dispatch::Step,
     error::Error,
     outcome::{Fault, Outcome, Verdict},
     pool::Pool,
+    pools::Pools,
     rng::Rng,
     served::Served,
     target::Target,
     transport::{Blocking, BlockingTransport, Transport},
 };
 
-/// What the loop does when no backend is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnExhaustion {
-    /// Answer with a synthesised 429.
-    Synthesize,
-    /// Return [`Error::Exhausted`].
-    Fail,
-}
-
 /// Runs one request: the loop of the library.
 ///
-/// [`LoadBalancer`] calls it; call it yourself for a transport that lives for one call only, such as one that borrows
-/// a middleware's `next`.
+/// [`LoadBalancer`](crate::LoadBalancer) calls it; call it yourself for a transport that lives for one call only, such as
+/// one that borrows a middleware's `next`.
 ///
 /// # Errors
 ///
@@ -38,15 +31,15 @@ pub enum OnExhaustion {
 ///
 /// # Cancel safety
 ///
-/// As [`LoadBalancer::send`].
+/// As [`LoadBalancer::send`](crate::LoadBalancer::send).
 pub async fn drive<T: Transport, R: Rng + ?Sized>(
-    pool: &Pool,
+    pools: &Pools,
     transport: &T,
     rng: &R,
     request: T::Request,
-    on_exhaustion: OnExhaustion,
+    call: Call,
 ) -> Result<T::Response, Error<T::Error>> {
-    run(pool, transport, rng, request, on_exhaustion, Wait::ForCredentials).await
+    run(pools, transport, rng, request, call, Wait::ForCredentials).await
 }
 
 /// Runs one request over a blocking transport, in the same loop as [`drive`].
@@ -55,14 +48,14 @@ pub async fn drive<T: Transport, R: Rng + ?Sized>(
 ///
 /// See [`Error`].
 pub fn drive_blocking<T: BlockingTransport, R: Rng + ?Sized>(
-    pool: &Pool,
+    pools: &Pools,
     transport: &T,
     rng: &R,
     request: T::Request,
-    on_exhaustion: OnExhaustion,
+    call: Call,
 ) -> Result<T::Response, Error<T::Error>> {
     let transport = Blocking(transport);
-    let run = pin!(run(pool, &transport, rng, request, on_exhaustion, Wait::Never));
+    let run = pin!(run(pools, &transport, rng, request, call, Wait::Never));
     match run.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
         // Every await in the loop is on the transport, whose futures are ready, or on a credential, which does not wait.
@@ -77,25 +70,27 @@ enum Wait {
     Never,
 }
 
+type Answer<T> = Result<<T as Transport>::Response, Error<<T as Transport>::Error>>;
+
 async fn run<T: Transport, R: Rng + ?Sized>(
-    pool: &Pool,
+    pools: &Pools,
     transport: &T,
     rng: &R,
     request: T::Request,
-    on_exhaustion: OnExhaustion,
+    call: Call,
     wait: Wait,
-) -> Result<T::Response, Error<T::Error>> {
+) -> Answer<T> {
     let mut original = transport.prepare(request).await.map_err(Error::Transport)?;
+    let pool = pools.serving();
     let mut dispatch = pool.dispatch();
     let mut last = None;
-    let mut is_replayable = false;
     loop {
-        let mut target = match dispatch.next(|| pool.now(), rng) {
-            Step::Try(target) => target,
+        let attempt = match dispatch.next(|| pool.now(), rng) {
+            Step::Try(attempt) => attempt,
             Step::ReturnLast(exhausted) => return last.unwrap_or(Err(Error::Exhausted(exhausted))),
             Step::Exhausted(exhausted) => {
                 discard(transport, last);
-                return match on_exhaustion {
+                return match call.on_exhaustion {
                     OnExhaustion::Synthesize => Ok(transport.synthesize(&original, &exhausted)),
                     OnExhaustion::Fail => Err(Error::Exhausted(exhausted)),
                 };
@@ -103,19 +98,23 @@ async fn run<T: Transport, R: Rng + ?Sized>(
         };
         discard(transport, last);
 
-        let (answer, is_spent) = match obtain_credential(&mut target, wait).await {
-            Ok(()) => {
-                let answer = attempt(transport, &mut original, &dispatch, &target, &mut is_replayable).await;
-                (answer, !is_replayable)
-            }
-            Err(error) => (Err(error), false),
+        let mut target = pool.target(&attempt);
+        let answer = match obtain_credential(&mut target, wait).await {
+            Err(error) => Err(error),
+            Ok(()) => match transport.replay(&mut original) {
+                Some(copy) => send(transport, copy, &target).await,
+                None => {
+                    // It can be sent once only: whatever comes is the caller's.
+                    let answer = send(transport, original, &target).await;
+                    let _ = dispatch.settle(outcome(pool, transport, &answer), || pool.now());
+                    return answer;
+                }
+            },
         };
-        let outcome = outcome(pool, transport, &answer);
-        let verdict = dispatch.settle(outcome, || pool.now());
-        if verdict == Verdict::Return || is_spent {
-            return answer;
+        match dispatch.settle(outcome(pool, transport, &answer), || pool.now()) {
+            Verdict::Return => return answer,
+            Verdict::FailOver => last = Some(answer),
         }
-        last = Some(answer);
     }
 }
 
@@ -127,28 +126,14 @@ async fn obtain_credential<E>(target: &mut Target<'_>, wait: Wait) -> Result<(),
     obtained.map_err(|source| Error::Credential { backend: target.backend().name().to_owned(), source })
 }
 
-/// Sends the original to the target, and finds out whether its body can be replayed. If not, the original is spent, and
-/// this answer is the caller's.
-async fn attempt<T: Transport>(
-    transport: &T,
-    original: &mut T::Original,
-    dispatch: &Dispatch<'_>,
-    target: &Target<'_>,
-    is_replayable: &mut bool,
-) -> Result<T::Response, Error<T::Error>> {
-    // A copy is proof, this one or an earlier one. Without any, the last possible attempt has to ask before it moves.
-    let is_last = dispatch.attempts_are_used_up();
-    let copy = if is_last { None } else { transport.replay(original) };
-    *is_replayable = copy.is_some() || (is_last && (*is_replayable || transport.is_replayable(original)));
-    let request = copy.unwrap_or_else(|| transport.take(original));
-    transport.send(request, target).await.map(|mut response| {
-        let backend = Arc::clone(target.backend().shared_name());
-        transport.mark(&mut response, Served::new(backend, target.attempt()));
-        response
-    })
+async fn send<T: Transport>(transport: &T, request: T::Request, target: &Target<'_>) -> Answer<T> {
+    let mut response = transport.send(request, target).await?;
+    let backend = Arc::clone(target.backend().shared_name());
+    transport.mark(&mut response, Served::new(backend, target.attempt()));
+    Ok(response)
 }
 
-fn outcome<T: Transport>(pool: &Pool, transport: &T, answer: &Result<T::Response, Error<T::Error>>) -> Outcome {
+fn outcome<T: Transport>(pool: &Pool, transport: &T, answer: &Answer<T>) -> Outcome {
     match answer {
         Ok(response) => {
             let head = transport.head(response);
@@ -161,7 +146,7 @@ fn outcome<T: Transport>(pool: &Pool, transport: &T, answer: &Result<T::Response
     }
 }
 
-fn discard<T: Transport>(transport: &T, last: Option<Result<T::Response, Error<T::Error>>>) {
+fn discard<T: Transport>(transport: &T, last: Option<Answer<T>>) {
     if let Some(Ok(response)) = last {
         transport.discard(response);
     }

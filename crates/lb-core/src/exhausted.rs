@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 /// No backend can take the request now; it says when to come back.
 ///
 /// A synthesised 429 carries it in its extensions, so that it can be told apart from a backend's own 429.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exhausted {
     soonest: Duration,
     cooling: usize,
@@ -83,7 +83,7 @@ impl Exhausted {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after_secs()));
         headers.insert("retry-after-ms", HeaderValue::from(self.retry_after_millis()));
-        response.extensions_mut().insert(*self);
+        response.extensions_mut().insert(self.clone());
         response
     }
 

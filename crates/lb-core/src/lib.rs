@@ -10,9 +10,11 @@
 //!
 //! 1. a [`Backend`] says where a deployment lives, how much it is preferred and which credential it takes;
 //! 2. a [`Pool`] holds the backends, their cooldowns and their counters, and owns the [`Clock`];
-//! 3. a [`Dispatch`] is one request's walk over the pool: `next` gives a [`Target`], `settle` takes an [`Outcome`];
-//! 4. a [`Transport`] (or a [`BlockingTransport`]) sends a request to a target: this is what an adapter implements;
-//! 5. a [`LoadBalancer`] (or a [`BlockingLoadBalancer`]) runs the loop over these four.
+//! 3. a [`Dispatch`] is one request's walk over the pool: `next` gives an [`Attempt`], `settle` takes an [`Outcome`];
+//! 4. a [`Target`] is where an attempt goes, and addresses the request to it;
+//! 5. a [`Transport`] (or a [`BlockingTransport`]) sends a request to a target: this is what an adapter implements. Over
+//!    the types of the `http` crate two methods make one ([`HttpTransport`], [`BlockingHttpTransport`]);
+//! 6. [`drive`] is the loop over these, and a [`LoadBalancer`] (or a [`BlockingLoadBalancer`]) what an application holds.
 //!
 //! The [`guide`] explains the concepts, the reasons and the limitations.
 //!
@@ -30,14 +32,14 @@
 //! ])?;
 //!
 //! let mut dispatch = pool.dispatch();
-//! let Step::Try(target) = dispatch.next(|| pool.now(), &ThreadRng) else { unreachable!("both are available") };
-//! assert_eq!(target.backend().name(), "ptu.openai.azure.com");
+//! let Step::Try(attempt) = dispatch.next(|| pool.now(), &ThreadRng) else { unreachable!("both are available") };
+//! assert_eq!(pool.target(&attempt).backend().name(), "ptu.openai.azure.com");
 //!
 //! // The backend answered 429 with `Retry-After: 7`: it cools down, and the next one is asked at once.
 //! let outcome = Outcome::answered(429, [("retry-after", "7")].as_slice(), || pool.wall());
 //! assert_eq!(dispatch.settle(outcome, || pool.now()), Verdict::FailOver);
-//! let Step::Try(target) = dispatch.next(|| pool.now(), &ThreadRng) else { unreachable!("one is available") };
-//! assert_eq!(target.backend().name(), "standard.openai.azure.com");
+//! let Step::Try(attempt) = dispatch.next(|| pool.now(), &ThreadRng) else { unreachable!("one is available") };
+//! assert_eq!(pool.target(&attempt).backend().name(), "standard.openai.azure.com");
 //! # Ok(())
 //! # }
 //! ```
@@ -45,13 +47,16 @@
 //! # Features
 //!
 //! - `tracing` (default): events with fields for every decision, see [`Event`].
+//! - `serde`: [`PoolOptions`] from configuration files, and to them.
 //! - `test-util`: a scripted transport for your own tests, see `lb_core::test_util`.
 
 pub mod guide;
 
+mod attempt;
 mod backend;
 mod balancer;
 mod build_error;
+mod call;
 mod causes;
 mod clock;
 mod credential;
@@ -63,6 +68,7 @@ mod future;
 mod observe;
 pub mod outcome;
 mod pool;
+mod pools;
 pub mod retry_after;
 mod rng;
 mod served;
@@ -72,22 +78,25 @@ mod target;
 pub mod test_util;
 mod transport;
 
+pub use attempt::Attempt;
 pub use backend::{Backend, BackendBuilder};
 pub use balancer::{BlockingLoadBalancer, LoadBalancer};
 pub use build_error::{BackendProblem, BuildError};
+pub use call::{Call, OnExhaustion};
 pub use causes::causes;
 pub use clock::{Clock, Instant, MockClock, SystemClock};
 pub use credential::{Credential, CredentialError, CredentialSource, RotatingCredential};
 pub use dispatch::{Dispatch, Step};
-pub use drive::{OnExhaustion, drive, drive_blocking};
+pub use drive::{drive, drive_blocking};
 pub use error::{AddressError, Error};
 pub use exhausted::Exhausted;
 pub use future::BoxFuture;
 pub use observe::{Event, Observer};
 pub use outcome::{Fault, Outcome, Reason, Verdict};
-pub use pool::{BackendSnapshot, Counters, Pool, PoolBuilder, Snapshot, State};
+pub use pool::{BackendSnapshot, Counters, Pool, PoolBuilder, PoolOptions, Snapshot, State};
+pub use pools::Pools;
 pub use retry_after::{Headers, Hint, HintSource, MAX_HINT, hint};
 pub use rng::{Rng, SeededRng, ThreadRng};
 pub use served::Served;
 pub use target::{CALLER_CREDENTIALS, Target};
-pub use transport::{Blocking, BlockingTransport, BoxTransport, Head, Transport};
+pub use transport::{BlockingHttpTransport, BlockingTransport, Head, HttpTransport, Transport};

@@ -12,6 +12,9 @@ use crate::{
 
 /// A decision of a pool.
 ///
+/// What belongs to a request carries its number, which joins the events of one request: from 1, in the order in which the
+/// pool's requests first had something to tell. A request of which nobody is told has none.
+///
 /// With the feature `tracing` each is also a `tracing` event of the target `lb_core`, with the same fields; the level
 /// is given below. No event carries a credential, a query string or a body.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +22,8 @@ use crate::{
 pub enum Event<'a> {
     /// An attempt goes to a backend. Level: debug.
     Sent {
+        /// The request's number.
+        request: u64,
         /// The backend.
         backend: &'a Backend,
         /// Which attempt of the request this is, from 1.
@@ -26,6 +31,8 @@ pub enum Event<'a> {
     },
     /// An attempt ended. Level: trace.
     Settled {
+        /// The request's number.
+        request: u64,
         /// The backend.
         backend: &'a Backend,
         /// Which attempt of the request this was, from 1.
@@ -35,6 +42,8 @@ pub enum Event<'a> {
     },
     /// The request goes on from a backend that failed to another. Level: info.
     FailedOver {
+        /// The request's number.
+        request: u64,
         /// The backend that failed.
         from: &'a Backend,
         /// The backend that is asked next.
@@ -42,11 +51,13 @@ pub enum Event<'a> {
         /// How the failed attempt ended.
         outcome: Outcome,
     },
-    /// A backend is out, or out for longer than before. Level: warn.
+    /// A backend is out, or out for longer than before, by the answer to this request. Level: warn.
     ///
     /// [`Available`](Event::Available) follows once, when the last of these cooldowns has ended and somebody looks: do
     /// not count the two against each other.
     Cooling {
+        /// The request's number.
+        request: u64,
         /// The backend.
         backend: &'a Backend,
         /// The moment from which it is available again, on the pool's clock.
@@ -65,8 +76,10 @@ pub enum Event<'a> {
     },
     /// No backend was left for a request. Level: warn.
     Exhausted {
+        /// The request's number.
+        request: u64,
         /// When to come back.
-        exhausted: Exhausted,
+        exhausted: &'a Exhausted,
         /// How many attempts the request made.
         attempts: u32,
         /// Whether the caller gets this refusal; if not, the final attempt's own answer or error.
@@ -114,24 +127,54 @@ impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
     }
 }
 
+/// How loud an event is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+}
+
+/// Whether a `tracing` subscriber wants events of this level.
+#[cfg(not(feature = "tracing"))]
+pub(crate) const fn is_traced(_level: Level) -> bool {
+    false
+}
+
+/// Whether a `tracing` subscriber wants events of this level.
+#[cfg(feature = "tracing")]
+#[inline]
+pub(crate) fn is_traced(level: Level) -> bool {
+    match level {
+        Level::Trace => tracing::enabled!(target: TARGET, tracing::Level::TRACE),
+        Level::Debug => tracing::enabled!(target: TARGET, tracing::Level::DEBUG),
+        Level::Info => tracing::enabled!(target: TARGET, tracing::Level::INFO),
+        Level::Warn => tracing::enabled!(target: TARGET, tracing::Level::WARN),
+    }
+}
+
+#[cfg(feature = "tracing")]
+const TARGET: &str = "lb_core";
+
 #[cfg(not(feature = "tracing"))]
 pub(crate) const fn trace(_event: &Event<'_>) {}
 
 #[cfg(feature = "tracing")]
 pub(crate) fn trace(event: &Event<'_>) {
-    const TARGET: &str = "lb_core";
     match event {
-        Event::Sent { backend, attempt } => {
-            tracing::debug!(target: TARGET, backend = backend.name(), priority = backend.priority(), attempt, "sent");
+        Event::Sent { request, backend, attempt } => {
+            tracing::debug!(target: TARGET, request, backend = backend.name(), priority = backend.priority(), attempt, "sent");
         }
-        Event::Settled { backend, attempt, outcome } => {
-            tracing::trace!(target: TARGET, backend = backend.name(), attempt, %outcome, "settled");
+        Event::Settled { request, backend, attempt, outcome } => {
+            tracing::trace!(target: TARGET, request, backend = backend.name(), attempt, %outcome, "settled");
         }
-        Event::FailedOver { from, to, outcome } => {
-            tracing::info!(target: TARGET, from = from.name(), to = to.name(), %outcome, "failed over");
+        Event::FailedOver { request, from, to, outcome } => {
+            tracing::info!(target: TARGET, request, from = from.name(), to = to.name(), %outcome, "failed over");
         }
-        Event::Cooling { backend, until, duration, reason, hint } => tracing::warn!(
+        Event::Cooling { request, backend, until, duration, reason, hint } => tracing::warn!(
             target: TARGET,
+            request,
             backend = backend.name(),
             until_ns = until.as_nanos(),
             duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
@@ -142,8 +185,9 @@ pub(crate) fn trace(event: &Event<'_>) {
         Event::Available { backend } => {
             tracing::info!(target: TARGET, backend = backend.name(), "available again");
         }
-        Event::Exhausted { exhausted, attempts, synthesized } => tracing::warn!(
+        Event::Exhausted { request, exhausted, attempts, synthesized } => tracing::warn!(
             target: TARGET,
+            request,
             retry_after_ms = exhausted.retry_after_millis(),
             cooling = exhausted.cooling(),
             backends = exhausted.backends(),

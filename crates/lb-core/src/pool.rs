@@ -1,8 +1,9 @@
 //! A pool: the backends, their cooldowns and counters, the policy, and the clock.
 
 mod builder;
-pub(crate) mod cooldown;
+mod cooldown;
 mod counters;
+mod options;
 mod policy;
 mod select;
 mod snapshot;
@@ -10,22 +11,28 @@ mod tier;
 mod tried;
 mod weights;
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::SystemTime,
+};
 
 use crate::{
     backend::Backend,
-    build_error::BuildError,
     clock::{Clock, Instant, Lazy},
-    observe::{self, Event, Observer},
+    observe::{self, Event, Level, Observer},
     rng::Rng,
 };
 
 pub use builder::PoolBuilder;
+pub(crate) use cooldown::Cooldown;
 use cooldown::Cooldowns;
 use counters::AllCounters;
 pub use counters::Counters;
+pub use options::PoolOptions;
 pub(crate) use policy::{Class, Policy};
-use select::{Nothing, Selection};
+use select::Selection;
+pub(crate) use select::{Exclude, Nothing};
 pub use snapshot::{BackendSnapshot, Snapshot, State};
 pub(crate) use tried::Tried;
 
@@ -61,24 +68,12 @@ pub struct Pool {
     pub(crate) cooldowns: Cooldowns,
     pub(crate) policy: Policy,
     clock: Box<dyn Clock>,
-    observer: Option<Box<dyn Observer>>,
+    observers: Box<[Box<dyn Observer>]>,
+    /// How many requests have a number so far.
+    numbered: AtomicU64,
 }
 
 impl Pool {
-    /// A pool of `backends` with the default options.
-    ///
-    /// # Errors
-    ///
-    /// If there is no backend, two have the same name, or some have credentials and others do not say what they want.
-    pub fn new(backends: impl IntoIterator<Item = Backend>) -> Result<Self, BuildError> {
-        Self::builder().backends(backends).build()
-    }
-
-    /// A pool with every option.
-    pub fn builder() -> PoolBuilder {
-        PoolBuilder::default()
-    }
-
     /// The backends, sorted by priority; equal ones stay in the order in which they were given.
     #[must_use]
     pub fn backends(&self) -> &[Backend] {
@@ -103,55 +98,52 @@ impl Pool {
         self.clock.wall()
     }
 
-    /// The backend that a new request would go to now: the best priority, at random by weight; `None` if all are cooling.
-    ///
-    /// It counts nothing and promises nothing: to send a request take a [`dispatch`](Pool::dispatch). It serves to
-    /// choose a backend for something that is no request, and is the hot path that the benchmarks measure.
-    ///
-    /// `now` is called at most once, and only if something in the tiers looked at is cooling.
+    /// The backend that a request's first attempt goes to, for the benchmarks: the hot path without its bookkeeping.
+    #[doc(hidden)]
     #[inline]
     pub fn pick<R: Rng + ?Sized>(&self, now: impl FnOnce() -> Instant, rng: &R) -> Option<&Backend> {
-        let slot = match self.selection().pick_first(rng) {
+        let slot = match self.select_usual(rng) {
             Some(slot) => slot,
-            None => self.pick_with_clock(now, rng)?,
+            None => self.pick_unusual(now, rng)?,
         };
         self.backends.get(slot)
     }
 
-    /// Picks an available backend that was not tried: the best priority, at random by weight.
-    #[inline]
-    pub(crate) fn pick_untried<F: FnOnce() -> Instant, R: Rng + ?Sized>(
+    /// A call of its own, so that the usual case has no room for a clock on its stack.
+    #[inline(never)]
+    fn pick_unusual<R: Rng + ?Sized>(&self, now: impl FnOnce() -> Instant, rng: &R) -> Option<usize> {
+        self.selection().best(Nothing, &mut Lazy::new(now), rng, |slot| self.emit_available(slot))
+    }
+
+    /// The slot that a request's first attempt goes to in the usual case; `None` if [`select`](Pool::select) has to look.
+    #[inline(always)]
+    pub(crate) fn select_usual<R: Rng + ?Sized>(&self, rng: &R) -> Option<usize> {
+        self.selection().usual(rng)
+    }
+
+    /// The slot that a request goes to which has tried these: available, the best priority, at random by weight.
+    #[inline(never)]
+    pub(crate) fn select<E: Exclude, F: FnOnce() -> Instant, R: Rng + ?Sized>(
         &self,
-        tried: &Tried,
+        tried: E,
         now: &mut Lazy<F>,
         rng: &R,
     ) -> Option<usize> {
-        if !tried.is_empty() {
-            return self.selection().pick_best(tried, now, rng, |slot| self.tell_available(slot));
-        }
-        let first = self.selection().pick_first(rng);
-        first.or_else(|| self.selection().pick_best(Nothing, now, rng, |slot| self.tell_available(slot)))
+        self.selection().best(tried, now, rng, |slot| self.emit_available(slot))
     }
 
-    /// The rest of [`pick`](Pool::pick): a call of its own, so that the usual case stays short where it is inlined.
-    #[inline(never)]
-    fn pick_with_clock<R: Rng + ?Sized>(&self, now: impl FnOnce() -> Instant, rng: &R) -> Option<usize> {
-        self.selection().pick_best(Nothing, &mut Lazy::new(now), rng, |slot| self.tell_available(slot))
-    }
-
-    #[cold]
-    fn tell_available(&self, slot: usize) {
-        self.emit(Event::Available { backend: &self.backends[slot] });
-    }
-
-    #[inline]
     fn selection(&self) -> Selection<'_> {
         Selection { backends: &self.backends, cooldowns: &self.cooldowns }
     }
 
+    #[cold]
+    fn emit_available(&self, slot: usize) {
+        self.emit(&Event::Available { backend: &self.backends[slot] });
+    }
+
     /// Ends every cooldown that has expired.
     pub(crate) fn sweep(&self, now: Instant) {
-        self.cooldowns.sweep(now, |slot| self.tell_available(slot));
+        self.cooldowns.sweep(now, |slot| self.emit_available(slot));
     }
 
     pub(crate) fn count_begin(&self, slot: usize) {
@@ -162,11 +154,23 @@ impl Pool {
         self.counters.end(slot, class);
     }
 
-    /// Tells the observer and the subscriber. No lock is held here.
-    pub(crate) fn emit(&self, event: Event<'_>) {
-        observe::trace(&event);
-        if let Some(observer) = &self.observer {
-            observer.on_event(&event);
+    /// Whether anybody is told events of this level.
+    #[inline]
+    pub(crate) fn is_observed(&self, level: Level) -> bool {
+        !self.observers.is_empty() || observe::is_traced(level)
+    }
+
+    /// The number of a request that has something to tell.
+    pub(crate) fn number_request(&self) -> u64 {
+        // Relaxed: a number orders nothing.
+        self.numbered.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Tells the observers and the subscriber. No lock is held here.
+    pub(crate) fn emit(&self, event: &Event<'_>) {
+        observe::trace(event);
+        for observer in &self.observers {
+            observer.on_event(event);
         }
     }
 }

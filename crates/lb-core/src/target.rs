@@ -1,5 +1,7 @@
 //! A target: the backend of one attempt, with its credential, and how a request is addressed to it.
 
+mod path;
+
 use std::{
     borrow::Cow,
     fmt,
@@ -15,9 +17,11 @@ use http::{
 };
 
 use crate::{
-    backend::{Auth, Backend, is_dot_segment},
+    attempt::Attempt,
+    backend::{Auth, Backend},
     credential::{Credential, CredentialError, CredentialSource},
     error::AddressError,
+    pool::Pool,
 };
 
 /// The headers in which a caller's credential may come. They are removed from a request to a backend that has a
@@ -32,12 +36,9 @@ static PARSED_CALLER_CREDENTIALS: [HeaderName; 4] = [
     HeaderName::from_static(CALLER_CREDENTIALS[3]),
 ];
 
-/// The longest path and query that an `http::Uri` can hold, in bytes.
-const MAX_PATH_AND_QUERY: usize = u16::MAX as usize - 1;
-
 /// Where one attempt goes: a backend, and the credential that was obtained for this attempt.
 ///
-/// [`Dispatch::next`](crate::Dispatch::next) gives it out; a transport addresses its request to it, with
+/// [`Pool::target`] makes it of an [`Attempt`]; a transport addresses its request to it, with
 /// [`address`](Target::address) for an `http::Request`, or piece by piece for other request types.
 ///
 /// What addressing does, always from the caller's unchanged request, never from an earlier attempt's:
@@ -48,7 +49,6 @@ const MAX_PATH_AND_QUERY: usize = u16::MAX as usize - 1;
 ///   set; otherwise the caller's headers stay as they are.
 pub struct Target<'p> {
     backend: &'p Backend,
-    index: usize,
     attempt: u32,
     auth: TargetAuth<'p>,
 }
@@ -62,26 +62,32 @@ enum TargetAuth<'p> {
     Pending(&'p dyn CredentialSource),
 }
 
+impl Pool {
+    /// Where an attempt goes.
+    ///
+    /// # Panics
+    ///
+    /// If the attempt is of a dispatch over another pool, which has more backends.
+    #[must_use]
+    pub fn target(&self, attempt: &Attempt) -> Target<'_> {
+        Target::new(&self.backends()[attempt.slot()], attempt.number())
+    }
+}
+
 impl<'p> Target<'p> {
-    pub(crate) fn new(backend: &'p Backend, index: usize, attempt: u32) -> Self {
+    fn new(backend: &'p Backend, attempt: u32) -> Self {
         let auth = match backend.auth() {
             Auth::Unspecified | Auth::Caller => TargetAuth::Caller,
             Auth::Fixed(credential) => TargetAuth::Own(Cow::Borrowed(credential)),
             Auth::Source(source) => TargetAuth::Pending(source.as_ref()),
         };
-        Self { backend, index, attempt, auth }
+        Self { backend, attempt, auth }
     }
 
     /// The backend of this attempt.
     #[must_use]
     pub const fn backend(&self) -> &'p Backend {
         self.backend
-    }
-
-    /// Where the backend stands in [`Pool::backends`](crate::Pool::backends): a key for what a caller keeps per backend.
-    #[must_use]
-    pub const fn index(&self) -> usize {
-        self.index
     }
 
     /// Which attempt of the request this is, from 1.
@@ -180,33 +186,7 @@ impl<'p> Target<'p> {
     /// If the result is longer than a URI can be, or if the path has `.` or `..` segments (also percent-encoded) and
     /// the backend a path prefix or deployment, which they would escape.
     pub fn path_and_query<'a>(&self, original: &'a str) -> Result<Cow<'a, str>, AddressError> {
-        let prefix = self.backend.path_prefix();
-        let deployment = self.backend.deployment();
-        if prefix.is_empty() && deployment.is_none() && original.starts_with('/') {
-            return Ok(Cow::Borrowed(original));
-        }
-        let (path, query) = original.find('?').map_or((original, ""), |mark| original.split_at(mark));
-        if path.split('/').any(is_dot_segment) {
-            return Err(self.error("its path has . or .. segments; resolve them first"));
-        }
-        let mut rewritten = String::with_capacity(prefix.len() + original.len() + deployment.map_or(1, str::len));
-        rewritten.push_str(prefix);
-        if !path.starts_with('/') {
-            rewritten.push('/');
-        }
-        match deployment.and_then(|name| Some((name, deployment_segment(path)?))) {
-            Some((name, (before, after))) => {
-                rewritten.push_str(before);
-                rewritten.push_str(name);
-                rewritten.push_str(after);
-            }
-            None => rewritten.push_str(path),
-        }
-        rewritten.push_str(query);
-        if rewritten.len() > MAX_PATH_AND_QUERY {
-            return Err(self.error("its path and query are too long; send long input in the body"));
-        }
-        Ok(Cow::Owned(rewritten))
+        path::rewrite(self.backend, original).map_err(|problem| self.error(problem))
     }
 
     /// Removes `host`, and replaces the caller's credential by the backend's if it has one.
@@ -259,72 +239,23 @@ fn path_of(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/", PathAndQuery::as_str)
 }
 
-/// What is before and after the segment that follows the first `/deployments/` of a path.
-fn deployment_segment(path: &str) -> Option<(&str, &str)> {
-    const MARK: &str = "/deployments/";
-    let start = path.find(MARK)? + MARK.len();
-    let (before, rest) = path.split_at(start);
-    let end = rest.find('/').unwrap_or(rest.len());
-    (end > 0).then(|| (before, &rest[end..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::BackendBuilder;
-
-    fn path(builder: BackendBuilder, original: &str) -> Result<String, AddressError> {
-        let backend = builder.build().unwrap();
-        let target = Target::new(&backend, 0, 1);
-        let path = target.path_and_query(original)?.into_owned();
-        let uri = target.uri(&original.parse::<Uri>().unwrap())?;
-        assert_eq!(uri.path_and_query().unwrap().as_str(), path);
-        Ok(path)
-    }
 
     #[test]
-    fn exactly_the_segment_after_deployments_is_rewritten() {
-        for (original, expected) in [
-            ("/openai/deployments/chat/chat/completions?v=1", "/openai/deployments/mine/chat/completions?v=1"),
-            ("/openai/deployments/chat", "/openai/deployments/mine"),
-            ("/openai/deployments/a/deployments/b", "/openai/deployments/mine/deployments/b"),
-            ("/openai/deployments/", "/openai/deployments/"),
-            ("/openai/deployments", "/openai/deployments"),
-            ("/openai/my-deployments/a", "/openai/my-deployments/a"),
-            ("/openai/v1/chat/completions", "/openai/v1/chat/completions"),
-            ("/x?next=/deployments/a", "/x?next=/deployments/a"),
-            ("/", "/"),
-        ] {
-            let backend = Backend::builder("a.example").deployment("mine");
-            assert_eq!(path(backend, original).unwrap(), expected, "{original}");
-        }
-    }
-
-    #[test]
-    fn the_prefix_goes_before_the_path_and_the_query_stays() {
-        let backend = || Backend::builder("https://a.example/p/q/");
-        assert_eq!(path(backend(), "/x?a=/b?c").unwrap(), "/p/q/x?a=/b?c");
-        assert_eq!(path(backend(), "/").unwrap(), "/p/q/");
-        let backend = backend().build().unwrap();
-        let uri = Target::new(&backend, 0, 1).uri(&Uri::from_static("http://caller.example:81")).unwrap();
+    fn a_uri_is_the_backends_whatever_origin_the_caller_wrote() {
+        let backend = Backend::new("https://a.example/p/q/", 1).unwrap();
+        let uri = Target::new(&backend, 1).uri(&Uri::from_static("http://caller.example:81")).unwrap();
         assert_eq!(uri, "https://a.example/p/q/");
-    }
-
-    #[test]
-    fn a_path_that_would_escape_the_prefix_is_refused() {
-        for original in ["/../x", "/a/%2e%2E/x", "/a/..", "/./x"] {
-            let error = path(Backend::builder("https://a.example/p"), original).unwrap_err();
-            assert!(error.to_string().contains("a.example/p"), "{error}");
-        }
-        assert!(path(Backend::builder("a.example"), "/../x").is_ok());
     }
 
     #[test]
     fn a_path_that_gets_too_long_is_refused_instead_of_sent() {
         let backend = Backend::new("https://a.example/prefix", 1).unwrap();
         let uri: Uri = format!("/{}", "x".repeat(65_530)).parse().unwrap();
-        let error = Target::new(&backend, 0, 1).uri(&uri).unwrap_err();
-        assert!(error.to_string().contains("too long"), "{error}");
+        let error = Target::new(&backend, 1).uri(&uri).unwrap_err();
+        assert!(error.to_string().contains("a.example/prefix") && error.to_string().contains("too long"), "{error}");
     }
 
     #[test]
@@ -335,7 +266,7 @@ mod tests {
             request = request.header(name, "CALLER").header(name, "CALLER2");
         }
         let mut request = request.header("x-other", "kept").body(()).unwrap();
-        Target::new(&backend, 0, 1).address(&mut request).unwrap();
+        Target::new(&backend, 1).address(&mut request).unwrap();
         assert_eq!(request.uri(), "http://a.example:81/x?q=1");
         let headers: Vec<_> = request.headers().iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
         assert_eq!(headers, [("x-other", "kept"), ("api-key", "OWN")]);
@@ -351,7 +282,7 @@ mod tests {
     fn addressing_in_place_and_making_a_uri_agree() {
         for endpoint in ["a.example", "http://a.example:81/p"] {
             let backend = Backend::new(endpoint, 1).unwrap();
-            let target = Target::new(&backend, 0, 1);
+            let target = Target::new(&backend, 1);
             for uri in ["https://caller.example/x?y=z", "/x?y=z", "*", "https://caller.example"] {
                 let mut request = http::Request::new(());
                 *request.uri_mut() = uri.parse().unwrap();
@@ -365,7 +296,7 @@ mod tests {
     fn a_backend_without_a_key_gets_the_callers_credential_unchanged() {
         let backend = Backend::new("a.example", 1).unwrap();
         let mut request = http::Request::get("/x").header("authorization", "Bearer t").body(()).unwrap();
-        Target::new(&backend, 0, 1).address(&mut request).unwrap();
+        Target::new(&backend, 1).address(&mut request).unwrap();
         assert_eq!(request.headers()["authorization"], "Bearer t");
     }
 
@@ -378,7 +309,7 @@ mod tests {
             }
         }
         let backend = Backend::builder("a.example").credential_source(Never).build().unwrap();
-        let mut target = Target::new(&backend, 0, 1);
+        let mut target = Target::new(&backend, 1);
         assert!(target.address(&mut http::Request::new(())).is_err());
         assert!(target.obtain_credential_now().unwrap_err().to_string().contains("not ready"));
         assert!(target.address(&mut http::Request::new(())).is_err());

@@ -46,12 +46,19 @@ use crate::{
 /// A transport without a network, async and blocking. Clones share the script and the record.
 ///
 /// A backend without a script answers 200 with an empty body.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct ScriptedTransport {
     script: Arc<Mutex<Script>>,
 }
 
-#[derive(Debug, Default)]
+impl fmt::Debug for ScriptedTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The record would print what was sent, credentials included.
+        f.debug_struct("ScriptedTransport").finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
 struct Script {
     once: HashMap<String, VecDeque<Reply>>,
     always: HashMap<String, Reply>,
@@ -195,20 +202,11 @@ fn replay(original: &Request<Bytes>) -> Option<Request<Bytes>> {
 
 impl Transport for ScriptedTransport {
     type Request = Request<Bytes>;
-    type Original = Request<Bytes>;
     type Response = Response<Bytes>;
     type Error = ScriptedFault;
 
-    async fn prepare(&self, request: Request<Bytes>) -> Result<Request<Bytes>, ScriptedFault> {
-        Ok(request)
-    }
-
-    fn replay(&self, original: &Request<Bytes>) -> Option<Request<Bytes>> {
+    fn replay(&self, original: &mut Request<Bytes>) -> Option<Request<Bytes>> {
         replay(original)
-    }
-
-    fn take(&self, original: &mut Request<Bytes>) -> Request<Bytes> {
-        std::mem::take(original)
     }
 
     async fn send(
@@ -253,20 +251,11 @@ impl Transport for ScriptedTransport {
 
 impl BlockingTransport for ScriptedTransport {
     type Request = Request<Bytes>;
-    type Original = Request<Bytes>;
     type Response = Response<Bytes>;
     type Error = ScriptedFault;
 
-    fn prepare(&self, request: Request<Bytes>) -> Result<Request<Bytes>, ScriptedFault> {
-        Ok(request)
-    }
-
-    fn replay(&self, original: &Request<Bytes>) -> Option<Request<Bytes>> {
+    fn replay(&self, original: &mut Request<Bytes>) -> Option<Request<Bytes>> {
         replay(original)
-    }
-
-    fn take(&self, original: &mut Request<Bytes>) -> Request<Bytes> {
-        std::mem::take(original)
     }
 
     fn send(&self, request: Request<Bytes>, target: &Target<'_>) -> Result<Response<Bytes>, Error<ScriptedFault>> {

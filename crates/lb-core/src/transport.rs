@@ -1,14 +1,17 @@
 //! The plug-in traits: how a request is sent over an HTTP stack.
 
 mod blocking;
-mod boxed;
+mod head;
+mod http;
 
-use std::{fmt, future::Future};
+use std::future::{Future, ready};
 
-pub use blocking::{Blocking, BlockingTransport};
-pub use boxed::BoxTransport;
+pub use self::http::{BlockingHttpTransport, HttpTransport};
+pub(crate) use blocking::Blocking;
+pub use blocking::BlockingTransport;
+pub use head::Head;
 
-use crate::{error::Error, exhausted::Exhausted, outcome::Fault, retry_after::Headers, served::Served, target::Target};
+use crate::{error::Error, exhausted::Exhausted, outcome::Fault, served::Served, target::Target};
 
 /// An HTTP stack under a [`LoadBalancer`](crate::LoadBalancer), async.
 ///
@@ -16,19 +19,20 @@ use crate::{error::Error, exhausted::Exhausted, outcome::Fault, retry_after::Hea
 /// balancer's. Native request and response types go in and come out unchanged. For a blocking stack implement
 /// [`BlockingTransport`] instead.
 ///
+/// Where request and response are those of the `http` crate, implement [`HttpTransport`]: two methods, and the rest is
+/// done.
+///
 /// # Contract
 ///
 /// For each request the balancer's loop calls, in this order:
 ///
-/// 1. [`prepare`](Transport::prepare) once: the caller's request becomes the *original*, which no attempt changes;
-/// 2. per attempt [`replay`](Transport::replay) for a copy of the original, or [`take`](Transport::take) to move it
-///    out, if no further attempt can follow or `replay` said that it cannot be copied. After a `take` nothing but
-///    `synthesize` is called with that original;
+/// 1. [`prepare`](Transport::prepare) once: what it gives is the *original*;
+/// 2. per attempt [`replay`](Transport::replay) for a copy of the original. If it cannot be copied, the original itself
+///    is sent, and no further attempt follows;
 /// 3. [`send`](Transport::send) with that request, at most once per backend;
-/// 4. [`head`](Transport::head) or [`fault`](Transport::fault) on what came;
-/// 5. at the end [`mark`](Transport::mark) on the response that is returned, or
-///    [`synthesize`](Transport::synthesize) if nothing was left; [`discard`](Transport::discard) on every response
-///    that is not returned, after the next target is known.
+/// 4. [`mark`](Transport::mark) and [`head`](Transport::head) on the response, or [`fault`](Transport::fault) on the error;
+/// 5. at the end [`synthesize`](Transport::synthesize) if nothing was left; and [`discard`](Transport::discard) on every
+///    response that is not returned, after the next target is known.
 ///
 /// All methods are called from any thread, for many requests at once. The loop runs in the caller's task: no method
 /// may block, and none may retry, follow redirects or read a response's body.
@@ -46,7 +50,7 @@ use crate::{error::Error, exhausted::Exhausted, outcome::Fault, retry_after::Hea
 /// # Common mistakes
 ///
 /// - Addressing the caller's request in `prepare` sends the second attempt to the first backend. Address in `send`:
-///   [`Target::address`] does all of it for an `http::Request`, from the original's URI and headers.
+///   [`Target::address`] does all of it for an `http::Request`.
 /// - Leaving the client as it comes. It must follow no redirects (one takes a credential to another host), make no
 ///   error of a 4xx or 5xx status, not retry on its own, and have a connect timeout, so that a backend that is not
 ///   there fails over soon.
@@ -54,40 +58,34 @@ use crate::{error::Error, exhausted::Exhausted, outcome::Fault, retry_after::Hea
 ///
 /// # Example
 ///
-/// A whole transport, over a client that is a function:
+/// A whole transport for types of its own, over a client that is a function:
 ///
 /// ```
-/// use bytes::Bytes;
-/// use http::{Request, Response};
 /// use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport};
 ///
-/// struct Echo;
+/// /// What the client takes and gives.
+/// #[derive(Clone)]
+/// struct Ask(String);
+/// struct Answer(u16, Vec<(String, String)>, String);
 ///
-/// impl Transport for Echo {
-///     type Request = Request<Bytes>;
-///     type Original = Request<Bytes>;
-///     type Response = Response<Bytes>;
+/// struct Client;
+///
+/// impl Transport for Client {
+///     type Request = Ask;
+///     type Response = Answer;
 ///     type Error = std::io::Error;
 ///
-///     async fn prepare(&self, request: Request<Bytes>) -> Result<Request<Bytes>, std::io::Error> {
-///         Ok(request)
-///     }
-///     fn replay(&self, original: &Request<Bytes>) -> Option<Request<Bytes>> {
+///     fn replay(&self, original: &mut Ask) -> Option<Ask> {
 ///         Some(original.clone())
 ///     }
-///     fn take(&self, original: &mut Request<Bytes>) -> Request<Bytes> {
-///         std::mem::take(original)
+///     async fn send(&self, Ask(path): Ask, target: &Target<'_>) -> Result<Answer, Error<std::io::Error>> {
+///         let url = format!("{}{}", target.backend().origin(), target.path_and_query(&path)?);
+///         let key = target.credential()?; // goes into its header, in place of the caller's
+///         # let _ = key;
+///         Ok(Answer(200, vec![], url)) // here a real client sends the request
 ///     }
-///     async fn send(
-///         &self,
-///         mut request: Request<Bytes>,
-///         target: &Target<'_>,
-///     ) -> Result<Response<Bytes>, Error<std::io::Error>> {
-///         target.address(&mut request)?;
-///         Ok(Response::new(request.into_body())) // here a real client sends the request
-///     }
-///     fn head<'r>(&self, response: &'r Response<Bytes>) -> Head<'r> {
-///         Head::new(response.status().as_u16(), response.headers())
+///     fn head<'r>(&self, answer: &'r Answer) -> Head<'r> {
+///         Head::new(answer.0, &answer.1)
 ///     }
 ///     fn fault(&self, error: &std::io::Error) -> Fault {
 ///         match error.kind() {
@@ -96,53 +94,45 @@ use crate::{error::Error, exhausted::Exhausted, outcome::Fault, retry_after::Hea
 ///             _ => Fault::Reset,
 ///         }
 ///     }
-///     fn synthesize(&self, _: &Request<Bytes>, exhausted: &Exhausted) -> Response<Bytes> {
-///         exhausted.to_response()
+///     fn synthesize(&self, _: &Ask, exhausted: &Exhausted) -> Answer {
+///         let wait = exhausted.retry_after_secs().to_string();
+///         Answer(429, vec![("retry-after".to_owned(), wait)], exhausted.to_string())
 ///     }
-///     fn mark(&self, response: &mut Response<Bytes>, served: Served) {
-///         response.extensions_mut().insert(served);
+///     fn mark(&self, answer: &mut Answer, served: Served) {
+///         answer.1.push(("x-served-by".to_owned(), served.backend().to_owned()));
 ///     }
 /// }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let pool = lb_core::Pool::new([lb_core::Backend::new("a.example", 1)?])?;
-/// # let balancer = lb_core::LoadBalancer::new(pool, Echo);
-/// # let sent = std::pin::pin!(balancer.send(Request::new(Bytes::from("hi"))));
+/// # let balancer = lb_core::LoadBalancer::new(pool, Client);
+/// # let sent = std::pin::pin!(balancer.send(Ask("/v1/models".to_owned())));
 /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-/// # let std::task::Poll::Ready(response) = std::future::Future::poll(sent, &mut context) else { panic!() };
-/// # assert_eq!(response?.body(), "hi");
+/// # let std::task::Poll::Ready(answer) = std::future::Future::poll(sent, &mut context) else { panic!() };
+/// # assert_eq!(answer?.2, "https://a.example/v1/models");
 /// # Ok(())
 /// # }
 /// ```
 pub trait Transport: Send + Sync {
     /// The request, as the caller hands it in and as it is sent.
     type Request: Send;
-    /// The caller's request, kept so that attempts can be made from it.
-    type Original: Send;
     /// The response: a head, and a body that is still a stream.
     type Response: Send;
     /// Why no response head came.
     type Error: Send;
 
-    /// Makes the original from the caller's request; it may read a body that is in memory, never one that streams.
+    /// Makes the original from the caller's request. By default it is that request. A stack can make its body one that
+    /// can be copied: read what is in memory, never what streams.
     ///
     /// # Errors
     ///
     /// Returned to the caller as it is; no backend was asked yet.
-    fn prepare(&self, request: Self::Request) -> impl Future<Output = Result<Self::Original, Self::Error>> + Send;
-
-    /// A copy of the original; `None` if its body cannot be copied: it is then sent once, and the answer returned
-    /// whatever it is.
-    fn replay(&self, original: &Self::Original) -> Option<Self::Request>;
-
-    /// Whether [`replay`](Transport::replay) would give a copy. By default it makes one to see; say it without, where
-    /// that is cheaper.
-    fn is_replayable(&self, original: &Self::Original) -> bool {
-        self.replay(original).is_some()
+    fn prepare(&self, request: Self::Request) -> impl Future<Output = Result<Self::Request, Self::Error>> + Send {
+        ready(Ok(request))
     }
 
-    /// The request moved out of the original, for an attempt that no other can follow. What
-    /// [`synthesize`](Transport::synthesize) needs must stay.
-    fn take(&self, original: &mut Self::Original) -> Self::Request;
+    /// A copy of the original, which reads the same whatever copies were made before; `None` if its body cannot be
+    /// copied: it is then sent once, and the answer returned whatever it is.
+    fn replay(&self, original: &mut Self::Request) -> Option<Self::Request>;
 
     /// Addresses the request to the target and sends it; resolves when the response head is here.
     ///
@@ -162,9 +152,17 @@ pub trait Transport: Send + Sync {
     /// [`Fault::Reset`].
     fn fault(&self, error: &Self::Error) -> Fault;
 
+    /// What happened, in words: what the error and its causes say, in a line of at most a few hundred characters.
+    ///
+    /// It goes into events and reports, so it must contain no URL, no query and no secret; [`causes`](crate::causes) makes
+    /// it of an error of std's form. By default it is the word for the [`fault`](Transport::fault).
+    fn describe(&self, error: &Self::Error) -> String {
+        self.fault(error).to_string()
+    }
+
     /// The answer when no backend is left: a 429 as [`Exhausted::to_response`] makes it, with the [`Exhausted`] in
     /// its extensions, if the response type has any.
-    fn synthesize(&self, original: &Self::Original, exhausted: &Exhausted) -> Self::Response;
+    fn synthesize(&self, original: &Self::Request, exhausted: &Exhausted) -> Self::Response;
 
     /// Puts on the response which backend served it: into its extensions, if the response type has any.
     fn mark(&self, response: &mut Self::Response, served: Served);
@@ -174,38 +172,5 @@ pub trait Transport: Send + Sync {
     /// were read does better to read a small one in the background, for a bounded time.
     fn discard(&self, response: Self::Response) {
         drop(response);
-    }
-}
-
-/// The head of a response: a status and the headers as bytes, whichever types the HTTP stack has for them.
-#[derive(Clone, Copy)]
-pub struct Head<'r> {
-    status: u16,
-    headers: &'r dyn Headers,
-}
-
-impl<'r> Head<'r> {
-    /// The head with this status code and these headers.
-    #[must_use]
-    pub fn new(status: u16, headers: &'r dyn Headers) -> Self {
-        Self { status, headers }
-    }
-
-    /// The status code.
-    #[must_use]
-    pub const fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// The headers.
-    #[must_use]
-    pub fn headers(&self) -> &'r dyn Headers {
-        self.headers
-    }
-}
-
-impl fmt::Debug for Head<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Head").field("status", &self.status).finish_non_exhaustive()
     }
 }

@@ -1,55 +1,36 @@
 //! The transport's blocking face.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use futures_lite::future::block_on;
 use isahc::{
-    AsyncBody, Body,
+    AsyncBody, Body, RequestExt,
     http::{Request, Response},
 };
-use lb_core::{BlockingTransport, Error, Exhausted, Fault, Head, Served, Target};
+use lb_core::{BlockingTransport, Error, Exhausted, Fault, Head, Served, Target, causes};
 use ref_cast::RefCast;
 
 use crate::{
-    address::address,
-    drain::drain,
-    fault::fault,
-    headers::ResponseHeaders,
-    original::{Original, Payload, zeroes},
-    response_body::ResponseBody,
-    stream::stream,
-    synthesize::synthesize,
-    transport::IsahcTransport,
+    address::address, drain::drain, fault::fault, headers::ResponseHeaders, response_body::ResponseBody,
+    stream::stream, synthesize::synthesize, transport::IsahcTransport,
 };
 
 impl BlockingTransport for IsahcTransport {
     type Request = Request<Body>;
-    type Original = Original<Body>;
     type Response = Response<Body>;
     type Error = isahc::Error;
 
-    fn prepare(&self, request: Request<Body>) -> Result<Original<Body>, isahc::Error> {
-        let (parts, mut body) = request.into_parts();
-        let payload = if body.is_empty() {
-            Payload::Absent
+    fn replay(&self, original: &mut Request<Body>) -> Option<Request<Body>> {
+        let body = original.body_mut();
+        let copy = if body.is_empty() {
+            Body::empty()
         } else if body.reset() {
-            Payload::Memory(bytes(body)?)
+            Body::from(read(body).ok()?)
         } else {
-            Payload::Stream(stream(body))
+            return None;
         };
-        Ok(Original::new(Request::from_parts(parts, ()), payload))
-    }
-
-    fn replay(&self, original: &Original<Body>) -> Option<Request<Body>> {
-        original.replay()
-    }
-
-    fn is_replayable(&self, original: &Original<Body>) -> bool {
-        original.is_replayable()
-    }
-
-    fn take(&self, original: &mut Original<Body>) -> Request<Body> {
-        original.take()
+        // Only isahc's own options, as in the async face.
+        original.to_builder().body(copy).ok()
     }
 
     fn send(&self, request: Request<Body>, target: &Target<'_>) -> Result<Response<Body>, Error<isahc::Error>> {
@@ -57,10 +38,10 @@ impl BlockingTransport for IsahcTransport {
         let body = if body.is_empty() {
             AsyncBody::empty()
         } else if body.reset() {
-            AsyncBody::from(bytes(body).map_err(Error::Transport)?)
+            AsyncBody::from(read(&mut body).map_err(|error| Error::Transport(error.into()))?)
         } else {
             // Only isahc can feed a blocking reader to its client. The answer is the caller's: nothing will drain it.
-            return self.client.send(Request::from_parts(parts, body)).map_err(Error::Transport);
+            return self.client.send(Request::from_parts(parts, stream(body))).map_err(Error::Transport);
         };
         // Not the blocking `send`: what it returns can only be drained by a thread that blocks on it.
         let response = block_on(self.client.send_async(Request::from_parts(parts, body))).map_err(Error::Transport)?;
@@ -75,7 +56,11 @@ impl BlockingTransport for IsahcTransport {
         fault(error)
     }
 
-    fn synthesize(&self, _: &Original<Body>, exhausted: &Exhausted) -> Response<Body> {
+    fn describe(&self, error: &isahc::Error) -> String {
+        causes(error)
+    }
+
+    fn synthesize(&self, _: &Request<Body>, exhausted: &Exhausted) -> Response<Body> {
         synthesize(exhausted)
     }
 
@@ -90,9 +75,9 @@ impl BlockingTransport for IsahcTransport {
     }
 }
 
-/// The bytes of a body in memory.
-fn bytes(mut body: Body) -> Result<Vec<u8>, isahc::Error> {
-    let mut bytes = zeroes(body.len());
-    body.read_exact(&mut bytes)?;
+/// What is in a body in memory.
+fn read(body: &mut Body) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    body.read_to_end(&mut bytes)?;
     Ok(bytes)
 }

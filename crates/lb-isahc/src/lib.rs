@@ -88,10 +88,10 @@
 //!
 //! # What it costs, and limits
 //!
-//! - A body in memory is copied once, and once more for each attempt that another may follow. A body that streams
-//!   cannot be sent twice: such a request gets one attempt, and its real answer.
-//! - Options of isahc go with every attempt. Extensions of another crate go only with an attempt that no other can
-//!   follow: `http` 0.2 cannot copy them.
+//! - A body in memory is copied for each attempt. A body that streams cannot be sent twice: such a request gets one
+//!   attempt, and its real answer.
+//! - Options of isahc go with every attempt. Extensions of another crate go only with a body that streams: `http` 0.2
+//!   cannot copy them.
 //! - isahc gives a response when the first byte of its body is here, or its end: a refusal whose body never starts
 //!   delays failover until a timeout, and a stream's head comes with its first event.
 //! - A dropped request is abandoned when the backend sends something, or at its timeout; isahc does not look before.
@@ -109,7 +109,6 @@ mod blocking;
 mod drain;
 mod fault;
 mod headers;
-mod original;
 mod response_body;
 mod stream;
 mod synthesize;
@@ -122,5 +121,4 @@ pub use lb_core::{
     self, Backend, BlockingLoadBalancer, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool,
     Served, State,
 };
-pub use original::Original;
 pub use transport::IsahcTransport;

@@ -14,6 +14,7 @@ use isahc::{AsyncBody, Body};
 /// A request body that streams; its errors are [`BodyError`]s.
 struct Stream<B>(B);
 
+/// The body of a request, which streams, with its errors marked.
 pub(crate) fn stream(body: Body) -> Body {
     match body.len() {
         Some(length) => Body::from_reader_sized(Stream(body), length),
@@ -21,7 +22,11 @@ pub(crate) fn stream(body: Body) -> Body {
     }
 }
 
-pub(crate) fn async_stream(body: AsyncBody) -> AsyncBody {
+/// The same for an async body; one that is in memory stays as it is.
+pub(crate) fn async_stream(mut body: AsyncBody) -> AsyncBody {
+    if body.is_empty() || body.reset() {
+        return body;
+    }
     match body.len() {
         Some(length) => AsyncBody::from_reader_sized(Stream(body), length),
         None => AsyncBody::from_reader(Stream(body)),

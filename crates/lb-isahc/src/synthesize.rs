@@ -19,6 +19,6 @@ pub(crate) fn synthesize<B: From<Vec<u8>>>(exhausted: &Exhausted) -> Response<B>
             response.headers_mut().insert(name, value);
         }
     }
-    response.extensions_mut().insert(*exhausted);
+    response.extensions_mut().insert(exhausted.clone());
     response
 }

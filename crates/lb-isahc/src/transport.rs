@@ -1,23 +1,18 @@
 //! The transport: its constructors, and its async face.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io, time::Duration};
 
-use futures_lite::AsyncReadExt;
+use futures_lite::{AsyncReadExt, future::block_on};
 use isahc::{
-    AsyncBody, HttpClient, HttpClientBuilder,
+    AsyncBody, HttpClient, HttpClientBuilder, RequestExt,
     config::Configurable,
     http::{Request, Response},
 };
-use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport};
+use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
 use ref_cast::RefCast;
 
 use crate::{
-    address::address,
-    drain::drain,
-    fault::fault,
-    headers::ResponseHeaders,
-    original::{Original, Payload, zeroes},
-    stream::async_stream,
+    address::address, drain::drain, fault::fault, headers::ResponseHeaders, stream::async_stream,
     synthesize::synthesize,
 };
 
@@ -70,35 +65,21 @@ impl fmt::Debug for IsahcTransport {
 
 impl Transport for IsahcTransport {
     type Request = Request<AsyncBody>;
-    type Original = Original<AsyncBody>;
     type Response = Response<AsyncBody>;
     type Error = isahc::Error;
 
-    async fn prepare(&self, request: Request<AsyncBody>) -> Result<Original<AsyncBody>, isahc::Error> {
-        let (parts, mut body) = request.into_parts();
-        let payload = if body.is_empty() {
-            Payload::Absent
+    fn replay(&self, original: &mut Request<AsyncBody>) -> Option<Request<AsyncBody>> {
+        let body = original.body_mut();
+        let copy = if body.is_empty() {
+            AsyncBody::empty()
         } else if body.reset() {
-            // Only a body in memory can be reset. It knows its length, and reading it is never pending.
-            let mut bytes = zeroes(body.len());
-            body.read_exact(&mut bytes).await?;
-            Payload::Memory(bytes)
+            // Only a body in memory can be reset, and reading it is never pending.
+            AsyncBody::from(block_on(read(body)).ok()?)
         } else {
-            Payload::Stream(async_stream(body))
+            return None;
         };
-        Ok(Original::new(Request::from_parts(parts, ()), payload))
-    }
-
-    fn replay(&self, original: &Original<AsyncBody>) -> Option<Request<AsyncBody>> {
-        original.replay()
-    }
-
-    fn is_replayable(&self, original: &Original<AsyncBody>) -> bool {
-        original.is_replayable()
-    }
-
-    fn take(&self, original: &mut Original<AsyncBody>) -> Request<AsyncBody> {
-        original.take()
+        // Only isahc's own options: other extensions cannot be copied under every version of `http`.
+        original.to_builder().body(copy).ok()
     }
 
     async fn send(
@@ -106,7 +87,8 @@ impl Transport for IsahcTransport {
         request: Request<AsyncBody>,
         target: &Target<'_>,
     ) -> Result<Response<AsyncBody>, Error<isahc::Error>> {
-        self.client.send_async(address(request, target)?).await.map_err(Error::Transport)
+        let request = address(request, target)?.map(async_stream);
+        self.client.send_async(request).await.map_err(Error::Transport)
     }
 
     fn head<'r>(&self, response: &'r Response<AsyncBody>) -> Head<'r> {
@@ -117,7 +99,11 @@ impl Transport for IsahcTransport {
         fault(error)
     }
 
-    fn synthesize(&self, _: &Original<AsyncBody>, exhausted: &Exhausted) -> Response<AsyncBody> {
+    fn describe(&self, error: &isahc::Error) -> String {
+        causes(error)
+    }
+
+    fn synthesize(&self, _: &Request<AsyncBody>, exhausted: &Exhausted) -> Response<AsyncBody> {
         synthesize(exhausted)
     }
 
@@ -128,4 +114,11 @@ impl Transport for IsahcTransport {
     fn discard(&self, response: Response<AsyncBody>) {
         drain(response.into_body());
     }
+}
+
+/// What is in a body in memory.
+async fn read(body: &mut AsyncBody) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    body.read_to_end(&mut bytes).await?;
+    Ok(bytes)
 }

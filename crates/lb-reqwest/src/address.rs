@@ -1,14 +1,13 @@
 //! Addressing a reqwest request, which has a `Url` where `http::Request` has a `Uri`.
 
-use http::HeaderMap;
-use lb_core::{AddressError, Exhausted, Target};
-use reqwest::{ResponseBuilderExt, Url};
+use lb_core::{AddressError, Target};
+use reqwest::Url;
 
 /// The longest URI that the `http` crate underneath can hold, in bytes.
 const MAX_URI: usize = u16::MAX as usize - 1;
 
-/// Points the URL at the target, and puts the target's credential into the headers.
-pub(crate) fn address(url: &mut Url, headers: &mut HeaderMap, target: &Target<'_>) -> Result<(), AddressError> {
+/// Points the URL at the target. Headers are addressed by [`Target::authenticate`].
+pub(crate) fn address(url: &mut Url, target: &Target<'_>) -> Result<(), AddressError> {
     let backend = target.backend();
     let rewritten = match target.path_and_query(url.path())? {
         std::borrow::Cow::Owned(path) => Some(path),
@@ -41,21 +40,12 @@ pub(crate) fn address(url: &mut Url, headers: &mut HeaderMap, target: &Target<'_
     if url.as_str().len() > MAX_URI {
         return Err(target.error("its URL is too long; send long input in the body"));
     }
-    target.authenticate(headers)
-}
-
-/// The synthesised answer, with the caller's URL.
-pub(crate) fn synthesize(url: &Url, exhausted: &Exhausted) -> http::Response<reqwest::Body> {
-    let synthesised = exhausted.to_response();
-    let mut response = http::Response::builder().url(url.clone()).body(()).unwrap_or_default();
-    *response.status_mut() = synthesised.status();
-    *response.headers_mut() = synthesised.headers().clone();
-    response.extensions_mut().insert(*exhausted);
-    response.map(|()| reqwest::Body::from(synthesised.into_body()))
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
     use lb_core::{Backend, Pool, Step, ThreadRng};
 
     use super::*;
@@ -63,12 +53,14 @@ mod tests {
     fn addressed(backend: Backend, url: &str) -> Result<(String, HeaderMap), AddressError> {
         let pool = Pool::new([backend]).unwrap();
         let mut dispatch = pool.dispatch();
-        let Step::Try(target) = dispatch.next(|| pool.now(), &ThreadRng) else { panic!("no target") };
+        let Step::Try(attempt) = dispatch.next(|| pool.now(), &ThreadRng) else { panic!("no target") };
+        let target = pool.target(&attempt);
         let mut url: Url = url.parse().unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("host", "caller.example".parse().unwrap());
         headers.insert("authorization", "Bearer caller".parse().unwrap());
-        address(&mut url, &mut headers, &target)?;
+        address(&mut url, &target)?;
+        target.authenticate(&mut headers)?;
         Ok((url.into(), headers))
     }
 

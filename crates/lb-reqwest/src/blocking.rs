@@ -3,7 +3,6 @@
 use std::{
     fmt,
     io::{Read, copy, sink},
-    mem,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,16 +10,17 @@ use std::{
     thread,
 };
 
-use lb_core::{BlockingTransport, Error, Exhausted, Fault, Head, Served, Target};
+use lb_core::{BlockingTransport, Error, Fault, Target, causes};
+use lb_drain::MAX_BYTES;
 use reqwest::{
     blocking::{Client, ClientBuilder, Request, Response},
     redirect::Policy,
 };
 
 use crate::{
-    address::{address, synthesize},
-    drain::MAX_BYTES,
+    address::address,
     fault::{fault, without_query},
+    messages::messages_of_reqwest,
 };
 
 /// Each is a thread, and a stalled body holds its thread until the client's timeout.
@@ -94,49 +94,22 @@ impl fmt::Debug for BlockingReqwestTransport {
 }
 
 impl BlockingTransport for BlockingReqwestTransport {
-    type Request = Request;
-    type Original = Request;
-    type Response = Response;
+    messages_of_reqwest!();
+
     type Error = reqwest::Error;
 
-    fn prepare(&self, request: Request) -> Result<Request, reqwest::Error> {
-        Ok(request)
-    }
-
-    fn replay(&self, original: &Request) -> Option<Request> {
-        original.try_clone()
-    }
-
-    fn is_replayable(&self, original: &Request) -> bool {
-        original.body().is_none_or(|body| body.as_bytes().is_some())
-    }
-
-    fn take(&self, original: &mut Request) -> Request {
-        let url_for_synthesis = original.url().clone();
-        mem::replace(original, Request::new(reqwest::Method::GET, url_for_synthesis))
-    }
-
     fn send(&self, mut request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest::Error>> {
-        let mut headers = mem::take(request.headers_mut());
-        address(request.url_mut(), &mut headers, target)?;
-        *request.headers_mut() = headers;
+        address(request.url_mut(), target)?;
+        target.authenticate(request.headers_mut())?;
         self.client.execute(request).map_err(|error| Error::Transport(without_query(error)))
-    }
-
-    fn head<'r>(&self, response: &'r Response) -> Head<'r> {
-        Head::new(response.status().as_u16(), response.headers())
     }
 
     fn fault(&self, error: &reqwest::Error) -> Fault {
         fault(error)
     }
 
-    fn synthesize(&self, original: &Request, exhausted: &Exhausted) -> Response {
-        synthesize(original.url(), exhausted).into()
-    }
-
-    fn mark(&self, response: &mut Response, served: Served) {
-        response.extensions_mut().insert(served);
+    fn describe(&self, error: &reqwest::Error) -> String {
+        causes(error)
     }
 
     /// Drains the response on a thread of its own: reading it here would let failover wait for it.

@@ -2,8 +2,11 @@
 
 use lb_core::Fault;
 
-/// See the table in the crate's documentation.
-pub(crate) fn fault(error: &reqwest::Error) -> Fault {
+/// What kind of fault an error of reqwest is; the [crate's documentation](crate#what-counts-as-which-fault) has the table.
+///
+/// For transports over reqwest that are none of this crate's.
+#[must_use]
+pub fn fault(error: &reqwest::Error) -> Fault {
     if error.is_builder() || error.is_body() {
         Fault::Request
     } else if error.is_connect() || error.is_dns() {
@@ -18,9 +21,14 @@ pub(crate) fn fault(error: &reqwest::Error) -> Fault {
 
 /// The error without the query of its URL, which can be secret.
 pub(crate) fn without_query(mut error: reqwest::Error) -> reqwest::Error {
+    remove_query(&mut error);
+    error
+}
+
+/// Takes the query out of the URL of an error, where it has one: it can be secret.
+pub fn remove_query(error: &mut reqwest::Error) {
     if let Some(url) = error.url_mut() {
         url.set_query(None);
         url.set_fragment(None);
     }
-    error
 }

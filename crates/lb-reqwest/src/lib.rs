@@ -108,16 +108,18 @@
 mod address;
 #[cfg(feature = "blocking")]
 mod blocking;
-mod drain;
 mod fault;
+mod messages;
 #[cfg(feature = "middleware")]
 mod middleware;
 #[cfg(feature = "tower")]
 mod service;
+mod synthesize;
 mod transport;
 
 #[cfg(feature = "blocking")]
 pub use blocking::BlockingReqwestTransport;
+pub use fault::{fault, remove_query};
 #[doc(no_inline)]
 pub use lb_core::{
     self, Backend, BlockingLoadBalancer, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool,

@@ -4,16 +4,16 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use http::Extensions;
-use lb_core::{Error, Exhausted, Fault, Head, OnExhaustion, Pool, Served, Target, ThreadRng, Transport, drive};
-use reqwest::{Request, Response};
+use lb_core::{Call, Error, Fault, Pool, Pools, Target, ThreadRng, Transport, causes, drive};
+use lb_drain::Drain;
+use reqwest::{Body, Request, Response};
 use reqwest_middleware::{Middleware, Next};
 use tokio::sync::Mutex;
 
 use crate::{
-    address::synthesize,
-    drain::Drain,
+    address::address,
     fault::{fault, without_query},
-    transport::{addressed, is_replayable, take},
+    messages::messages_of_reqwest,
 };
 
 /// A [`Middleware`] that balances the requests of a
@@ -53,33 +53,33 @@ use crate::{
 ///
 /// The rest of the chain's, as they are. A request that cannot be addressed, and a credential that could not be had, are a
 /// `Middleware` error that can be downcast to [`lb_core::Error<Infallible>`](lb_core::Error). Exhaustion is a synthesised
-/// 429, which has an [`Exhausted`] in its extensions.
+/// 429, which has an [`Exhausted`](crate::Exhausted) in its extensions.
 ///
 /// # Cancel safety
 ///
 /// Dropping the request's future abandons it, and counts the open attempt as cancelled: no backend is blamed.
 #[derive(Clone)]
 pub struct BalanceMiddleware {
-    pool: Arc<Pool>,
+    pools: Pools,
     drain: Drain,
 }
 
 impl BalanceMiddleware {
-    /// A middleware on `pool`, which is a [`Pool`] or an `Arc<Pool>` shared with other balancers.
-    pub fn new(pool: impl Into<Arc<Pool>>) -> Self {
-        Self { pool: pool.into(), drain: Drain::new() }
+    /// A middleware on `pools`: a [`Pool`], or an `Arc<Pool>` shared with other balancers.
+    pub fn new(pools: impl Into<Pools>) -> Self {
+        Self { pools: pools.into(), drain: Drain::new() }
     }
 
-    /// The pool, for its snapshot or for another balancer.
+    /// The pool that serves a request which begins now, for its snapshot.
     #[must_use]
-    pub const fn pool(&self) -> &Arc<Pool> {
-        &self.pool
+    pub fn pool(&self) -> Arc<Pool> {
+        self.pools.pool()
     }
 }
 
 impl fmt::Debug for BalanceMiddleware {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BalanceMiddleware").field("pool", &self.pool).finish_non_exhaustive()
+        f.debug_struct("BalanceMiddleware").field("pools", &self.pools).finish_non_exhaustive()
     }
 }
 
@@ -92,7 +92,7 @@ impl Middleware for BalanceMiddleware {
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
         let chain = Chain { next, extensions: Mutex::new(extensions), drain: &self.drain };
-        let result = drive(&self.pool, &chain, &ThreadRng, request, OnExhaustion::Synthesize).await;
+        let result = drive(&self.pools, &chain, &ThreadRng, request, Call::default()).await;
         result.map_err(|error| error.into_transport().unwrap_or_else(reqwest_middleware::Error::middleware))
     }
 }
@@ -106,29 +106,17 @@ struct Chain<'a> {
 }
 
 impl Transport for Chain<'_> {
-    type Request = Request;
-    type Original = Request;
-    type Response = Response;
+    messages_of_reqwest!();
+
     type Error = reqwest_middleware::Error;
 
-    async fn prepare(&self, request: Request) -> Result<Request, reqwest_middleware::Error> {
-        Ok(request)
-    }
-
-    fn replay(&self, original: &Request) -> Option<Request> {
-        original.try_clone()
-    }
-
-    fn is_replayable(&self, original: &Request) -> bool {
-        is_replayable(original)
-    }
-
-    fn take(&self, original: &mut Request) -> Request {
-        take(original)
-    }
-
-    async fn send(&self, request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest_middleware::Error>> {
-        let request = addressed(request, target)?;
+    async fn send(
+        &self,
+        mut request: Request,
+        target: &Target<'_>,
+    ) -> Result<Response, Error<reqwest_middleware::Error>> {
+        address(request.url_mut(), target)?;
+        target.authenticate(request.headers_mut())?;
         let mut extensions = self.extensions.lock().await;
         let result = self.next.clone().run(request, &mut extensions).await;
         result.map_err(|error| {
@@ -137,10 +125,6 @@ impl Transport for Chain<'_> {
                 other => other,
             })
         })
-    }
-
-    fn head<'r>(&self, response: &'r Response) -> Head<'r> {
-        Head::new(response.status().as_u16(), response.headers())
     }
 
     fn fault(&self, error: &reqwest_middleware::Error) -> Fault {
@@ -153,15 +137,11 @@ impl Transport for Chain<'_> {
         }
     }
 
-    fn synthesize(&self, original: &Request, exhausted: &Exhausted) -> Response {
-        synthesize(original.url(), exhausted).into()
-    }
-
-    fn mark(&self, response: &mut Response, served: Served) {
-        response.extensions_mut().insert(served);
+    fn describe(&self, error: &reqwest_middleware::Error) -> String {
+        causes(error)
     }
 
     fn discard(&self, response: Response) {
-        self.drain.discard(response);
+        self.drain.discard(Body::from(response));
     }
 }

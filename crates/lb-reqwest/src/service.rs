@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use lb_core::{Error, LoadBalancer, Rng, ThreadRng};
+use lb_core::{Error, LoadBalancer, Rng, ThreadRng, Transport};
 use reqwest::{Request, Response};
 use tower_service::Service;
 
@@ -41,29 +41,34 @@ use crate::ReqwestTransport;
 ///
 /// Dropping the future abandons the request, and counts the open attempt as cancelled: no backend is blamed.
 #[derive(Debug, Clone)]
-pub struct ReqwestService<R = ThreadRng> {
-    balancer: LoadBalancer<ReqwestTransport, R>,
+pub struct ReqwestService<T = ReqwestTransport, R = ThreadRng> {
+    balancer: LoadBalancer<T, R>,
 }
 
-impl<R> ReqwestService<R> {
-    /// The balancer as a service.
-    pub const fn new(balancer: LoadBalancer<ReqwestTransport, R>) -> Self {
+impl<T, R> ReqwestService<T, R> {
+    /// The balancer as a service. Its transport is a [`ReqwestTransport`], or any other of reqwest's requests and responses.
+    pub const fn new(balancer: LoadBalancer<T, R>) -> Self {
         Self { balancer }
     }
 
     /// The balancer.
     #[must_use]
-    pub const fn balancer(&self) -> &LoadBalancer<ReqwestTransport, R> {
+    pub const fn balancer(&self) -> &LoadBalancer<T, R> {
         &self.balancer
     }
 }
 
-impl<R: Rng + Clone + Send + Sync + 'static> Service<Request> for ReqwestService<R> {
+impl<T, R> Service<Request> for ReqwestService<T, R>
+where
+    T: Transport<Request = Request, Response = Response> + Clone + 'static,
+    T::Error: 'static,
+    R: Rng + Clone + 'static,
+{
     type Response = Response;
-    type Error = Error<reqwest::Error>;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Error<reqwest::Error>>> + Send>>;
+    type Error = Error<T::Error>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Error<T::Error>>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error<reqwest::Error>>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error<T::Error>>> {
         Poll::Ready(Ok(()))
     }
 

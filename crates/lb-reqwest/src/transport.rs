@@ -1,14 +1,15 @@
 //! The async transport.
 
-use std::{fmt, mem};
+use std::fmt;
 
-use lb_core::{AddressError, Error, Exhausted, Fault, Head, Served, Target, Transport};
-use reqwest::{Client, ClientBuilder, Request, Response, redirect::Policy};
+use lb_core::{Error, Fault, Target, Transport, causes};
+use lb_drain::Drain;
+use reqwest::{Body, Client, ClientBuilder, Request, Response, redirect::Policy};
 
 use crate::{
-    address::{address, synthesize},
-    drain::Drain,
+    address::address,
     fault::{fault, without_query},
+    messages::messages_of_reqwest,
 };
 
 /// A [`reqwest::Client`] as the transport of a [`LoadBalancer`](lb_core::LoadBalancer). Clones share the client.
@@ -67,68 +68,25 @@ impl fmt::Debug for ReqwestTransport {
 }
 
 impl Transport for ReqwestTransport {
-    type Request = Request;
-    type Original = Request;
-    type Response = Response;
+    messages_of_reqwest!();
+
     type Error = reqwest::Error;
 
-    async fn prepare(&self, request: Request) -> Result<Request, reqwest::Error> {
-        Ok(request)
-    }
-
-    fn replay(&self, original: &Request) -> Option<Request> {
-        original.try_clone()
-    }
-
-    fn is_replayable(&self, original: &Request) -> bool {
-        is_replayable(original)
-    }
-
-    fn take(&self, original: &mut Request) -> Request {
-        take(original)
-    }
-
-    async fn send(&self, request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest::Error>> {
-        let request = addressed(request, target)?;
+    async fn send(&self, mut request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest::Error>> {
+        address(request.url_mut(), target)?;
+        target.authenticate(request.headers_mut())?;
         self.client.execute(request).await.map_err(|error| Error::Transport(without_query(error)))
-    }
-
-    fn head<'r>(&self, response: &'r Response) -> Head<'r> {
-        Head::new(response.status().as_u16(), response.headers())
     }
 
     fn fault(&self, error: &reqwest::Error) -> Fault {
         fault(error)
     }
 
-    fn synthesize(&self, original: &Request, exhausted: &Exhausted) -> Response {
-        synthesize(original.url(), exhausted).into()
-    }
-
-    fn mark(&self, response: &mut Response, served: Served) {
-        response.extensions_mut().insert(served);
+    fn describe(&self, error: &reqwest::Error) -> String {
+        causes(error)
     }
 
     fn discard(&self, response: Response) {
-        self.drain.discard(response);
+        self.drain.discard(Body::from(response));
     }
-}
-
-/// Whether the body is in memory, so that the request can be copied.
-pub(crate) fn is_replayable(original: &Request) -> bool {
-    original.body().is_none_or(|body| body.as_bytes().is_some())
-}
-
-/// The request, moved out; its URL stays for a synthesised answer.
-pub(crate) fn take(original: &mut Request) -> Request {
-    let url_for_synthesis = original.url().clone();
-    mem::replace(original, Request::new(reqwest::Method::GET, url_for_synthesis))
-}
-
-/// The request, addressed to the target.
-pub(crate) fn addressed(mut request: Request, target: &Target<'_>) -> Result<Request, AddressError> {
-    let mut headers = mem::take(request.headers_mut());
-    address(request.url_mut(), &mut headers, target)?;
-    *request.headers_mut() = headers;
-    Ok(request)
 }

@@ -5,7 +5,7 @@ use std::{future::Future, mem, sync::Arc};
 use bytes::Bytes;
 use futures::stream;
 use http::{Request, header::CONTENT_TYPE};
-use lb_core::{Error as BalancerError, LoadBalancer, Pool, Rng, ThreadRng};
+use lb_core::{Error as BalancerError, LoadBalancer, Pools, Rng, ThreadRng, Transport};
 use lb_reqwest::ReqwestTransport;
 use rig_http::http_client::{
     BoxedStream, Error, HeaderValue, HttpClientExt, LazyBody, MultipartForm, Response, Result, StreamingResponse,
@@ -40,36 +40,47 @@ use crate::multipart;
 ///
 /// Dropping a future abandons the request, and counts the open attempt as cancelled: no backend is blamed.
 #[derive(Debug, Clone)]
-pub struct BalancedClient<R = ThreadRng> {
-    balancer: Arc<LoadBalancer<ReqwestTransport, R>>,
+pub struct BalancedClient<T = ReqwestTransport, R = ThreadRng> {
+    balancer: Arc<LoadBalancer<T, R>>,
 }
 
-impl BalancedClient {
-    /// A client on `pool`, which is a [`Pool`] or an `Arc<Pool>` shared with other balancers, over `transport`.
-    pub fn new(pool: impl Into<Arc<Pool>>, transport: ReqwestTransport) -> Self {
-        Self::with_parts(pool, transport, ThreadRng)
+impl<T> BalancedClient<T>
+where
+    T: Transport<Request = reqwest::Request, Response = reqwest::Response, Error = reqwest::Error>,
+{
+    /// A client on `pools`, which is a [`Pool`](crate::Pool) or an `Arc<Pool>` shared with other balancers, over a
+    /// [`ReqwestTransport`] or another transport of reqwest's requests and responses.
+    pub fn new(pools: impl Into<Pools>, transport: T) -> Self {
+        Self::with_parts(pools, transport, ThreadRng)
     }
 }
 
-impl<R: Rng> BalancedClient<R> {
+impl<T, R: Rng> BalancedClient<T, R>
+where
+    T: Transport<Request = reqwest::Request, Response = reqwest::Response, Error = reqwest::Error>,
+{
     /// A client with every part; a [`SeededRng`](lb_core::SeededRng) makes its choices repeatable.
-    pub fn with_parts(pool: impl Into<Arc<Pool>>, transport: ReqwestTransport, rng: R) -> Self {
-        Self { balancer: Arc::new(LoadBalancer::with_parts(pool, transport, rng)) }
+    pub fn with_parts(pools: impl Into<Pools>, transport: T, rng: R) -> Self {
+        Self { balancer: Arc::new(LoadBalancer::with_parts(pools, transport, rng)) }
     }
 
     /// The balancer, with its pool.
     #[must_use]
-    pub fn balancer(&self) -> &LoadBalancer<ReqwestTransport, R> {
+    pub fn balancer(&self) -> &LoadBalancer<T, R> {
         &self.balancer
     }
 }
 
-impl<R: Rng + 'static> BalancedClient<R> {
+impl<T, R> BalancedClient<T, R>
+where
+    T: Transport<Request = reqwest::Request, Response = reqwest::Response, Error = reqwest::Error> + 'static,
+    R: Rng + 'static,
+{
     /// Sends a request, and makes an error of an answer that is no success.
     fn send_bytes(
         &self,
         request: Request<Bytes>,
-    ) -> impl Future<Output = Result<reqwest::Response>> + Send + 'static + use<R> {
+    ) -> impl Future<Output = Result<reqwest::Response>> + Send + 'static + use<T, R> {
         let balancer = Arc::clone(&self.balancer);
         async move {
             // Bytes are shared by the copies that attempts are made from.
@@ -80,10 +91,14 @@ impl<R: Rng + 'static> BalancedClient<R> {
     }
 }
 
-impl<R: Rng + 'static> HttpClientExt for BalancedClient<R> {
-    fn send<T, U>(&self, request: Request<T>) -> impl Future<Output = Result<Response<LazyBody<U>>>> + Send + 'static
+impl<T, R> HttpClientExt for BalancedClient<T, R>
+where
+    T: Transport<Request = reqwest::Request, Response = reqwest::Response, Error = reqwest::Error> + 'static,
+    R: Rng + 'static,
+{
+    fn send<B, U>(&self, request: Request<B>) -> impl Future<Output = Result<Response<LazyBody<U>>>> + Send + 'static
     where
-        T: Into<Bytes> + Send,
+        B: Into<Bytes> + Send,
         U: From<Bytes> + Send + 'static,
     {
         let sent = self.send_bytes(request.map(Into::into));
@@ -107,9 +122,9 @@ impl<R: Rng + 'static> HttpClientExt for BalancedClient<R> {
         async move { Ok(lazy(sent?.await?)) }
     }
 
-    fn send_streaming<T>(&self, request: Request<T>) -> impl Future<Output = Result<StreamingResponse>> + Send
+    fn send_streaming<B>(&self, request: Request<B>) -> impl Future<Output = Result<StreamingResponse>> + Send
     where
-        T: Into<Bytes> + Send,
+        B: Into<Bytes> + Send,
     {
         let sent = self.send_bytes(request.map(Into::into));
         async move { Ok(streaming(sent.await?)) }
@@ -166,7 +181,7 @@ fn with_body<B>(mut response: reqwest::Response, body: impl FnOnce(reqwest::Resp
 mod tests {
     use std::{convert::Infallible, net::TcpListener, time::Duration};
 
-    use lb_core::{Backend, MockClock};
+    use lb_core::{Backend, MockClock, Pool};
     use lb_emulator::{Emulator, Reply};
     use rig_http::http_client::{DynHttpClient, NoBody};
 

@@ -11,7 +11,7 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body;
-use lb_core::{Fault, OnExhaustion, Pool, ThreadRng, drive};
+use lb_core::{Call, Fault, Pool, Pools, ThreadRng, drive};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -54,15 +54,14 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct BalanceLayer<R = ByClone> {
-    pool: Arc<Pool>,
+    pools: Pools,
     seams: Seams<R>,
 }
 
 impl BalanceLayer {
-    /// A layer on `pool`, which is a [`Pool`] or an `Arc<Pool>` shared with other balancers. Bodies are copied by their
-    /// `Clone`.
-    pub fn new(pool: impl Into<Arc<Pool>>) -> Self {
-        Self { pool: pool.into(), seams: Seams::new() }
+    /// A layer on `pools`: a [`Pool`], or an `Arc<Pool>` shared with other balancers. Bodies are copied by their `Clone`.
+    pub fn new(pools: impl Into<Pools>) -> Self {
+        Self { pools: pools.into(), seams: Seams::new() }
     }
 }
 
@@ -76,7 +75,7 @@ impl<R> BalanceLayer<R> {
     /// The same with bodies that are copied by `replay`, a [`Replay`]; it can be a function `Fn(&B) -> Option<B>`.
     #[must_use]
     pub fn replay_with<T>(self, replay: T) -> BalanceLayer<T> {
-        BalanceLayer { pool: self.pool, seams: self.seams.replay_with(replay) }
+        BalanceLayer { pools: self.pools, seams: self.seams.replay_with(replay) }
     }
 
     /// The same with another judgement of errors than [`fault`](crate::fault).
@@ -86,16 +85,16 @@ impl<R> BalanceLayer<R> {
         self
     }
 
-    /// The pool, for its snapshot or for another balancer.
+    /// The pool that serves a request which begins now, for its snapshot.
     #[must_use]
-    pub const fn pool(&self) -> &Arc<Pool> {
-        &self.pool
+    pub fn pool(&self) -> Arc<Pool> {
+        self.pools.pool()
     }
 }
 
 impl<R> fmt::Debug for BalanceLayer<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BalanceLayer").field("pool", &self.pool).finish_non_exhaustive()
+        f.debug_struct("BalanceLayer").field("pools", &self.pools).finish_non_exhaustive()
     }
 }
 
@@ -127,23 +126,23 @@ pub struct Balance<S, R = ByClone> {
 }
 
 impl<S> Balance<S> {
-    /// Balances the requests to `service` over the backends of `pool`.
-    pub fn new(pool: impl Into<Arc<Pool>>, service: S) -> Self {
-        BalanceLayer::new(pool).layer(service)
+    /// Balances the requests to `service` over the backends of `pools`.
+    pub fn new(pools: impl Into<Pools>, service: S) -> Self {
+        BalanceLayer::new(pools).layer(service)
     }
 }
 
 impl<S, R> Balance<S, R> {
-    /// The pool, for its snapshot or for another balancer.
+    /// The pool that serves a request which begins now, for its snapshot.
     #[must_use]
-    pub const fn pool(&self) -> &Arc<Pool> {
-        &self.layer.pool
+    pub fn pool(&self) -> Arc<Pool> {
+        self.layer.pools.pool()
     }
 }
 
 impl<S, R> fmt::Debug for Balance<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Balance").field("pool", &self.layer.pool).finish_non_exhaustive()
+        f.debug_struct("Balance").field("pools", &self.layer.pools).finish_non_exhaustive()
     }
 }
 
@@ -165,11 +164,11 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let pool = Arc::clone(&self.layer.pool);
+        let pools = self.layer.pools.clone();
         let service = BoxErrors::new(self.service.clone());
         let transport = TowerTransport::with_seams(service, self.layer.seams.clone());
         Box::pin(async move {
-            let result = drive(&pool, &transport, &ThreadRng, request, OnExhaustion::Synthesize).await;
+            let result = drive(&pools, &transport, &ThreadRng, request, Call::default()).await;
             result.map_err(|error| error.into_transport().map_or_else(BoxError::from, ServiceError::into_inner))
         })
     }

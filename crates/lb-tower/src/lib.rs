@@ -105,7 +105,6 @@
 
 mod balance;
 mod box_errors;
-mod drain;
 mod fault;
 mod replay;
 mod response_body;

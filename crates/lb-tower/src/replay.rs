@@ -17,18 +17,13 @@
 ///     Either::Left(bytes) => Some(Either::Left(bytes.clone())),
 ///     Either::Right(_) => None,
 /// };
-/// assert!(by_kind.is_replayable(&Either::Left(Full::default())));
-/// assert!(!by_kind.is_replayable(&Either::Right(Incoming::new())));
+/// assert!(by_kind.replay(&Either::Left(Full::default())).is_some());
+/// assert!(by_kind.replay(&Either::Right(Incoming::new())).is_none());
 /// ```
 pub trait Replay<B>: Send + Sync {
     /// A copy that reads the same bytes from their start, or `None`: the request is then sent once, and its answer
     /// returned whatever it is.
     fn replay(&self, body: &B) -> Option<B>;
-
-    /// Whether [`replay`](Replay::replay) would give a copy. By default it makes one to see.
-    fn is_replayable(&self, body: &B) -> bool {
-        self.replay(body).is_some()
-    }
 }
 
 /// Every body is copied by its `Clone`, which must not depend on how much of it was read: as with `Full<Bytes>`.
@@ -38,10 +33,6 @@ pub struct ByClone;
 impl<B: Clone> Replay<B> for ByClone {
     fn replay(&self, body: &B) -> Option<B> {
         Some(body.clone())
-    }
-
-    fn is_replayable(&self, _: &B) -> bool {
-        true
     }
 }
 

@@ -4,12 +4,12 @@ use std::{error::Error as StdError, fmt, future::poll_fn, marker::PhantomData, s
 
 use http::{Request, Response};
 use http_body::Body;
-use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport};
+use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
+use lb_drain::Drain;
 use tower_service::Service;
 
 use crate::{
     box_errors::ServiceError,
-    drain::Drain,
     fault::{Faults, fault},
     replay::{ByClone, OneAttempt, Replay},
     response_body::ResponseBody,
@@ -138,17 +138,10 @@ where
     R: Replay<B>,
 {
     type Request = Request<B>;
-    /// Nothing after it was moved out.
-    type Original = Option<Request<B>>;
     type Response = Response<ResponseBody<D>>;
     type Error = S::Error;
 
-    async fn prepare(&self, request: Request<B>) -> Result<Option<Request<B>>, S::Error> {
-        Ok(Some(request))
-    }
-
-    fn replay(&self, original: &Option<Request<B>>) -> Option<Request<B>> {
-        let original = original.as_ref()?;
+    fn replay(&self, original: &mut Request<B>) -> Option<Request<B>> {
         let mut copy = Request::new(self.seams.replay.replay(original.body())?);
         *copy.method_mut() = original.method().clone();
         *copy.uri_mut() = original.uri().clone();
@@ -156,14 +149,6 @@ where
         *copy.headers_mut() = original.headers().clone();
         *copy.extensions_mut() = original.extensions().clone();
         Some(copy)
-    }
-
-    fn is_replayable(&self, original: &Option<Request<B>>) -> bool {
-        original.as_ref().is_some_and(|original| self.seams.replay.is_replayable(original.body()))
-    }
-
-    fn take(&self, original: &mut Option<Request<B>>) -> Request<B> {
-        original.take().unwrap_or_else(|| unreachable!("the loop moves a request out once, and then copies it no more"))
     }
 
     async fn send(&self, mut request: Request<B>, target: &Target<'_>) -> Result<Self::Response, Error<S::Error>> {
@@ -187,7 +172,11 @@ where
         }
     }
 
-    fn synthesize(&self, _: &Option<Request<B>>, exhausted: &Exhausted) -> Self::Response {
+    fn describe(&self, error: &S::Error) -> String {
+        causes(error)
+    }
+
+    fn synthesize(&self, _: &Request<B>, exhausted: &Exhausted) -> Self::Response {
         exhausted.to_response().map(ResponseBody::synthesised)
     }
 

@@ -28,7 +28,7 @@ impl Reqwest {
             status: response.status().as_u16(),
             headers: headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
             served: response.extensions().get().cloned(),
-            exhausted: response.extensions().get().copied(),
+            exhausted: response.extensions().get().cloned(),
             url: Some(response.url().to_string()),
             next_chunk: Box::new(move || read_some(&mut response)),
         })

@@ -74,7 +74,7 @@ fn reply(head: &http::response::Parts, next_chunk: NextChunk) -> Reply {
         status: head.status.as_u16(),
         headers: head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
         served: head.extensions.get().cloned(),
-        exhausted: head.extensions.get().copied(),
+        exhausted: head.extensions.get().cloned(),
         url: None,
         next_chunk,
     }

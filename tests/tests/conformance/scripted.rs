@@ -86,7 +86,7 @@ fn reply(outcome: Outcome) -> Result<Reply, Failure> {
         status: parts.status.as_u16(),
         headers: parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
         served: parts.extensions.get().cloned(),
-        exhausted: parts.extensions.get().copied(),
+        exhausted: parts.extensions.get().cloned(),
         url: None,
         next_chunk: Box::new(move || Ok(chunk.take())),
     })

@@ -14,7 +14,7 @@ pub trait Stack {
     type Upstream: Upstream;
 
     /// Exhaustion can be had as a typed error. A stack with a foreign interface has only the synthesised 429, with the
-    /// verdict in its extensions.
+    /// refusal in its extensions.
     const HAS_TRY_SEND: bool = true;
 
     /// There are bodies that can be read only once. A stack without them sends every body again.
@@ -158,8 +158,8 @@ impl Reply {
     pub fn assert_exhausted<S: Stack>(&self, wait: Duration) {
         assert_eq!((self.status, self.header("retry-after-ms")), (429, Some(&*wait.as_millis().to_string())));
         assert_eq!(self.served, None);
-        let verdict = self.exhausted.map(|exhausted| exhausted.retry_after());
-        assert_eq!(verdict, S::REFUSALS_HAVE_EXTENSIONS.then_some(wait));
+        let said = self.exhausted.as_ref().map(Exhausted::retry_after);
+        assert_eq!(said, S::REFUSALS_HAVE_EXTENSIONS.then_some(wait));
     }
 }
 
@@ -194,7 +194,7 @@ impl Failure {
             lb_core::Error::Transport(error) => Self::Transport(fault(error)),
             lb_core::Error::Address(error) => Self::Address(error.to_string()),
             lb_core::Error::Credential { .. } => Self::Credential,
-            lb_core::Error::Exhausted(exhausted) => Self::Exhausted(*exhausted),
+            lb_core::Error::Exhausted(exhausted) => Self::Exhausted(exhausted.clone()),
             other => panic!("unknown error {other:?}"),
         }
     }

@@ -56,7 +56,7 @@ impl Hyper {
             status: parts.status.as_u16(),
             headers: parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
             served: parts.extensions.get().cloned(),
-            exhausted: parts.extensions.get().copied(),
+            exhausted: parts.extensions.get().cloned(),
             url: None,
             next_chunk: Box::new(move || {
                 while let Some(frame) = runtime.block_on(body.frame()) {

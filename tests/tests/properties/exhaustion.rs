@@ -14,8 +14,8 @@ use crate::{
 
 fn verdict(end: &End<'_>) -> Option<Exhausted> {
     match end.result {
-        Delivered::Exhausted(exhausted) => Some(*exhausted),
-        Delivered::Response(response) => response.extensions().get().copied(),
+        Delivered::Exhausted(exhausted) => Some(exhausted.clone()),
+        Delivered::Response(response) => response.extensions().get().cloned(),
         Delivered::Fault(_) => None,
     }
 }
@@ -105,10 +105,10 @@ proptest! {
         let pool = &history.pool;
         let best = history.case.backends.iter().map(|spec| spec.priority).min().unwrap();
         for seed in 0..5 {
-            let Step::Try(target) = pool.dispatch().next(|| pool.now(), &SeededRng::new(seed)) else {
+            let Step::Try(attempt) = pool.dispatch().next(|| pool.now(), &SeededRng::new(seed)) else {
                 return Err(TestCaseError::fail("nothing is available"));
             };
-            prop_assert_eq!(target.backend().priority(), best);
+            prop_assert_eq!(pool.backends()[attempt.slot()].priority(), best);
         }
     }
 

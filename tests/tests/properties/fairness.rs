@@ -26,8 +26,9 @@ impl Tier {
     fn cool(&self, indices: &[usize], secs: u64) {
         let rng = SeededRng::new(9);
         let mut dispatch = self.pool.dispatch();
-        while let Step::Try(target) = dispatch.next(|| self.pool.now(), &rng) {
-            let is_meant = indices.iter().any(|index| target.backend().name() == index.to_string());
+        while let Step::Try(attempt) = dispatch.next(|| self.pool.now(), &rng) {
+            let backend = &self.pool.backends()[attempt.slot()];
+            let is_meant = indices.iter().any(|index| backend.name() == index.to_string());
             let delay = Duration::from_secs(if is_meant { secs } else { 0 });
             let outcome = Outcome::Answered { status: 429, hint: Some(Hint::new(delay, HintSource::RetryAfter)) };
             let _ = dispatch.settle(outcome, || self.pool.now());
@@ -39,8 +40,8 @@ impl Tier {
         let mut dispatch = self.pool.dispatch();
         let mut picked = Vec::new();
         for _ in 0..=n {
-            let Step::Try(target) = dispatch.next(|| self.pool.now(), rng) else { panic!("one is available") };
-            picked.push(target.backend().name().parse().unwrap());
+            let Step::Try(attempt) = dispatch.next(|| self.pool.now(), rng) else { panic!("one is available") };
+            picked.push(self.pool.backends()[attempt.slot()].name().parse().unwrap());
             let again =
                 Outcome::Answered { status: 503, hint: Some(Hint::new(Duration::ZERO, HintSource::RetryAfter)) };
             let _ = dispatch.settle(again, || self.pool.now());

@@ -20,7 +20,6 @@ struct Noted {
 
 impl BlockingTransport for Noted {
     type Request = Request<Bytes>;
-    type Original = Request<Bytes>;
     type Response = Response<Bytes>;
     type Error = ScriptedFault;
 
@@ -28,17 +27,10 @@ impl BlockingTransport for Noted {
         self.journal.note("prepare");
         BlockingTransport::prepare(&self.inner, request)
     }
-    fn replay(&self, original: &Request<Bytes>) -> Option<Request<Bytes>> {
+    fn replay(&self, original: &mut Request<Bytes>) -> Option<Request<Bytes>> {
         let copy = BlockingTransport::replay(&self.inner, original);
         self.journal.note(if copy.is_some() { "replay" } else { "no replay" });
         copy
-    }
-    fn is_replayable(&self, original: &Request<Bytes>) -> bool {
-        BlockingTransport::replay(&self.inner, original).is_some()
-    }
-    fn take(&self, original: &mut Request<Bytes>) -> Request<Bytes> {
-        self.journal.note("take");
-        BlockingTransport::take(&self.inner, original)
     }
     fn send(&self, request: Request<Bytes>, target: &Target<'_>) -> Result<Response<Bytes>, Error<ScriptedFault>> {
         self.journal.note(format!("send {}", target.backend().name()));
@@ -96,7 +88,7 @@ fn an_answer_is_discarded_after_the_next_target_is_known_and_before_it_is_asked(
         "failed over a -> b",
         "sent b #2",
         "discard 429",
-        "take",
+        "replay",
         "send b",
     ];
     assert_eq!(calls(two(), &replies, ask()), expected);
@@ -113,11 +105,11 @@ fn the_final_answer_of_5xx_only_is_returned_and_not_discarded() {
 }
 
 #[test]
-fn every_answer_behind_a_synthesised_429_is_discarded_once_and_after_the_verdict() {
+fn every_answer_behind_a_synthesised_429_is_discarded_once_and_after_exhaustion() {
     let replies = [("a", Reply::status(500)), ("b", Reply::status(429))];
     let calls = calls(two(), &replies, ask());
-    let verdict = calls.iter().position(|line| line.starts_with("exhausted")).unwrap();
-    assert_eq!(calls[verdict + 1..], ["discard 429", "synthesize"]);
+    let exhausted = calls.iter().position(|line| line.starts_with("exhausted")).unwrap();
+    assert_eq!(calls[exhausted + 1..], ["discard 429", "synthesize"]);
     assert_eq!(calls.iter().filter(|line| line.starts_with("discard")).count(), 2);
 }
 
@@ -128,15 +120,15 @@ fn a_success_is_not_discarded_and_nothing_else_happens_after_it() {
 }
 
 #[test]
-fn the_last_possible_attempt_moves_the_original_instead_of_copying_it() {
-    assert_eq!(calls(pool_of(&[("a", 1)]), &[], ask()), ["prepare", "sent a #1", "take", "send a"]);
-    assert_eq!(calls(two().max_attempts(1), &[], ask()), ["prepare", "sent a #1", "take", "send a"]);
+fn every_attempt_is_a_copy_also_the_last_possible_one() {
+    assert_eq!(calls(pool_of(&[("a", 1)]), &[], ask()), ["prepare", "sent a #1", "replay", "send a"]);
+    assert_eq!(calls(two().max_attempts(1), &[], ask()), ["prepare", "sent a #1", "replay", "send a"]);
 }
 
 #[test]
-fn a_body_that_cannot_be_replayed_is_moved_into_its_one_attempt() {
+fn a_body_that_cannot_be_replayed_goes_into_its_one_attempt() {
     let replies = [("a", Reply::status(503))];
-    assert_eq!(calls(two(), &replies, ask_once()), ["prepare", "sent a #1", "no replay", "take", "send a"]);
+    assert_eq!(calls(two(), &replies, ask_once()), ["prepare", "sent a #1", "no replay", "send a"]);
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn is_synthesised(answer: &Answer, secs: u64) {
 
 fn is_exhausted(answer: &Answer) -> Exhausted {
     match answer {
-        Err(Error::Exhausted(exhausted)) => *exhausted,
+        Err(Error::Exhausted(exhausted)) => exhausted.clone(),
         other => panic!("expected exhaustion, got {other:?}"),
     }
 }

@@ -113,8 +113,8 @@ pub(crate) mod names {
 fn cooled(shape: Shape, is_out: impl Fn(usize) -> bool) -> Pool {
     let pool = pool(shape);
     let mut dispatch = pool.dispatch();
-    while let Step::Try(target) = dispatch.next(|| pool.now(), &ThreadRng) {
-        let is_out = is_out(slot(&pool, target.backend()));
+    while let Step::Try(attempt) = dispatch.next(|| pool.now(), &ThreadRng) {
+        let is_out = is_out(attempt.slot());
         let outcome = if is_out { Outcome::Answered { status: 429, hint: None } } else { Outcome::Cancelled };
         let _ = dispatch.settle(outcome, || pool.now());
     }
@@ -163,9 +163,9 @@ fn dispatch(backends: usize) -> Case {
 fn targets() -> [Target<'static>; 2] {
     ["a.openai.azure.com", "b.openai.azure.com"].map(|endpoint| {
         let backend = Backend::builder(endpoint).api_key(format!("key of {endpoint}")).build();
-        let pool = backend.and_then(|backend| Pool::new([backend])).map(leaked);
-        match pool.map(|pool| pool.dispatch().next(|| pool.now(), &ThreadRng)) {
-            Ok(Step::Try(target)) => target,
+        let pool = leaked(backend.and_then(|backend| Pool::new([backend])).expect("a valid backend"));
+        match pool.dispatch().next(|| pool.now(), &ThreadRng) {
+            Step::Try(attempt) => pool.target(&attempt),
             other => panic!("no target: {other:?}"),
         }
     })

@@ -90,9 +90,10 @@ mod tests {
     }
 
     /// The value that an attempt on a pool of one backend would carry now.
-    fn attempt(pool: &Pool) -> (String, String) {
+    fn carried(pool: &Pool) -> (String, String) {
         let mut dispatch = pool.dispatch();
-        let Step::Try(mut target) = dispatch.next(|| pool.now(), &ThreadRng) else { panic!("no target") };
+        let Step::Try(attempt) = dispatch.next(|| pool.now(), &ThreadRng) else { panic!("no target") };
+        let mut target = pool.target(&attempt);
         target.obtain_credential_now().unwrap();
         let mut request = http::Request::new(());
         target.address(&mut request).unwrap();
@@ -117,7 +118,7 @@ mod tests {
                     let mut last = 0;
                     while last < ROTATIONS {
                         let at_least = rotated.load(Ordering::SeqCst);
-                        let carried = attempt(&pool).1.parse().unwrap();
+                        let carried = carried(&pool).1.parse().unwrap();
                         assert!(carried >= at_least, "carried {carried} after {at_least} was in place");
                         assert!(carried >= last, "went back from {last} to {carried}");
                         last = carried;
@@ -138,13 +139,14 @@ mod tests {
         let credential = RotatingCredential::new(key(1));
         let pool = pool(&credential);
         let mut dispatch = pool.dispatch();
-        let Step::Try(mut target) = dispatch.next(|| pool.now(), &ThreadRng) else { panic!("no target") };
+        let Step::Try(attempt) = dispatch.next(|| pool.now(), &ThreadRng) else { panic!("no target") };
+        let mut target = pool.target(&attempt);
         target.obtain_credential_now().unwrap();
         credential.rotate(key(2));
         let mut request = http::Request::new(());
         target.address(&mut request).unwrap();
         assert_eq!(request.headers()["api-key"], "1");
-        assert_eq!(attempt(&pool), ("api-key".to_owned(), "2".to_owned()));
+        assert_eq!(carried(&pool), ("api-key".to_owned(), "2".to_owned()));
     }
 
     #[test]
@@ -158,11 +160,11 @@ mod tests {
         let credential = RotatingCredential::new(key(1));
         let pool = pool(&credential);
         credential.rotate(Credential::bearer_token("t").unwrap());
-        assert_eq!(attempt(&pool), ("authorization".to_owned(), "Bearer t".to_owned()));
+        assert_eq!(carried(&pool), ("authorization".to_owned(), "Bearer t".to_owned()));
         credential.rotate(Never);
         assert!(poll(credential.credential()).is_pending());
         credential.rotate(key(3));
-        assert_eq!(attempt(&pool).1, "3");
+        assert_eq!(carried(&pool).1, "3");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Builds a pool and checks everything.
 
-use std::{collections::HashSet, fmt, num::NonZeroU32, time::Duration};
+use std::{collections::HashSet, fmt, sync::atomic::AtomicU64, time::Duration};
 
-use super::{AllCounters, Cooldowns, Policy, Pool};
+use super::{AllCounters, Cooldowns, Policy, Pool, PoolOptions};
 use crate::{
     backend::{Auth, Backend},
     build_error::BuildError,
@@ -10,16 +10,30 @@ use crate::{
     observe::Observer,
 };
 
+impl Pool {
+    /// A pool of `backends` with the default options.
+    ///
+    /// # Errors
+    ///
+    /// If there is no backend, two have the same name, or some have credentials and others do not say what they want.
+    pub fn new(backends: impl IntoIterator<Item = Backend>) -> Result<Self, BuildError> {
+        Self::builder().backends(backends).build()
+    }
+
+    /// A pool with every option.
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+}
+
 /// Builds a [`Pool`]; [`build`](PoolBuilder::build) checks everything.
 #[derive(Default)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct PoolBuilder {
     backends: Vec<Backend>,
-    policy: Policy,
-    max_attempts: Option<u32>,
-    not_a_client_error: bool,
+    options: PoolOptions,
     clock: Option<Box<dyn Clock>>,
-    observer: Option<Box<dyn Observer>>,
+    observers: Vec<Box<dyn Observer>>,
 }
 
 impl PoolBuilder {
@@ -35,45 +49,49 @@ impl PoolBuilder {
         self
     }
 
+    /// All options at once, in place of those set before. Default: [`PoolOptions::default`].
+    pub fn options(mut self, options: PoolOptions) -> Self {
+        self.options = options;
+        self
+    }
+
     /// How long a backend cools down when it gave no usable hint. Default: 10 s. More than zero, at most
     /// [`max_cooldown`](PoolBuilder::max_cooldown).
     pub fn default_cooldown(mut self, cooldown: Duration) -> Self {
-        self.policy.default_cooldown = cooldown;
+        self.options.default_cooldown = cooldown;
         self
     }
 
     /// The longest hint that is credible; above it the default cooldown applies. Default: 600 s.
     pub fn max_cooldown(mut self, cooldown: Duration) -> Self {
-        self.policy.max_cooldown = cooldown;
+        self.options.max_cooldown = cooldown;
         self
     }
 
     /// More statuses that fail over and cool the backend down, from 400 to 499: 401 and 403 where keys may be wrong,
     /// 404 where a deployment may be missing, 408. Default: none; 429 and 5xx always do.
     pub fn fail_over_on(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
-        for status in statuses {
-            self.not_a_client_error |= !self.policy.fail_over_on(status);
-        }
+        self.options.fail_over_on.extend(statuses);
         self
     }
 
     /// Whether a timeout or reset after the request went out fails over, and cools the backend down. Default: false,
     /// because the first backend may have executed and billed the request.
     pub fn fail_over_after_send(mut self, fail_over: bool) -> Self {
-        self.policy.fail_over_after_send = fail_over;
+        self.options.fail_over_after_send = fail_over;
         self
     }
 
     /// Whether exhaustion is always answered with a synthesised 429, as the Python package does. Default: false: if
     /// no 429 was among the answers of the request, the final attempt's own answer or error is returned.
     pub fn always_synthesize(mut self, always: bool) -> Self {
-        self.policy.always_synthesize = always;
+        self.options.always_synthesize = always;
         self
     }
 
     /// How many backends one request may try, at least 1. Default: each of the pool once.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = Some(attempts);
+        self.options.max_attempts = Some(attempts);
         self
     }
 
@@ -83,9 +101,10 @@ impl PoolBuilder {
         self
     }
 
-    /// Who is told about every decision. Default: nobody, besides `tracing` subscribers.
+    /// Adds one who is told about every decision, after those added before. Default: nobody, besides `tracing`
+    /// subscribers.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.observer = Some(Box::new(observer));
+        self.observers.push(Box::new(observer));
         self
     }
 
@@ -95,15 +114,9 @@ impl PoolBuilder {
     ///
     /// If there is no backend, two have the same name, some have credentials and others do not say what they want, or
     /// an option is out of range. The error names the backend or the option and never prints a credential.
-    pub fn build(mut self) -> Result<Pool, BuildError> {
-        self.check_options()?;
+    pub fn build(self) -> Result<Pool, BuildError> {
+        self.options.check()?;
         check_backends(&self.backends)?;
-        if let Some(attempts) = self.max_attempts {
-            self.policy.max_attempts = Some(
-                NonZeroU32::new(attempts)
-                    .ok_or(BuildError::Option { option: "max_attempts", problem: "it must be at least 1" })?,
-            );
-        }
         let mut backends = self.backends;
         backends.sort_by_key(Backend::priority);
         let same_priority = backends.chunk_by(|a, b| a.priority() == b.priority());
@@ -112,27 +125,11 @@ impl PoolBuilder {
             counters: AllCounters::new(backends.len()),
             cooldowns: Cooldowns::new(&weights),
             backends: backends.into(),
-            policy: self.policy,
+            policy: Policy::new(&self.options),
             clock: self.clock.unwrap_or_else(|| Box::new(SystemClock::new())),
-            observer: self.observer,
+            observers: self.observers.into(),
+            numbered: AtomicU64::new(0),
         })
-    }
-
-    fn check_options(&self) -> Result<(), BuildError> {
-        let error = |option, problem| Err(BuildError::Option { option, problem });
-        if self.policy.default_cooldown.is_zero() {
-            return error(
-                "default_cooldown",
-                "it must be more than zero, else a failing backend is asked again at once",
-            );
-        }
-        if self.policy.default_cooldown > self.policy.max_cooldown {
-            return error("default_cooldown", "it is longer than max_cooldown; shorten it or raise max_cooldown");
-        }
-        if self.not_a_client_error {
-            return error("fail_over_on", "every status must be from 400 to 499; 5xx always fail over");
-        }
-        Ok(())
     }
 }
 
@@ -160,8 +157,7 @@ impl fmt::Debug for PoolBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolBuilder")
             .field("backends", &self.backends)
-            .field("policy", &self.policy)
-            .field("max_attempts", &self.max_attempts)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }

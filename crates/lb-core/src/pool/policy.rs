@@ -1,42 +1,23 @@
 //! The policy of a pool: the status table in code.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::time::Duration;
 
 use crate::{
     outcome::{Fault, Outcome, Reason, Verdict},
-    pool::cooldown::Cooldown,
+    pool::{cooldown::Cooldown, options::PoolOptions},
 };
-
-/// Users of the Python package `openai_priority_loadbalancer` get 10 s, when no header says otherwise.
-const DEFAULT_COOLDOWN: Duration = Duration::from_secs(10);
-
-/// The IETF draft of the RateLimit headers (draft-ietf-httpapi-ratelimit-headers) names ten minutes as a cap. Azure
-/// answers 86400 s to one prompt that is larger than the quota: nothing that should take a backend out for a day.
-const MAX_COOLDOWN: Duration = Duration::from_secs(600);
 
 /// What a pool does about each outcome.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
-    pub(crate) default_cooldown: Duration,
-    pub(crate) max_cooldown: Duration,
+    default_cooldown: Duration,
+    max_cooldown: Duration,
     /// The 4xx statuses that fail over, as bits from 400.
     extra_statuses: u128,
-    pub(crate) fail_over_after_send: bool,
+    fail_over_after_send: bool,
     pub(crate) always_synthesize: bool,
-    pub(crate) max_attempts: Option<NonZeroU32>,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            default_cooldown: DEFAULT_COOLDOWN,
-            max_cooldown: MAX_COOLDOWN,
-            extra_statuses: 0,
-            fail_over_after_send: false,
-            always_synthesize: false,
-            max_attempts: None,
-        }
-    }
+    /// How many backends one request may try.
+    pub(crate) max_attempts: u32,
 }
 
 /// How an outcome is counted.
@@ -59,13 +40,17 @@ pub(crate) struct Judgement {
 }
 
 impl Policy {
-    /// Adds a 4xx status that fails over; false if it is none.
-    pub(crate) fn fail_over_on(&mut self, status: u16) -> bool {
-        let is_client_error = (400..500).contains(&status);
-        if is_client_error {
-            self.extra_statuses |= 1 << (status - 400);
+    /// The policy of these options, which were checked.
+    pub(crate) fn new(options: &PoolOptions) -> Self {
+        let bit = |status: &u16| 1_u128.checked_shl(u32::from(status.saturating_sub(400))).unwrap_or(0);
+        Self {
+            default_cooldown: options.default_cooldown,
+            max_cooldown: options.max_cooldown,
+            extra_statuses: options.fail_over_on.iter().map(bit).fold(0, |all, bit| all | bit),
+            fail_over_after_send: options.fail_over_after_send,
+            always_synthesize: options.always_synthesize,
+            max_attempts: options.max_attempts.unwrap_or(u32::MAX),
         }
-        is_client_error
     }
 
     pub(crate) fn judge(&self, outcome: Outcome) -> Judgement {
@@ -113,9 +98,8 @@ mod tests {
 
     fn judge(status: u16, hint: Option<Duration>) -> Judgement {
         let hint = hint.map(|delay| Hint::new(delay, HintSource::RetryAfter));
-        let mut policy = Policy::default();
-        assert!(policy.fail_over_on(401));
-        policy.judge(Outcome::Answered { status, hint })
+        let options = PoolOptions { fail_over_on: vec![401], ..PoolOptions::default() };
+        Policy::new(&options).judge(Outcome::Answered { status, hint })
     }
 
     fn cooldown(status: u16, hint: Option<Duration>) -> Option<Duration> {
@@ -145,11 +129,15 @@ mod tests {
 
     #[test]
     fn a_hint_counts_up_to_the_maximum_and_above_it_the_default_applies() {
-        assert_eq!(cooldown(429, None), Some(DEFAULT_COOLDOWN));
+        assert_eq!(cooldown(429, None), Some(PoolOptions::default().default_cooldown));
         assert_eq!(cooldown(429, Some(Duration::ZERO)), Some(Duration::ZERO));
-        assert_eq!(cooldown(503, Some(MAX_COOLDOWN)), Some(MAX_COOLDOWN));
-        assert_eq!(cooldown(429, Some(MAX_COOLDOWN + Duration::from_millis(1))), Some(DEFAULT_COOLDOWN));
-        let hint = judge(429, Some(MAX_COOLDOWN * 2)).cooldown.and_then(|cooldown| cooldown.hint);
+        assert_eq!(cooldown(503, Some(PoolOptions::default().max_cooldown)), Some(PoolOptions::default().max_cooldown));
+        assert_eq!(
+            cooldown(429, Some(PoolOptions::default().max_cooldown + Duration::from_millis(1))),
+            Some(PoolOptions::default().default_cooldown)
+        );
+        let hint =
+            judge(429, Some(PoolOptions::default().max_cooldown * 2)).cooldown.and_then(|cooldown| cooldown.hint);
         assert_eq!(hint, None, "a hint that was not followed is not named as the source");
     }
 
@@ -163,7 +151,7 @@ mod tests {
             (Fault::Request, false, false),
         ] {
             for (fail_over_after_send, expected) in [(false, default), (true, opted_in)] {
-                let policy = Policy { fail_over_after_send, ..Policy::default() };
+                let policy = Policy::new(&PoolOptions { fail_over_after_send, ..PoolOptions::default() });
                 let judgement = policy.judge(Outcome::Faulted(fault));
                 assert_eq!(judgement.verdict == Verdict::FailOver, expected, "{fault} {fail_over_after_send}");
                 assert_eq!(judgement.cooldown.is_some(), expected, "{fault} {fail_over_after_send}");

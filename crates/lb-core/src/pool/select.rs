@@ -15,7 +15,7 @@ use crate::{
 /// The backends that a request does not want: those that it has tried.
 ///
 /// A trait, so that the first attempt, which has tried none, is compiled without looking.
-pub(super) trait Exclude: Copy {
+pub(crate) trait Exclude: Copy {
     /// Whether nothing is excluded, known when this is compiled.
     const NOTHING: bool;
 
@@ -27,7 +27,7 @@ pub(super) trait Exclude: Copy {
 
 /// Excludes nothing.
 #[derive(Clone, Copy)]
-pub(super) struct Nothing;
+pub(crate) struct Nothing;
 
 impl Exclude for Nothing {
     const NOTHING: bool = true;
@@ -63,19 +63,18 @@ pub(super) struct Selection<'p> {
 impl Selection<'_> {
     /// The usual case, short enough to be inlined: nothing in the first tier is cooling, and its weights are equal.
     #[inline(always)]
-    pub(super) fn pick_first<R: Rng + ?Sized>(self, rng: &R) -> Option<usize> {
+    pub(super) fn usual<R: Rng + ?Sized>(self, rng: &R) -> Option<usize> {
         // The first tier begins with the first slot.
         let len = self.cooldowns.tiers().first()?.equals_if_all_available()?;
         Some(below(rng, len) as usize)
     }
 
-    /// Every other case: the first tier that has an available backend that was not tried.
+    /// Every case: the first tier that has an available backend that is not excluded.
     ///
     /// The clock is read only if something in the tiers looked at is cooling. `recovered` is called, with no lock held,
     /// for each backend whose cooldown is found to have expired.
-    // Always inlined: its callers are few, and each has another kind of exclusion.
     #[inline(always)]
-    pub(super) fn pick_best<E: Exclude, F: FnOnce() -> Instant, R: Rng + ?Sized>(
+    pub(super) fn best<E: Exclude, F: FnOnce() -> Instant, R: Rng + ?Sized>(
         self,
         tried: E,
         now: &mut Lazy<F>,
@@ -101,7 +100,7 @@ impl Selection<'_> {
             if E::NOTHING && tier.weights().is_none() {
                 return Some(self.cooldowns.entry(tier, below(rng, available)));
             }
-            if let Some(slot) = self.pick_with_care(tier, tried, moment, rng) {
+            if let Some(slot) = self.pick_in_tier(tier, tried, moment, rng) {
                 return Some(slot);
             }
         }
@@ -110,12 +109,12 @@ impl Selection<'_> {
 
     /// Picks among the available, untried backends of a tier, whatever was tried and however weighty they are.
     #[inline(never)]
-    fn pick_with_care<R: Rng + ?Sized>(self, tier: &Tier, tried: impl Exclude, now: Instant, rng: &R) -> Option<usize> {
+    fn pick_in_tier<R: Rng + ?Sized>(self, tier: &Tier, tried: impl Exclude, now: Instant, rng: &R) -> Option<usize> {
         let is_candidate = |slot: usize| self.cooldowns.is_available(slot, now) && !tried.contains(slot);
         // Those that were tried are mostly cooling, or of another tier: then what is available are the candidates.
         let slots = tier.slots();
-        let is_in_the_way = |slot| slots.contains(&slot) && self.cooldowns.is_available(slot, now);
-        if !tried.any(is_in_the_way) {
+        let is_tried_and_available = |slot| slots.contains(&slot) && self.cooldowns.is_available(slot, now);
+        if !tried.any(is_tried_and_available) {
             // Another thread may have recovered a tried one since we looked, or marked the one that was drawn.
             if let Some(slot) = self.draw(tier, rng).filter(|slot| is_candidate(*slot)) {
                 return Some(slot);

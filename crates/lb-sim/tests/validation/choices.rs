@@ -234,7 +234,8 @@ fn first_choices_of_dispatches() -> Case {
                     for worker in 0..4 {
                         let mut dispatch: Dispatch<'_> = pool.dispatch();
                         let rng = draws.rng(Purpose::Choice, 4 * block + worker, 0);
-                        let Step::Try(target) = dispatch.next(|| pool.now(), &rng) else { panic!("nothing cools") };
+                        let Step::Try(attempt) = dispatch.next(|| pool.now(), &rng) else { panic!("nothing cools") };
+                        let target = pool.target(&attempt);
                         chosen[target.index()] += 1;
                     }
                     let told = tell(chosen);

@@ -20,8 +20,8 @@ fn v19_the_readme_log_is_answered_with_retry_after_4() {
     let mut dispatch = pool.dispatch();
     let rng = SeededRng::new(1);
     for (name, wait, until_the_next) in [("uksouth", "44", 96), ("eastus", "4", 58), ("francecentral", "7", 0)] {
-        let Step::Try(target) = dispatch.next(|| pool.now(), &rng) else { panic!("{name} is left") };
-        assert_eq!(target.backend().name(), name);
+        let Step::Try(attempt) = dispatch.next(|| pool.now(), &rng) else { panic!("{name} is left") };
+        assert_eq!(pool.backends()[attempt.slot()].name(), name);
         let outcome = Outcome::answered(429, [("retry-after", wait)].as_slice(), || pool.wall());
         let _ = dispatch.settle(outcome, || pool.now());
         clock.advance(Duration::from_millis(until_the_next));
@@ -32,8 +32,8 @@ fn v19_the_readme_log_is_answered_with_retry_after_4() {
 
     clock.advance(Duration::from_secs(4));
     let mut later = pool.dispatch();
-    let Step::Try(target) = later.next(|| pool.now(), &rng) else { panic!("eastus is back") };
-    assert_eq!(target.backend().name(), "eastus");
+    let Step::Try(attempt) = later.next(|| pool.now(), &rng) else { panic!("eastus is back") };
+    assert_eq!(pool.backends()[attempt.slot()].name(), "eastus");
 }
 
 /// The same in the simulator: three workers have used the windows up, the fourth runs into them.

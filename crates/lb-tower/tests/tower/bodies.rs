@@ -154,5 +154,5 @@ fn a_transport_keeps_the_error_of_its_service() {
     let balancer = LoadBalancer::new(pool(["a.example", "b.example"]), transport);
     let error = block_on(balancer.send(ask())).unwrap_err();
     assert!(matches!(error, lb_tower::Error::Transport(Ours)));
-    assert_eq!(counters(balancer.pool(), 1).faults, 1, "a connect fault fails over");
+    assert_eq!(counters(&balancer.pool(), 1).faults, 1, "a connect fault fails over");
 }

@@ -1,15 +1,22 @@
-//! One call of the client, as a transport that lives for that call only: it borrows the caller's request.
+//! The transport: it lives for one call only, and borrows the caller's request.
 
 use azure_core::{
     Error as AzureError,
-    http::{AsyncRawResponse, Body, HttpClient, Request, StatusCode, headers::Headers},
+    http::{
+        AsyncRawResponse, Body, HttpClient, Request, StatusCode,
+        headers::{CONTENT_LENGTH, Headers},
+    },
 };
-use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport};
+use futures::TryStreamExt;
+use http_body::Frame;
+use http_body_util::StreamBody;
+use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
+use lb_drain::{Drain, MAX_BYTES};
 
-use crate::{address::address, drain::Drain, error::without_query, fault::fault, response::BalancedResponse};
+use crate::{address::address, error::without_query, fault::fault, response::BalancedResponse};
 
 /// The caller's request is copied once per attempt, and for nothing else.
-pub(crate) struct Call<'c> {
+pub(crate) struct AzureTransport<'c> {
     pub(crate) client: &'c dyn HttpClient,
     pub(crate) drain: &'c Drain,
     pub(crate) request: &'c Request,
@@ -26,9 +33,8 @@ pub(crate) enum Replay {
     Once,
 }
 
-impl Transport for Call<'_> {
+impl Transport for AzureTransport<'_> {
     type Request = Replay;
-    type Original = Replay;
     type Response = BalancedResponse;
     type Error = AzureError;
 
@@ -42,12 +48,8 @@ impl Transport for Call<'_> {
         })
     }
 
-    fn replay(&self, original: &Replay) -> Option<Replay> {
+    fn replay(&self, original: &mut Replay) -> Option<Replay> {
         (*original != Replay::Once).then_some(*original)
-    }
-
-    fn take(&self, original: &mut Replay) -> Replay {
-        *original
     }
 
     async fn send(&self, replay: Replay, target: &Target<'_>) -> Result<BalancedResponse, Error<AzureError>> {
@@ -68,6 +70,10 @@ impl Transport for Call<'_> {
         fault(error)
     }
 
+    fn describe(&self, error: &AzureError) -> String {
+        causes(error)
+    }
+
     fn synthesize(&self, _: &Replay, exhausted: &Exhausted) -> BalancedResponse {
         let (parts, body) = exhausted.to_response().into_parts();
         let mut headers = Headers::new();
@@ -78,7 +84,7 @@ impl Transport for Call<'_> {
             }
         }
         let raw = AsyncRawResponse::from_bytes(StatusCode::from(parts.status.as_u16()), headers, body);
-        BalancedResponse::synthesized(raw, *exhausted)
+        BalancedResponse::synthesized(raw, exhausted.clone())
     }
 
     fn mark(&self, response: &mut BalancedResponse, served: Served) {
@@ -87,9 +93,17 @@ impl Transport for Call<'_> {
 
     fn discard(&self, response: BalancedResponse) {
         match self.request.body() {
-            Body::Bytes(_) => self.drain.discard(response.into_unmarked()),
+            Body::Bytes(_) => discard(self.drain, response.into_unmarked()),
             // Dropped, so that the upload ends: the next attempt may read the same file.
             Body::SeekableStream(_) => drop(response),
         }
+    }
+}
+
+/// Drains a response, unless it says that it is too large: its body does not.
+fn discard(drain: &Drain, response: AsyncRawResponse) {
+    let length: Option<u64> = response.headers().get_optional_str(&CONTENT_LENGTH).and_then(|v| v.parse().ok());
+    if length.is_none_or(|length| length <= MAX_BYTES) {
+        drain.discard(StreamBody::new(response.into_body().map_ok(Frame::data)));
     }
 }

@@ -1,0 +1,210 @@
+//! Transports whose requests and responses are `http`'s: two methods make one.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use super::{BlockingTransport, Head, Transport};
+use crate::{error::Error, exhausted::Exhausted, outcome::Fault, served::Served, target::Target};
+
+/// An HTTP stack whose requests and responses are [`http::Request`]s and [`http::Response`]s, async.
+///
+/// Whoever implements it has a [`Transport`], which goes into a [`LoadBalancer`](crate::LoadBalancer): requests are
+/// copied by the `Clone` of their bodies, addressed, and their answers read, as these types always are.
+///
+/// # Contract
+///
+/// As [`Transport`]'s, but that [`send`](HttpTransport::send) is given a request that is addressed already.
+///
+/// # Errors and cancel safety
+///
+/// As [`Transport`]'s.
+///
+/// # Example
+///
+/// A whole transport, over a client that is a function; [`Transport`] names the mistakes that real clients invite:
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use lb_core::{Fault, HttpTransport, Target};
+/// use std::io::{Error, ErrorKind};
+///
+/// struct Echo;
+///
+/// impl HttpTransport for Echo {
+///     type RequestBody = Bytes;
+///     type ResponseBody = Bytes;
+///     type Error = Error;
+///
+///     async fn send(&self, request: Request<Bytes>, _: &Target<'_>) -> Result<Response<Bytes>, Error> {
+///         Ok(Response::new(request.into_body())) // here a real client sends the request
+///     }
+///
+///     fn fault(&self, error: &Error) -> Fault {
+///         match error.kind() {
+///             ErrorKind::ConnectionRefused => Fault::Connect, // nothing was sent
+///             ErrorKind::TimedOut => Fault::Timeout,
+///             _ => Fault::Reset, // when in doubt, it may have been executed
+///         }
+///     }
+/// }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let pool = lb_core::Pool::new([lb_core::Backend::new("a.example", 1)?])?;
+/// # let balancer = lb_core::LoadBalancer::new(pool, Echo);
+/// # let sent = std::pin::pin!(balancer.send(Request::new(Bytes::from("hi"))));
+/// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// # let std::task::Poll::Ready(response) = std::future::Future::poll(sent, &mut context) else { panic!() };
+/// # assert_eq!(response?.body(), "hi");
+/// # Ok(())
+/// # }
+/// ```
+pub trait HttpTransport: Send + Sync {
+    /// The body of a request. A clone must read the same bytes from their start.
+    type RequestBody: Clone + Send;
+    /// The body of a response, still a stream; made of bytes where the balancer answers itself. For a body that cannot
+    /// be made of bytes, wrap the two into an enum, or implement [`Transport`].
+    type ResponseBody: From<Bytes> + Send;
+    /// Why no response head came.
+    type Error: Send;
+
+    /// Sends a request, which is addressed to the target; resolves when the response head is here.
+    fn send(
+        &self,
+        request: Request<Self::RequestBody>,
+        target: &Target<'_>,
+    ) -> impl Future<Output = Result<Response<Self::ResponseBody>, Self::Error>> + Send;
+
+    /// What kind of fault an error is, see [`Transport::fault`].
+    fn fault(&self, error: &Self::Error) -> Fault;
+
+    /// What happened, in words, see [`Transport::describe`].
+    fn describe(&self, error: &Self::Error) -> String {
+        self.fault(error).to_string()
+    }
+
+    /// Takes a response that will not be returned, see [`Transport::discard`].
+    fn discard(&self, response: Response<Self::ResponseBody>) {
+        drop(response);
+    }
+}
+
+impl<T: HttpTransport> Transport for T {
+    type Request = Request<T::RequestBody>;
+    type Response = Response<T::ResponseBody>;
+    type Error = T::Error;
+
+    fn replay(&self, original: &mut Self::Request) -> Option<Self::Request> {
+        Some(original.clone())
+    }
+
+    async fn send(&self, mut request: Self::Request, target: &Target<'_>) -> Result<Self::Response, Error<T::Error>> {
+        target.address(&mut request)?;
+        HttpTransport::send(self, request, target).await.map_err(Error::Transport)
+    }
+
+    fn head<'r>(&self, response: &'r Self::Response) -> Head<'r> {
+        head(response)
+    }
+
+    fn fault(&self, error: &T::Error) -> Fault {
+        HttpTransport::fault(self, error)
+    }
+
+    fn describe(&self, error: &T::Error) -> String {
+        HttpTransport::describe(self, error)
+    }
+
+    fn synthesize(&self, _: &Self::Request, exhausted: &Exhausted) -> Self::Response {
+        exhausted.to_response().map(T::ResponseBody::from)
+    }
+
+    fn mark(&self, response: &mut Self::Response, served: Served) {
+        response.extensions_mut().insert(served);
+    }
+
+    fn discard(&self, response: Self::Response) {
+        HttpTransport::discard(self, response);
+    }
+}
+
+/// An HTTP stack whose requests and responses are [`http::Request`]s and [`http::Response`]s, blocking.
+///
+/// Whoever implements it has a [`BlockingTransport`], which goes into a
+/// [`BlockingLoadBalancer`](crate::BlockingLoadBalancer). All else is as with [`HttpTransport`].
+pub trait BlockingHttpTransport: Send + Sync {
+    /// The body of a request, see [`HttpTransport::RequestBody`].
+    type RequestBody: Clone + Send;
+    /// The body of a response, see [`HttpTransport::ResponseBody`].
+    type ResponseBody: From<Bytes> + Send;
+    /// Why no response head came.
+    type Error: Send;
+
+    /// Sends a request, which is addressed to the target; returns when the response head is here.
+    ///
+    /// # Errors
+    ///
+    /// If no response head came.
+    fn send(
+        &self,
+        request: Request<Self::RequestBody>,
+        target: &Target<'_>,
+    ) -> Result<Response<Self::ResponseBody>, Self::Error>;
+
+    /// What kind of fault an error is, see [`Transport::fault`].
+    fn fault(&self, error: &Self::Error) -> Fault;
+
+    /// What happened, in words, see [`Transport::describe`].
+    fn describe(&self, error: &Self::Error) -> String {
+        self.fault(error).to_string()
+    }
+
+    /// Takes a response that will not be returned, see [`BlockingTransport::discard`].
+    fn discard(&self, response: Response<Self::ResponseBody>) {
+        drop(response);
+    }
+}
+
+impl<T: BlockingHttpTransport> BlockingTransport for T {
+    type Request = Request<T::RequestBody>;
+    type Response = Response<T::ResponseBody>;
+    type Error = T::Error;
+
+    fn replay(&self, original: &mut Self::Request) -> Option<Self::Request> {
+        Some(original.clone())
+    }
+
+    fn send(&self, mut request: Self::Request, target: &Target<'_>) -> Result<Self::Response, Error<T::Error>> {
+        target.address(&mut request)?;
+        BlockingHttpTransport::send(self, request, target).map_err(Error::Transport)
+    }
+
+    fn head<'r>(&self, response: &'r Self::Response) -> Head<'r> {
+        head(response)
+    }
+
+    fn fault(&self, error: &T::Error) -> Fault {
+        BlockingHttpTransport::fault(self, error)
+    }
+
+    fn describe(&self, error: &T::Error) -> String {
+        BlockingHttpTransport::describe(self, error)
+    }
+
+    fn synthesize(&self, _: &Self::Request, exhausted: &Exhausted) -> Self::Response {
+        exhausted.to_response().map(T::ResponseBody::from)
+    }
+
+    fn mark(&self, response: &mut Self::Response, served: Served) {
+        response.extensions_mut().insert(served);
+    }
+
+    fn discard(&self, response: Self::Response) {
+        BlockingHttpTransport::discard(self, response);
+    }
+}
+
+fn head<B>(response: &Response<B>) -> Head<'_> {
+    Head::new(response.status().as_u16(), response.headers())
+}

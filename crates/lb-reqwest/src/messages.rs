@@ -1,0 +1,27 @@
+//! What the transports of this crate have in common: their requests and responses are reqwest's, async or blocking.
+
+/// The part of a transport that is the same wherever `Request` and `Response` are reqwest's.
+macro_rules! messages_of_reqwest {
+    () => {
+        type Request = Request;
+        type Response = Response;
+
+        fn replay(&self, original: &mut Request) -> Option<Request> {
+            original.try_clone()
+        }
+
+        fn head<'r>(&self, response: &'r Response) -> lb_core::Head<'r> {
+            lb_core::Head::new(response.status().as_u16(), response.headers())
+        }
+
+        fn synthesize(&self, original: &Request, exhausted: &lb_core::Exhausted) -> Response {
+            crate::synthesize::synthesize(original.url(), exhausted).into()
+        }
+
+        fn mark(&self, response: &mut Response, served: lb_core::Served) {
+            response.extensions_mut().insert(served);
+        }
+    };
+}
+
+pub(crate) use messages_of_reqwest;
