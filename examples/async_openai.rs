@@ -2,11 +2,11 @@
 //! client knows.
 //!
 //! ```text
-//! cargo run --release --example async_openai
-//! cargo run --release --example async_openai -- my.toml
+//! cargo run -p lb-examples --example async_openai
+//! cargo run -p lb-examples --example async_openai -- my.toml
 //! ```
 //!
-//! The second one asks real deployments; `examples/quickstart.toml` is a sample of the file.
+//! The second one asks real deployments; `examples/quickstart/quickstart.toml` is a sample of the file.
 
 use async_openai::{
     Client,
@@ -20,7 +20,8 @@ use async_openai::{
 use futures::StreamExt;
 use lb_async_openai::{BalancedService, ReqwestTransport};
 use lb_emulator::Reply;
-use lb_examples::{BoxError, SdkStage, ensure};
+use lb_examples::{SdkStage, ensure};
+use lb_quickstart::BoxError;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {

@@ -2,12 +2,12 @@
 //! Only the making of its client knows.
 //!
 //! ```text
-//! cargo run --release --example azure_core
-//! cargo run --release --example azure_core --features azure-identity -- my.toml
+//! cargo run -p lb-examples --example azure_core
+//! cargo run -p lb-examples --example azure_core --features azure-identity -- my.toml
 //! ```
 //!
 //! The second one asks real deployments, with the identity of `az login`, `azd auth login` and the like;
-//! `examples/quickstart.toml` is a sample of the file: leave its `key_env` lines out.
+//! `examples/quickstart/quickstart.toml` is a sample of the file: leave its `key_env` lines out.
 
 use std::{env, io, path::Path, sync::Arc, time::Duration};
 
@@ -21,7 +21,8 @@ use azure_core::{
 use futures::TryStreamExt;
 use lb_azure::{ATTEMPTS, Backend, BalancedHttpClient, Pool, SERVED_BY, TokenSource};
 use lb_emulator::{Emulator, Reply};
-use lb_examples::{BoxError, Config, Decisions, Deployment, Events, Prompt, ensure};
+use lb_examples::ensure;
+use lb_quickstart::{BoxError, Config, Decisions, Deployment, Events, Prompt};
 use serde_json::Value;
 
 #[tokio::main]

@@ -1,13 +1,14 @@
 //! The smallest blocking program: two backends, a 429 from the first, and an answer all the same.
 //!
 //! ```text
-//! cargo run --release --example blocking
+//! cargo run -p lb-examples --example blocking
 //! ```
 
 use std::time::Duration;
 
 use lb_emulator::{Emulator, Reply};
-use lb_examples::{BoxError, ensure};
+use lb_examples::ensure;
+use lb_quickstart::BoxError;
 use lb_reqwest::{Backend, BlockingLoadBalancer, BlockingReqwestTransport, Pool, Served};
 use reqwest::blocking::Client;
 

@@ -1,7 +1,7 @@
 //! A whole transport for an HTTP client that has no adapter crate: ureq 3, in about 50 lines.
 //!
 //! ```text
-//! cargo run --release --example custom_transport
+//! cargo run -p lb-examples --example custom_transport
 //! ```
 
 use std::{io, mem, time::Duration};
@@ -9,7 +9,8 @@ use std::{io, mem, time::Duration};
 use http::{Request, Response};
 use lb_core::{Backend, BlockingLoadBalancer, BlockingTransport, Error, Exhausted, Fault, Head, Pool, Served, Target};
 use lb_emulator::{Emulator, Reply};
-use lb_examples::{BoxError, ensure};
+use lb_examples::ensure;
+use lb_quickstart::BoxError;
 use ureq::{Agent, Body, Timeout};
 
 struct Ureq(Agent);

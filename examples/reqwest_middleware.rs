@@ -2,15 +2,16 @@
 //! of it knows.
 //!
 //! ```text
-//! cargo run --release --example reqwest_middleware
-//! cargo run --release --example reqwest_middleware -- my.toml
+//! cargo run -p lb-examples --example reqwest_middleware
+//! cargo run -p lb-examples --example reqwest_middleware -- my.toml
 //! ```
 //!
-//! The second one asks real deployments; `examples/quickstart.toml` is a sample of the file.
+//! The second one asks real deployments; `examples/quickstart/quickstart.toml` is a sample of the file.
 
 use async_trait::async_trait;
 use http::Extensions;
-use lb_examples::{BoxError, Prompt, SdkStage, ensure};
+use lb_examples::{SdkStage, ensure};
+use lb_quickstart::{BoxError, Prompt};
 use lb_reqwest::{BalanceMiddleware, Served};
 use reqwest::{Request, Response, redirect::Policy};
 use reqwest_middleware::{ClientBuilder, Middleware, Next};

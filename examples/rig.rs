@@ -2,14 +2,15 @@
 //! knows.
 //!
 //! ```text
-//! cargo run --release --example rig
-//! cargo run --release --example rig -- my.toml
+//! cargo run -p lb-examples --example rig
+//! cargo run -p lb-examples --example rig -- my.toml
 //! ```
 //!
-//! The second one asks real deployments; `examples/quickstart.toml` is a sample of the file.
+//! The second one asks real deployments; `examples/quickstart/quickstart.toml` is a sample of the file.
 
 use futures::StreamExt;
-use lb_examples::{BoxError, SdkStage, ensure};
+use lb_examples::{SdkStage, ensure};
+use lb_quickstart::BoxError;
 use lb_rig::{BalancedClient, ReqwestTransport};
 use rig_core::{
     completion::CompletionRequest,

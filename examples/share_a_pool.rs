@@ -1,14 +1,15 @@
 //! One pool under an async and a blocking balancer: a 429 that one sees is respected by the other.
 //!
 //! ```text
-//! cargo run --release --example share_a_pool
+//! cargo run -p lb-examples --example share_a_pool
 //! ```
 
 use std::{sync::Arc, thread, time::Duration};
 
 use futures::future::try_join_all;
 use lb_emulator::{Emulator, Reply};
-use lb_examples::{BoxError, ensure};
+use lb_examples::ensure;
+use lb_quickstart::BoxError;
 use lb_reqwest::{
     Backend, BlockingLoadBalancer, BlockingReqwestTransport, LoadBalancer, Pool, ReqwestTransport, Served,
     lb_core::State,

@@ -1,13 +1,14 @@
 //! Server-sent events after a failover, each printed before the server sends the next.
 //!
 //! ```text
-//! cargo run --release --example streaming
+//! cargo run -p lb-examples --example streaming
 //! ```
 
 use std::time::Duration;
 
 use lb_emulator::{Emulator, Reply};
-use lb_examples::{BoxError, Events, ensure};
+use lb_examples::ensure;
+use lb_quickstart::{BoxError, Events};
 use lb_reqwest::{Backend, LoadBalancer, Pool, ReqwestTransport, Served};
 use reqwest::{Client, Response};
 use serde_json::Value;

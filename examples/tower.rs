@@ -1,11 +1,11 @@
 //! A tower stack over three deployments of which one refuses and one is not there. Only one layer of it knows.
 //!
 //! ```text
-//! cargo run --release --example tower
-//! cargo run --release --example tower -- my.toml
+//! cargo run -p lb-examples --example tower
+//! cargo run -p lb-examples --example tower -- my.toml
 //! ```
 //!
-//! The second one asks real deployments; `examples/quickstart.toml` is a sample of the file.
+//! The second one asks real deployments; `examples/quickstart/quickstart.toml` is a sample of the file.
 
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use lb_examples::{BoxError, Prompt, SdkStage, ensure};
+use lb_examples::{SdkStage, ensure};
+use lb_quickstart::{BoxError, Prompt};
 use lb_tower::{BalanceLayer, Served};
 use tower::{ServiceBuilder, ServiceExt, timeout::TimeoutLayer};
 use tower_http::decompression::DecompressionLayer;

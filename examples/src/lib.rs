@@ -1,49 +1,10 @@
-//! What the examples share; the example programs are beside this crate's `Cargo.toml`.
-//!
-//! In reading order:
-//!
-//! 1. a [`Deployment`] says where one backend lives and which [`Key`] it takes;
-//! 2. a [`Stage`] is several of them, emulated or from a [`Config`], and the [`Prompt`] to send;
-//! 3. an [`Approach`] sends the same requests in one way: without a balancer, or over one HTTP stack;
-//! 4. [`Decisions`] prints what the pool decides, as it happens;
-//! 5. a [`RequestLog`] writes a line per attempt, for `lb-sim` to read;
-//! 6. a [`Report`] counts what came of it;
-//! 7. a [`Quickstart`] runs all of that.
-//!
-//! The examples over SDKs have an [`SdkStage`] of their own.
+//! What the examples share beside parts of the quickstart; the example programs are beside this crate's `Cargo.toml`.
 
-mod answer;
-mod approach;
-mod config;
-mod decisions;
-mod deployment;
-mod events;
-mod key;
-mod log;
-mod prompt;
-mod quickstart;
-mod report;
 mod sdk_stage;
-mod stage;
-mod workload;
 
-pub use answer::Answer;
-pub use approach::Approach;
-pub use config::{Config, ConfigError};
-pub use decisions::Decisions;
-pub use deployment::Deployment;
-pub use events::Events;
-pub use key::Key;
-pub use log::{RequestLog, Usage};
-pub use prompt::Prompt;
-pub use quickstart::Quickstart;
-pub use report::{Report, Row, Share};
+use lb_quickstart::BoxError;
+
 pub use sdk_stage::SdkStage;
-pub use stage::{Setup, Stage};
-pub use workload::Workload;
-
-/// Any error, as the examples hand it to `main`.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error that says `problem`, unless `holds`: an example exits non-zero if what it shows is not so.
 ///

@@ -4,9 +4,8 @@ use std::{env, io, path::Path, sync::Arc, time::Duration};
 
 use lb_core::{Backend, Pool};
 use lb_emulator::{Emulator, Reply};
+use lb_quickstart::{BoxError, Config, Decisions, Deployment};
 use reqwest::{Client, ClientBuilder};
-
-use crate::{BoxError, Config, Decisions, Deployment};
 
 /// What an SDK example runs on: a pool that prints what it decides, and what to ask.
 #[derive(Debug)]
@@ -92,8 +91,9 @@ fn pool(backends: Vec<Backend>) -> Result<Arc<Pool>, BoxError> {
 
 #[cfg(test)]
 mod tests {
+    use lb_quickstart::{Key, Prompt};
+
     use super::*;
-    use crate::{Key, Prompt};
 
     fn config(prompt: Prompt) -> Config {
         let deployment = Deployment {

@@ -1,15 +1,17 @@
 //! The same requests to one deployment alone, and then balanced over three, by every HTTP stack.
 //!
 //! ```text
-//! cargo run --release --example quickstart
-//! cargo run --release --example quickstart -- --quiet --requests 120
-//! cargo run --release --example quickstart -- --json
-//! cargo run --release --example quickstart -- --config my.toml
+//! cargo run
+//! cargo run -- --quiet --requests 120
+//! cargo run -- --json
+//! cargo run --features isahc
+//! cargo run --features tls -- --config my.toml
 //! ```
 //!
 //! It exits with 1 if a balanced request failed, or if the emulated deployment alone refused none.
 
 use std::{
+    env,
     fs::File,
     io::{self, Write},
     path::PathBuf,
@@ -18,7 +20,7 @@ use std::{
 };
 
 use clap::{Parser, builder::PossibleValuesParser};
-use lb_examples::{Approach, BoxError, Config, Decisions, Quickstart, RequestLog, Setup};
+use lb_quickstart::{Approach, BoxError, Config, Decisions, Feature, Quickstart, RequestLog, Setup};
 
 /// The same requests to one deployment alone, and then balanced over three, by every HTTP stack.
 #[derive(Parser)]
@@ -32,11 +34,11 @@ struct Cli {
     #[arg(long, value_name = "N", default_value_t = 3)]
     concurrency: usize,
 
-    /// Run only this approach; repeat for more
+    /// Run only this approach; repeat for more; those over isahc take the feature isahc
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Approach::ALL.map(Approach::name)))]
     approach: Vec<String>,
 
-    /// Use the deployments of this TOML file instead of emulated ones; examples/quickstart.toml is a sample
+    /// Use the deployments of this TOML file instead of emulated ones; examples/quickstart/quickstart.toml is a sample
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -69,8 +71,17 @@ fn run(cli: &Cli) -> Result<(), BoxError> {
         // What a short completion takes, more or less.
         None => Setup::Emulated { latency: Duration::from_millis(100) },
     };
-    let is_chosen = |approach: &Approach| cli.approach.is_empty() || cli.approach.iter().any(|n| n == approach.name());
+    let is_chosen = |approach: &Approach| match &*cli.approach {
+        [] => approach.is_on(),
+        names => names.iter().any(|name| name == approach.name()),
+    };
     let approaches: Vec<_> = Approach::ALL.into_iter().filter(is_chosen).collect();
+    let needed = Feature::needed(&setup, &approaches);
+    if let Some(missing) = needed.iter().find(|feature| !feature.is_on()) {
+        let arguments = env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+        let (missing, command) = (missing.name(), Feature::command(&needed, arguments));
+        return Err(format!("the feature {missing} is not compiled in; run\n\n    {command}\n").into());
+    }
     let decisions = match (cli.quiet, cli.json) {
         (true, _) => Decisions::new(io::sink()),
         (_, true) => Decisions::new(io::stderr()),

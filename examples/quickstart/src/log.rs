@@ -17,7 +17,7 @@ use crate::Answer;
 ///
 /// ```
 /// use std::time::SystemTime;
-/// use lb_examples::{Answer, RequestLog, Usage};
+/// use lb_quickstart::{Answer, RequestLog, Usage};
 ///
 /// let log = RequestLog::new(std::io::sink())?;
 /// let body = r#"{"usage": {"prompt_tokens": 20, "completion_tokens": 5}}"#;

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use futures::{StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::{Answer, Prompt, RequestLog, Usage};

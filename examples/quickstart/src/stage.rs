@@ -48,6 +48,15 @@ impl Setup {
         }
     }
 
+    /// Whether any of them is reached over TLS.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        match self {
+            Self::Emulated { .. } => false,
+            Self::Configured(config) => config.deployments.iter().any(Deployment::has_tls),
+        }
+    }
+
     /// What it is, in words.
     #[must_use]
     pub fn description(&self) -> String {

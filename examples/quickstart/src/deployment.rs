@@ -37,4 +37,10 @@ impl Deployment {
         }
         builder.build()
     }
+
+    /// Whether it is reached over TLS.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.backend().is_ok_and(|backend| backend.origin().starts_with("https:"))
+    }
 }

@@ -6,7 +6,7 @@ const DONE: &str = "[DONE]";
 /// Finds the `data` of server-sent events in bytes that arrive in pieces of any size.
 ///
 /// ```
-/// let mut events = lb_examples::Events::default();
+/// let mut events = lb_quickstart::Events::default();
 /// assert!(events.push(b"data: {\"a\":").is_empty());
 /// assert_eq!(events.push(b"1}\n\ndata: [DONE]\n\n"), [r#"{"a":1}"#, "[DONE]"]);
 /// assert!(events.is_complete());

@@ -2,7 +2,7 @@
 
 use std::{io::Read, sync::Arc, time::SystemTime};
 
-use futures::AsyncReadExt;
+use futures_lite::AsyncReadExt;
 use isahc::{
     AsyncBody, Body, HttpClient,
     config::Configurable,

@@ -1,16 +1,18 @@
 //! An approach: one way to send a workload.
 
 mod direct;
+#[cfg(feature = "isahc")]
 mod over_isahc;
 mod over_reqwest;
 
 use std::{fmt, sync::Arc};
 
-use futures::executor::block_on;
+#[cfg(feature = "isahc")]
+use futures_lite::future::block_on;
 use lb_core::Pool;
 use serde::Serialize;
 
-use crate::{Answer, BoxError, Deployment, Workload};
+use crate::{Answer, BoxError, Deployment, Feature, Workload};
 
 /// One way to send a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,13 +66,28 @@ impl Approach {
         !matches!(self, Self::Direct)
     }
 
+    /// The feature that it is behind.
+    #[must_use]
+    pub const fn feature(self) -> Option<Feature> {
+        match self {
+            Self::Direct | Self::Reqwest | Self::ReqwestBlocking | Self::ReqwestStreaming => None,
+            Self::Isahc | Self::IsahcBlocking | Self::IsahcStreaming => Some(Feature::Isahc),
+        }
+    }
+
+    /// Whether it is compiled in.
+    #[must_use]
+    pub fn is_on(self) -> bool {
+        self.feature().is_none_or(Feature::is_on)
+    }
+
     /// Sends the workload through `pool`, or to `first` alone, and waits for all answers.
     ///
     /// Not to be called from an async task: it blocks, as some of the approaches do by nature.
     ///
     /// # Errors
     ///
-    /// If a client cannot be made. Requests that fail are answers.
+    /// If it is not compiled in, or a client cannot be made. Requests that fail are answers.
     pub fn run(self, work: Workload, pool: Arc<Pool>, first: &Deployment) -> Result<Vec<Answer>, BoxError> {
         match self {
             Self::Direct => runtime()?.block_on(direct::send_all(&work, first)),
@@ -78,9 +95,16 @@ impl Approach {
             Self::ReqwestBlocking => over_reqwest::send_all_blocking(&work, pool),
             Self::ReqwestStreaming => runtime()?.block_on(over_reqwest::send_all_streaming(&work.streaming(), pool)),
             // isahc needs no runtime: any executor will do.
+            #[cfg(feature = "isahc")]
             Self::Isahc => block_on(over_isahc::send_all(&work, pool)),
+            #[cfg(feature = "isahc")]
             Self::IsahcBlocking => over_isahc::send_all_blocking(&work, pool),
+            #[cfg(feature = "isahc")]
             Self::IsahcStreaming => block_on(over_isahc::send_all_streaming(&work.streaming(), pool)),
+            #[cfg(not(feature = "isahc"))]
+            Self::Isahc | Self::IsahcBlocking | Self::IsahcStreaming => {
+                Err(format!("{self} is not compiled in").into())
+            }
         }
     }
 }

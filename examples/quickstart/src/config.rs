@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{Deployment, Key, Prompt};
 
-/// Deployments and the request to send them, from a TOML file; `examples/quickstart.toml` is one with comments.
+/// Deployments and the request to send them, from a TOML file; `quickstart.toml` beside this crate is one with comments.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The deployments, in the order of the file.

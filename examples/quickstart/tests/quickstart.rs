@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use lb_examples::{Approach, Decisions, Quickstart, RequestLog, Setup};
+use lb_quickstart::{Approach, Decisions, Quickstart, RequestLog, Setup};
 use serde_json::Value;
 
 /// Without latency: more requests than the first two deployments can take at once, in no time, so that refusals are
