@@ -1,13 +1,16 @@
-//! A whole transport for an HTTP client that has no adapter crate: ureq 3, in about 50 lines.
+//! A whole transport for an HTTP client that has no adapter crate: ureq 3, in about 40 lines. Its body cannot be
+//! made of bytes, so that `BlockingHttpTransport`, which takes two methods, does not fit.
 //!
 //! ```text
 //! cargo run -p lb-examples --example custom_transport
 //! ```
 
-use std::{io, mem, time::Duration};
+use std::{io, time::Duration};
 
 use http::{Request, Response};
-use lb_core::{Backend, BlockingLoadBalancer, BlockingTransport, Error, Exhausted, Fault, Head, Pool, Served, Target};
+use lb_core::{
+    Backend, BlockingLoadBalancer, BlockingTransport, Error, Exhausted, Fault, Head, Pool, Served, Target, causes,
+};
 use lb_emulator::{Emulator, Reply};
 use lb_examples::ensure;
 use lb_quickstart::BoxError;
@@ -29,24 +32,11 @@ impl Ureq {
 
 impl BlockingTransport for Ureq {
     type Request = Request<Vec<u8>>;
-    type Original = Request<Vec<u8>>;
     type Response = Response<Body>;
     type Error = ureq::Error;
 
-    fn prepare(&self, request: Request<Vec<u8>>) -> Result<Request<Vec<u8>>, ureq::Error> {
-        Ok(request)
-    }
-
-    fn replay(&self, original: &Request<Vec<u8>>) -> Option<Request<Vec<u8>>> {
+    fn replay(&self, original: &mut Request<Vec<u8>>) -> Option<Request<Vec<u8>>> {
         Some(original.clone())
-    }
-
-    fn is_replayable(&self, _: &Request<Vec<u8>>) -> bool {
-        true
-    }
-
-    fn take(&self, original: &mut Request<Vec<u8>>) -> Request<Vec<u8>> {
-        mem::take(original)
     }
 
     fn send(&self, mut request: Request<Vec<u8>>, to: &Target<'_>) -> Result<Response<Body>, Error<ureq::Error>> {
@@ -69,6 +59,10 @@ impl BlockingTransport for Ureq {
             ureq::Error::Timeout(_) => Fault::Timeout,
             _ => Fault::Reset,
         }
+    }
+
+    fn describe(&self, error: &ureq::Error) -> String {
+        causes(error)
     }
 
     fn synthesize(&self, _: &Request<Vec<u8>>, exhausted: &Exhausted) -> Response<Body> {

@@ -1,9 +1,8 @@
 //! Addressing a request to a backend, and apart from it copying one, for each native request type.
 
-use std::{future::Future, hint::black_box};
+use std::hint::black_box;
 
 use bytes::Bytes;
-use futures_lite::future::block_on;
 use isahc::AsyncBody;
 use lb_core::{Backend, Pool, Step, Target, ThreadRng, Transport};
 use lb_isahc::IsahcTransport;
@@ -96,22 +95,16 @@ fn copy_http() -> Case {
 }
 
 fn copy_reqwest() -> Case {
-    let (transport, request) = (stub::transport(), stub::request("http://caller.example"));
-    Case::new("reqwest::Request", move || transport.replay(black_box(&request)))
+    let (transport, mut request) = (stub::transport(), stub::request("http://caller.example"));
+    Case::new("reqwest::Request", move || transport.replay(black_box(&mut request)))
 }
 
 fn copy_isahc() -> Case {
     let transport = IsahcTransport::new().expect("an isahc client");
-    let original = block_on(prepared(&transport)).expect("a body in memory");
-    Case::new("isahc::Request", move || Transport::replay(&transport, black_box(&original)))
-}
-
-fn prepared(
-    transport: &IsahcTransport,
-) -> impl Future<Output = Result<<IsahcTransport as Transport>::Original, isahc::Error>> {
     let mut request = isahc::Request::post(format!("https://caller.example{}", stub::PATH));
     for (name, value) in stub::headers() {
         request = request.header(name, value);
     }
-    Transport::prepare(transport, request.body(AsyncBody::from(stub::BODY)).expect("a valid request"))
+    let mut request = request.body(AsyncBody::from(stub::BODY)).expect("a valid request");
+    Case::new("isahc::Request", move || Transport::replay(&transport, black_box(&mut request)))
 }

@@ -47,10 +47,10 @@ impl Decisions {
 impl Observer for Decisions {
     fn on_event(&self, event: &Event<'_>) {
         match event {
-            Event::Sent { backend, attempt } => {
+            Event::Sent { backend, attempt, .. } => {
                 self.line("sent", format_args!("{} (attempt {attempt})", backend.name()));
             }
-            Event::FailedOver { from, to, outcome } => {
+            Event::FailedOver { from, to, outcome, .. } => {
                 self.line("failed over", format_args!("{} -> {} ({outcome})", from.name(), to.name()));
             }
             Event::Cooling { backend, duration, reason, hint, .. } => {
