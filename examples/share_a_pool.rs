@@ -62,6 +62,7 @@ fn main() -> Result<(), BoxError> {
             State::Cooling { remaining, reason, .. } => {
                 format!("cooling for {:.0} s ({reason})", remaining.as_secs_f64())
             }
+            other => format!("{other:?}"),
         };
         let (name, priority) = (backend.name(), backend.priority());
         let (attempts, successes, throttles) = (counters.attempts, counters.successes, counters.throttles);

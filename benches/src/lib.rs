@@ -5,6 +5,7 @@
 //! compared in turn, so that a slow moment of the machine hits all of them.
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a benchmark that cannot be set up should stop")]
+#![expect(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "not published: only its programs use it")]
 
 pub mod state;
 

@@ -118,8 +118,7 @@ impl Stage {
             if out.len() < most_out && rng.next_u64().is_multiple_of(2) {
                 let mut dispatch = self.pool.dispatch();
                 let Step::Try(attempt) = dispatch.next(|| self.now(), &rng) else { panic!("one is available") };
-                let target = self.target(&attempt);
-                let slot = slot_of(&self.pool, target.backend());
+                let slot = attempt.slot();
                 assert!(out.iter().all(|&(_, other)| other != slot), "{slot} is out, and was given to a request");
                 let delay = rng.next_u64() % 5 + 1;
                 self.enter(slot, MARKING);

@@ -1,6 +1,7 @@
 //! Shared parts of the tests: a stage for scenarios, a gate that holds requests back, and a journal of events.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "not published: only the tests use it")]
 
 pub mod gate;
 pub mod journal;

@@ -13,7 +13,7 @@ use futures::executor::block_on;
 use http::{Request, Response};
 use lb_core::{
     Backend, BackendBuilder, BackendSnapshot, BlockingLoadBalancer, Counters, Error, LoadBalancer, MockClock, Pool,
-    PoolBuilder, SeededRng, Served, State,
+    PoolBuilder, SeededRng, Served,
     test_util::{OneShot, ScriptedFault, ScriptedTransport, Sent},
 };
 
@@ -160,10 +160,7 @@ impl Stage {
     /// For how long the backend is still out; `None` if it is available.
     #[must_use]
     pub fn cooling(&self, name: &str) -> Option<Duration> {
-        match self.look(name, |backend| backend.state) {
-            State::Available => None,
-            State::Cooling { remaining, .. } => Some(remaining),
-        }
+        self.look(name, |backend| backend.state.remaining())
     }
 
     /// For how many seconds each backend is still out, in the pool's order.

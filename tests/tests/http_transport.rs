@@ -1,5 +1,7 @@
 //! The short plug-in traits: whoever implements `send` and `fault` for the types of `http` has a whole transport.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use std::{
     io::{Error, ErrorKind},
     sync::Mutex,

@@ -336,10 +336,8 @@ fn a_recovery_is_told_after_it_took_effect_and_a_cooldown_too() {
             let (Event::Cooling { backend, .. } | Event::Available { backend }) = event else { return };
             let snapshot = pool.snapshot();
             let seen = snapshot.backends.iter().find(|seen| seen.backend.name() == backend.name()).unwrap();
-            self.1.lock().unwrap().push(match seen.state {
-                lb_core::State::Available => format!("{} is available", backend.name()),
-                lb_core::State::Cooling { .. } => format!("{} is out", backend.name()),
-            });
+            let state = if seen.state == lb_core::State::Available { "available" } else { "out" };
+            self.1.lock().unwrap().push(format!("{} is {state}", backend.name()));
         }
     }
     let seen = without_deadlock(|| {

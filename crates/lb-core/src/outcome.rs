@@ -114,6 +114,7 @@ impl fmt::Display for Reason {
 
 /// What [`Dispatch::settle`](crate::Dispatch::settle) decides about the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "whoever drives a dispatch has to know every verdict")]
 #[must_use = "the verdict says whether to return the answer or to ask the next backend"]
 pub enum Verdict {
     /// Return this attempt's answer or error to the caller.

@@ -34,6 +34,7 @@ impl<R: Rng + ?Sized> Rng for std::sync::Arc<R> {
 ///
 /// Each thread draws from a wyrand stream of its own (Wang Yi, wyhash), so that threads never wait for each other.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::exhaustive_structs, reason = "its state is the thread's, so that it has none of its own")]
 pub struct ThreadRng;
 
 thread_local! {

@@ -80,6 +80,7 @@ pub struct Sent {
 
 /// Put this into a request's extensions to say that its body cannot be replayed.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "a mark: that it is there is all that it says")]
 pub struct OneShot;
 
 /// What a backend does with a request.
@@ -285,6 +286,7 @@ impl BlockingTransport for ScriptedTransport {
 
 /// The error of a scripted [`Reply::fault`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "tests make and match it")]
 pub struct ScriptedFault(pub Fault);
 
 impl fmt::Display for ScriptedFault {

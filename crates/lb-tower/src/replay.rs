@@ -28,6 +28,7 @@ pub trait Replay<B>: Send + Sync {
 
 /// Every body is copied by its `Clone`, which must not depend on how much of it was read: as with `Full<Bytes>`.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a choice, which has no parts")]
 pub struct ByClone;
 
 impl<B: Clone> Replay<B> for ByClone {
@@ -38,6 +39,7 @@ impl<B: Clone> Replay<B> for ByClone {
 
 /// No body is copied: each request is routed to the best backend and sent once.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a choice, which has no parts")]
 pub struct OneAttempt;
 
 impl<B> Replay<B> for OneAttempt {

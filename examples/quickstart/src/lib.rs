@@ -12,6 +12,8 @@
 //!
 //! What takes a C compiler is behind a [`Feature`].
 
+#![expect(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "not published: only the examples use it")]
+
 mod answer;
 mod approach;
 mod config;

@@ -3,9 +3,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use http::Method;
-use lb_core::{
-    Backend, BackendBuilder, BackendSnapshot, Exhausted, Fault, MockClock, Pool, PoolBuilder, Served, State,
-};
+use lb_core::{Backend, BackendBuilder, BackendSnapshot, Exhausted, Fault, MockClock, Pool, PoolBuilder, Served};
 
 use crate::upstream::{Emulated, Upstream};
 
@@ -222,10 +220,7 @@ pub fn pool(backends: impl IntoIterator<Item = BackendBuilder>) -> (Arc<Pool>, M
 
 /// How long the backend named `name` still cools down; `None` if it is available.
 pub fn cooling(pool: &Pool, name: &str) -> Option<Duration> {
-    match snapshot(pool, name).state {
-        State::Cooling { remaining, .. } => Some(remaining),
-        State::Available => None,
-    }
+    snapshot(pool, name).state.remaining()
 }
 
 pub fn snapshot(pool: &Pool, name: &str) -> BackendSnapshot {

@@ -154,8 +154,8 @@ fn refusal(millis: u64) -> Outcome {
 
 fn until(pool: &Pool) -> u64 {
     match pool.snapshot().backends[0].state {
-        State::Available => 0,
         State::Cooling { until, .. } => until.as_nanos(),
+        _ => 0,
     }
 }
 

@@ -87,10 +87,7 @@ proptest! {
         gate.answer(RequestId(0), Ok(answered(status, &refused)));
         prop_assert!(asking.as_mut().poll(context).is_pending());
         prop_assert_eq!(gate.waiting(RequestId(0)).unwrap().backend, "b");
-        let cooled = match balancer.pool().snapshot().backends[0].state {
-            State::Available => Duration::ZERO,
-            State::Cooling { remaining, .. } => remaining,
-        };
+        let cooled = balancer.pool().snapshot().backends[0].state.remaining().unwrap_or_default();
         // The parser has its own tests; here its result arrives where it should.
         let hint = lb_core::hint(status, &refused, || wall).map(|hint| hint.delay());
         let (default, most) = (Duration::from_secs(10), Duration::from_secs(600));

@@ -113,11 +113,7 @@ impl World {
             Event::Wait(duration) => self.clock.advance(*duration),
             Event::WaitUntilDeadline(which, early) => {
                 let snapshot = self.pool.snapshot();
-                let left = |state| match state {
-                    State::Cooling { remaining, .. } => Some(remaining),
-                    State::Available => None,
-                };
-                let left: Vec<_> = snapshot.backends.iter().filter_map(|backend| left(backend.state)).collect();
+                let left: Vec<_> = snapshot.backends.iter().filter_map(|backend| backend.state.remaining()).collect();
                 if !left.is_empty() {
                     self.clock.advance(left[which.index(left.len())].saturating_sub(Duration::from_nanos(*early)));
                 }
@@ -185,8 +181,8 @@ impl World {
             .iter()
             .map(|backend| {
                 let deadline = match backend.state {
-                    State::Available => None,
                     State::Cooling { until, .. } => Some(until.as_nanos()),
+                    _ => None,
                 };
                 let index: usize = backend.backend.name()[1..].parse().unwrap();
                 (index, Seen { deadline, counters: backend.counters })

@@ -57,8 +57,8 @@ impl Scene {
 
     fn until(&self, slot: usize) -> Option<u64> {
         match self.balancer.pool().snapshot().backends[slot].state {
-            State::Available => None,
             State::Cooling { until, .. } => Some(until.as_nanos() / 1_000_000_000),
+            _ => None,
         }
     }
 }

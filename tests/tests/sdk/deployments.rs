@@ -46,10 +46,7 @@ impl Deployments {
         let reached = [throttled, refusing, healthy].map(|emulator| emulator.requests().len());
         assert_eq!(reached, [1, 0, 1]);
         let snapshot = self.pool.snapshot();
-        let cooling = snapshot.backends.iter().map(|backend| match backend.state {
-            State::Cooling { remaining, .. } => Some(remaining),
-            State::Available => None,
-        });
+        let cooling = snapshot.backends.iter().map(|backend| backend.state.remaining());
         assert!(cooling.eq([Some(HINT), Some(Duration::from_secs(10)), None]), "{snapshot:?}");
         let counters = |index: usize| snapshot.backends[index].counters;
         assert_eq!((counters(0).throttles, counters(1).faults, counters(2).successes), (1, 1, 1));

@@ -5,7 +5,7 @@ use std::{hint::black_box, time::Duration};
 use http::Request;
 use lb_benches::{
     floor::Floor,
-    state::{Shape, State, leaked, pool, pool_in, pool_with_cooldown, slot},
+    state::{Shape, State, leaked, pool, pool_in, pool_with_cooldown},
 };
 use lb_core::{Backend, Clock, Instant, Outcome, Pool, SeededRng, Step, SystemClock, Target, ThreadRng};
 
@@ -163,7 +163,9 @@ fn dispatch(backends: usize) -> Case {
 fn targets() -> [Target<'static>; 2] {
     ["a.openai.azure.com", "b.openai.azure.com"].map(|endpoint| {
         let backend = Backend::builder(endpoint).api_key(format!("key of {endpoint}")).build();
-        let pool = leaked(backend.and_then(|backend| Pool::new([backend])).expect("a valid backend"));
+        let Ok(pool) = backend.and_then(|backend| Pool::new([backend])).map(leaked) else {
+            unreachable!("{endpoint} is a valid endpoint")
+        };
         match pool.dispatch().next(|| pool.now(), &ThreadRng) {
             Step::Try(attempt) => pool.target(&attempt),
             other => panic!("no target: {other:?}"),

@@ -31,7 +31,7 @@ async fn a_failing_source_cools_only_its_backend() {
         State::Cooling { remaining, reason, .. } => {
             assert_eq!((*remaining, *reason), (Duration::from_secs(10), Reason::Fault(Fault::Credential)));
         }
-        State::Available => panic!("the backend without a token is available"),
+        other => panic!("the backend without a token is {other:?}"),
     }
     assert!(matches!(b.state, State::Available));
     assert_eq!((a.counters.faults, a.counters.attempts, b.counters.successes), (1, 1, 10));

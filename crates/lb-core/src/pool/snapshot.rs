@@ -29,10 +29,12 @@ pub struct BackendSnapshot {
 
 /// Whether a backend is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum State {
     /// It can be picked.
     Available,
     /// It is out.
+    #[non_exhaustive]
     Cooling {
         /// The moment from which it is available again.
         until: Instant,
@@ -43,6 +45,17 @@ pub enum State {
         /// The header that said how long; `None` if the default cooldown applies.
         hint: Option<HintSource>,
     },
+}
+
+impl State {
+    /// How long it is still out; `None` if it is available.
+    #[must_use]
+    pub const fn remaining(&self) -> Option<Duration> {
+        match self {
+            Self::Available => None,
+            Self::Cooling { remaining, .. } => Some(*remaining),
+        }
+    }
 }
 
 impl Pool {
