@@ -19,7 +19,7 @@
 //! not in the level, and the depth then comes out too small.
 
 mod calibration;
-mod evidence;
+mod likelihood;
 mod noise;
 mod replay;
 mod search;

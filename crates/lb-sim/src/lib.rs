@@ -29,7 +29,7 @@
 //! # What it rests on
 //!
 //! - **Determinism.** Time is integer nanoseconds, events are ordered by (time, sequence), every random draw is keyed by
-//!   what it is for ([`draw`]), mathematics is `libm`'s. The same seed gives the same hash over every event on every
+//!   what it is for ([`random`]), mathematics is `libm`'s. The same seed gives the same hash over every event on every
 //!   machine and for any number of threads.
 //! - **Common random numbers.** Two runs that differ in one value meet the same requests, and the same noise.
 //! - **Conservation.** Offered = succeeded + given up + in flight, and Little's law as an identity of integers, are
@@ -41,27 +41,30 @@
 //!
 //! # How a request goes
 //!
-//! It arrives at a worker ([`traffic`]), walks over the worker's pool, and each attempt is offered to a [`server`]:
+//! It arrives at a worker ([`traffic`]), walks over the worker's pool, and each attempt is offered to a [`deployment`]:
 //! faults, then places, then the chain of limits. A refusal's headers are written as a backend writes them and read by
 //! lb-core's parser. The head of an answer settles the attempt; the last token frees the place and corrects the PTU's
-//! estimate. Above the balancer an SDK may retry ([`sdk`]), and a caller may lose patience. [`Simulation`] runs it,
+//! estimate. Above the balancer an SDK may retry, and a caller may lose patience. [`Simulation`] runs it,
 //! [`metrics`] has what is counted, [`journal`] every decision in order.
 
-pub mod against;
+pub mod backtest;
 pub mod calibrate;
-pub mod draw;
+pub mod deployment;
 mod engine;
 pub mod journal;
 pub mod log;
 pub mod metrics;
+mod number;
 pub mod plan;
 pub mod progress;
+pub mod random;
+mod render;
 pub mod report;
 pub mod scenario;
-pub mod sdk;
-pub mod server;
 mod simulation;
+mod stats;
 pub mod sweep;
+mod time;
 pub mod traffic;
 
 pub use report::Report;

@@ -12,16 +12,13 @@
 //! deployment's bucket is, is not documented. Depths are not averaged: each has an answer of its own, and
 //! [`Purchase`] says what happens if one buys for a depth that is not the true one.
 
-mod bound;
 mod decide;
-mod limit;
 #[cfg(test)]
-mod made_up;
+mod fixtures;
+mod limit;
 mod regret;
 mod result;
 mod steps;
-mod text;
-mod verdict;
 
 use rayon::prelude::*;
 
@@ -33,6 +30,7 @@ use crate::{
     sweep::replicate,
 };
 
+pub(crate) use decide::difference;
 pub use limit::{Check, Limit, Measure};
 pub use result::{Binding, Choice, Depth, Optimum, Outcome, PlanResult, Price, Purchase, RunnerUp, Step};
 

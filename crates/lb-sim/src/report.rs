@@ -1,19 +1,9 @@
 //! Reports: what the runs of a scenario say, with intervals, costs and the assumptions behind them.
 
-mod assumption;
+pub(crate) mod assumption;
 mod backend;
 mod class;
-mod comparison;
 pub(crate) mod cost;
-mod estimate;
-mod figures;
-mod html;
-pub(crate) mod number;
-mod page;
-mod plan_page;
-mod plot;
-mod series;
-pub(crate) mod terminal;
 mod workers;
 
 #[cfg(test)]
@@ -21,12 +11,11 @@ pub(crate) mod testing;
 
 use serde::Serialize;
 
+pub use crate::stats::Estimate;
 pub use assumption::{Assumption, Source};
 pub use backend::{BackendReport, Utilisation};
 pub use class::{ClassReport, GivenUpReport, Quantiles};
-pub use comparison::Comparison;
 pub use cost::{BackendCost, CostReport, HOURS_PER_MONTH};
-pub use estimate::Estimate;
 pub use workers::{Fairness, WorkersReport};
 
 use crate::{
@@ -52,7 +41,7 @@ pub struct Report {
     /// Simulated time before requests count, in seconds.
     pub warmup: f64,
     /// Over every event of every run, in hexadecimal.
-    hash: String,
+    pub(crate) hash: String,
     /// Events that the engine worked off, in all runs.
     pub events: u64,
     /// Every request of every run, the warm-up's included.
@@ -71,10 +60,10 @@ pub struct Report {
     pub assumptions: Vec<Assumption>,
     /// How many pools a backend cools in; 0 without a balancer.
     #[serde(skip)]
-    pools: u32,
+    pub(crate) pools: u32,
     /// The first run, over time.
     #[serde(skip)]
-    timeline: Timeline,
+    pub(crate) timeline: Timeline,
 }
 
 impl Report {

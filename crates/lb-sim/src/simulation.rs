@@ -3,10 +3,10 @@
 use std::io;
 
 use crate::{
-    draw::Draws,
     engine::{Engine, Pools},
     journal::{Journal, Names},
     metrics::RunResult,
+    random::Draws,
     report::Report,
     scenario::{Scenario, ScenarioError},
     traffic::{Loaded, Traffic},

@@ -7,7 +7,6 @@
 mod difference;
 mod files;
 mod grid;
-mod text;
 
 use rayon::prelude::*;
 

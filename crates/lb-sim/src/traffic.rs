@@ -1,17 +1,16 @@
 //! Traffic: the requests of all workloads, in order of arrival.
 //!
 //! [`Traffic`] makes arrivals one by one, in memory that does not depend on how many there are. Every gap, length and
-//! choice is a keyed draw of the workload and the request's number (see [`draw`](crate::draw)), so that runs that
+//! choice is a keyed draw of the workload and the request's number (see [`random`](crate::random)), so that runs that
 //! differ in one workload, or in what the backends do, meet the same requests otherwise.
 
 mod closed;
 mod exponential;
 mod fit;
-mod formats;
 mod gap;
+mod import;
 mod length;
 mod loaded;
-mod monitor;
 pub(crate) mod quantile;
 mod rates;
 mod replay;
@@ -19,22 +18,18 @@ mod sizes;
 mod spread;
 mod stats;
 mod stream;
-mod table;
-mod timestamp;
-mod trace;
 
 use std::path::Path;
 
 use self::stream::Stream;
 pub use self::{
     fit::{Arrivals, Fit},
+    import::{Minute, Minutes, Row, Trace},
     loaded::Loaded,
-    monitor::{Minute, Minutes},
     stats::{Dispersion, Spread, Stats},
-    trace::{Row, Trace},
 };
 use crate::{
-    draw::Draws,
+    random::Draws,
     scenario::{ScenarioError, Workload},
 };
 
@@ -77,7 +72,7 @@ pub struct Size {
 /// ```
 /// use std::path::Path;
 ///
-/// use lb_sim::{draw::Draws, scenario::Workload, traffic::Traffic};
+/// use lb_sim::{random::Draws, scenario::Workload, traffic::Traffic};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let chat: Workload = toml::from_str(

@@ -4,10 +4,10 @@
 use lb_limits::{Demand, Ptu, SECOND, Usage, azure_ptu};
 use lb_sim::{
     Scenario,
-    against::{self, AgainstError, Arriving},
+    backtest::{self, AgainstError, Arriving},
     calibrate::{CalibrateError, Calibration, Hints, Reason, Verdict, calibrate},
-    draw::{Draws, Purpose},
     log::{Attempt, Log},
+    random::{Draws, Purpose},
 };
 
 /// A deployment, its traffic, and how well it is observed.
@@ -382,8 +382,8 @@ fn named(log: &Log, request: impl Fn(usize) -> Option<String>) -> Log {
 #[test]
 fn the_429s_of_a_simulated_past_are_those_observed_at_the_right_depth_only() {
     let log = named(&Case { jitter: 0.0, ..PLAIN }.log(), |_| None);
-    let right = against::compare(&scenario("10s"), &log).unwrap();
-    let wrong = against::compare(&scenario("1s"), &log).unwrap();
+    let right = backtest::compare(&scenario("10s"), &log).unwrap();
+    let wrong = backtest::compare(&scenario("1s"), &log).unwrap();
     assert_eq!(right.arriving, Arriving::Attempts);
     let observed = log.attempts().iter().filter(|attempt| attempt.is_refused()).count() as f64;
     let throttles = right.total.throttles;
@@ -393,7 +393,7 @@ fn the_429s_of_a_simulated_past_are_those_observed_at_the_right_depth_only() {
     assert!((right.success_share.simulated - right.success_share.observed).abs() < 0.01, "{right}");
     // Over time they are there where they were, minute by minute.
     let ptu = &right.backends[0];
-    let sum = |of: fn(&against::Compared) -> f64| ptu.throttles.iter().map(of).sum::<f64>();
+    let sum = |of: fn(&backtest::Compared) -> f64| ptu.throttles.iter().map(of).sum::<f64>();
     assert_eq!(sum(|minute| minute.observed), observed);
     assert!((sum(|minute| minute.simulated) - throttles.simulated).abs() < 1e-6, "{right}");
     let apart: f64 = ptu.throttles.iter().map(|minute| (minute.observed - minute.simulated).abs()).sum();
@@ -404,7 +404,7 @@ fn the_429s_of_a_simulated_past_are_those_observed_at_the_right_depth_only() {
 #[test]
 fn attempts_of_one_request_are_one_arrival_at_the_scenarios_clients() {
     let log = named(&PLAIN.log(), |index| Some((index / 2).to_string()));
-    let against = against::compare(&scenario("10s"), &log).unwrap();
+    let against = backtest::compare(&scenario("10s"), &log).unwrap();
     assert_eq!(against.arriving, Arriving::Requests);
     // Every second attempt was the first of its request; what the PTU refuses goes on to the standard deployment.
     let [ptu, standard] = [0, 1].map(|index| against.backends[index].counts);
@@ -415,7 +415,7 @@ fn attempts_of_one_request_are_one_arrival_at_the_scenarios_clients() {
 
 #[test]
 fn a_log_that_does_not_fit_the_scenario_is_refused() {
-    let compare = |log: &Log| against::compare(&scenario("10s"), log).unwrap_err();
+    let compare = |log: &Log| backtest::compare(&scenario("10s"), log).unwrap_err();
     assert_eq!(compare(&Log::default()), AgainstError::NoAttempts);
     assert_eq!(compare(&PLAIN.log()), AgainstError::UnnamedBackend);
     let mut attempts = named(&PLAIN.log(), |_| None).attempts().to_vec();

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use lb_sim::{
-    draw::Draws,
+    random::Draws,
     scenario::{ScenarioError, Workload},
     traffic::{Arrival, Traffic},
 };

@@ -5,13 +5,13 @@ use libm::{exp, log, pow};
 
 use super::{
     Calibration, Counts, Estimate, Hints, Reason, Verdict,
-    evidence::{Evidence, spacing},
+    likelihood::{Likelihood, spacing},
     noise::Noise,
     replay::{Charge, Decision, Replay},
 };
 use crate::{
-    draw::{Draws, Purpose},
     log::{Attempt, Log},
+    random::{Draws, Purpose},
 };
 
 /// An estimate counts as identified if its interval is within this factor of it.
@@ -233,11 +233,11 @@ impl Surface {
         for &bias in &axes[1] {
             for &default_max_tokens in &axes[2] {
                 let decisions = replay.decisions(Charge { bias, default_max_tokens }, hints);
-                let evidence = Evidence::new(&decisions, hints.resolution(), (0.2 * floor).max(0.001));
-                let noise = evidence.noise(&axes[0]);
+                let likelihood = Likelihood::new(&decisions, hints.resolution(), (0.2 * floor).max(0.001));
+                let noise = likelihood.noise(&axes[0]);
                 for &depth in &axes[0] {
                     let noise = noise.at_least(floor * depth);
-                    scores.push(evidence.stretches.iter().map(|s| evidence.score(s, depth, &noise)).collect());
+                    scores.push(likelihood.stretches.iter().map(|s| likelihood.score(s, depth, &noise)).collect());
                 }
                 noises.push(noise);
             }

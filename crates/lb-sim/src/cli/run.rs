@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lb_sim::{
-    Report, Scenario, Simulation, against, log::Log, progress::Progress, scenario::KeyPath, sweep::replicate,
+    Report, Scenario, Simulation, backtest, log::Log, progress::Progress, scenario::KeyPath, sweep::replicate,
 };
 
 use super::{
@@ -95,7 +95,7 @@ impl Run {
 
     fn compare(&self, scenario: &Scenario, log: &Path, is_claimed: bool) -> Result<Ending, Failure> {
         let observed = Log::read(log).map_err(|error| Failure::Usage(error.to_string()))?;
-        let against = self.input.on_threads(|_| against::compare(scenario, &observed))?;
+        let against = self.input.on_threads(|_| backtest::compare(scenario, &observed))?;
         let against = against.map_err(|error| Failure::Usage(format!("{}: {error}", log.display())))?;
         if let Some(file) = &self.json {
             let json = serde_json::to_string_pretty(&against).map_err(|error| Failure::Failed(error.to_string()))?;

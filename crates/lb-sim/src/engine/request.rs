@@ -3,9 +3,9 @@ use std::time::SystemTime;
 use lb_core::{Fault, Outcome};
 
 use crate::{
+    deployment::{Advice, Call, HeaderLines, Service},
     journal::Entry,
     scenario::Workload,
-    server::{Advice, Call, HeaderLines, Service},
     traffic::{Arrival, Size},
 };
 

@@ -17,7 +17,7 @@ pub(super) fn depth(burst: Span, steps: Vec<Step>, limits: &[Limit]) -> Depth {
 }
 
 /// `a - b`, in dollars per month, replication by replication.
-pub(super) fn difference(a: &Step, b: &Step) -> Estimate {
+pub(crate) fn difference(a: &Step, b: &Step) -> Estimate {
     Estimate::over(a.costs.iter().zip(&b.costs).map(|(a, b)| Some(a - b)))
 }
 
@@ -70,7 +70,7 @@ fn price(steps: &[Step], index: usize, limit: &Limit, optimum: usize) -> Price {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::made_up::{LIMITS, step, steps},
+        super::fixtures::{LIMITS, step, steps},
         *,
     };
 

@@ -1,10 +1,10 @@
 use serde::{Serialize, Serializer};
 
-use super::bound;
 use crate::{
     metrics::{ClassTally, Distribution, RunResult},
     report::Estimate,
     scenario,
+    stats::bound,
 };
 
 /// A limit that a plan has to meet.

@@ -54,7 +54,7 @@ mod tests {
     use super::{
         super::{
             decide,
-            made_up::{LIMITS, steps},
+            fixtures::{LIMITS, steps},
         },
         *,
     };

@@ -4,8 +4,10 @@ mod backend;
 
 use serde::Serialize;
 
-use super::number;
-use crate::scenario::{Client, Kind, MaxTokens, Model, NamedMaxTokens, Pools, Preset, Scenario, Span, Workload};
+use crate::{
+    number,
+    scenario::{Client, Kind, MaxTokens, Model, NamedMaxTokens, Pools, Preset, Scenario, Span, Workload},
+};
 
 /// Something that the figures rest on, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,7 +49,7 @@ impl Source {
     }
 
     /// The weakest first.
-    pub(super) const fn order(self) -> u8 {
+    pub(crate) const fn order(self) -> u8 {
         match self {
             Self::Assumed => 0,
             Self::Observed => 1,
@@ -71,7 +73,7 @@ impl List {
 }
 
 /// What the scenario's figures rest on.
-pub(super) fn of(scenario: &Scenario, runs: usize) -> Vec<Assumption> {
+pub(crate) fn of(scenario: &Scenario, runs: usize) -> Vec<Assumption> {
     let mut list = List::default();
     for backend in scenario.backends.iter().filter(|backend| backend.ptus != Some(0)) {
         let model = scenario.model(&backend.model);

@@ -129,11 +129,11 @@ fn kind(backend: &Backend) -> String {
     match backend.preset {
         Preset::AzurePtu => format!("{} PTU{of_model}", backend.ptus.unwrap_or(0)),
         Preset::AzureStandard => match backend.tpm {
-            Some(tpm) => format!("{} TPM{of_model}", super::number::thousands(tpm as f64)),
+            Some(tpm) => format!("{} TPM{of_model}", crate::number::thousands(tpm as f64)),
             None => format!("standard{of_model}"),
         },
         Preset::None if backend.windows.is_empty() => match backend.concurrency {
-            Some(limit) => format!("{} at once{of_model}", super::number::thousands(limit.max_inflight as f64)),
+            Some(limit) => format!("{} at once{of_model}", crate::number::thousands(limit.max_inflight as f64)),
             None => format!("no limit{of_model}"),
         },
         Preset::None => format!("windows{of_model}"),

@@ -122,7 +122,7 @@ impl Bill {
 }
 
 /// Dollars per month for a backend's PTUs, which are paid whether they work or not.
-pub(super) fn ptus_per_month(backend: &Backend) -> Dollars {
+pub(crate) fn ptus_per_month(backend: &Backend) -> Dollars {
     let ptus = backend.ptus.unwrap_or(0) as f64;
     if ptus == 0.0 {
         return Some(0.0);

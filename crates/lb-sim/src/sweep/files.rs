@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Axis, SweepResult};
-use crate::report::{Comparison, Estimate};
+use crate::{render::Comparison, report::Estimate};
 
 /// How a point differs from the base, in a file.
 #[derive(Serialize)]

@@ -2,7 +2,7 @@ use std::{fmt::Write as _, path::Path};
 
 use super::{Dispersion, Row, Stats, Trace, Traffic, length::tokens, quantile::Table, stats};
 use crate::{
-    draw::Draws,
+    random::Draws,
     scenario::{ScenarioError, Workload},
 };
 

@@ -7,7 +7,7 @@ use super::{
     exponential::exponential,
     quantile::{PER_53_BITS, Table, normal, normal_share_below},
 };
-use crate::{draw, scenario};
+use crate::{random, scenario};
 
 /// A distribution of numbers of tokens.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ impl Lognormal {
             let low = self.values[cell];
             low + within * (self.values[cell + 1] - low)
         } else {
-            self.quantile(draw::unit(bits))
+            self.quantile(random::unit(bits))
         };
         value.min(self.max)
     }
@@ -89,7 +89,7 @@ impl Length {
             Self::Constant(length) => *length,
             // A lognormal length is never zero, so that rounding makes no empty prompts.
             Self::Lognormal(lognormal) => tokens(lognormal.at(bits)).max(1),
-            Self::Exponential(mean) => tokens(mean * exponential(draw::unit(bits))),
+            Self::Exponential(mean) => tokens(mean * exponential(random::unit(bits))),
             Self::Quantiles(table) => tokens(table.at(bits)),
             Self::Resampled(trace) => u64::from(trace.row_at(bits).input),
         }
@@ -118,7 +118,7 @@ pub(super) fn tokens(value: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draw::{Draws, Purpose};
+    use crate::random::{Draws, Purpose};
 
     fn lognormal(mean: f64, sigma: f64, max: Option<u64>) -> Lognormal {
         Lognormal::new(scenario::Lognormal { mean, sigma, max })
@@ -131,7 +131,7 @@ mod tests {
             let worst = (0..60_000_u64)
                 .map(|i| {
                     let bits = Draws::new(1).bits(Purpose::Sample, 0, i);
-                    (table.at(bits) / table.quantile(draw::unit(bits)) - 1.0).abs()
+                    (table.at(bits) / table.quantile(random::unit(bits)) - 1.0).abs()
                 })
                 .fold(0.0, f64::max);
             assert!(worst < 1e-4, "sigma {sigma}: {worst}");

@@ -3,7 +3,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Minutes, Trace, formats, rates};
+use super::{Minutes, Trace, import::formats, rates};
 use crate::scenario::{Columns, Kind, Length, RatePoint, Resampled, ScenarioError, TraceFormat, Workload};
 
 /// The files that workloads name, read once: replications and the runs of a sweep share them.

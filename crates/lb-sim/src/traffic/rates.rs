@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::{exponential::exponential, gap::Gaps, table::Table, timestamp};
+use super::{exponential::exponential, gap::Gaps, import::Table};
 use crate::{
-    draw::{Draws, Purpose},
+    random::{Draws, Purpose},
     scenario::{Columns, RatePoint, Span},
+    time,
 };
 
 /// A stretch of time over which the rate is linear.
@@ -161,7 +162,7 @@ fn points(mut table: Table, columns: Option<&Columns>) -> Result<(Vec<RatePoint>
     let mut points = Vec::new();
     while table.advance()? {
         points.push(RatePoint {
-            at: table.value(time, "a time", |text| timestamp::nanos(text, unit)).map(Span::from_nanos)?,
+            at: table.value(time, "a time", |text| time::nanos(text, unit)).map(Span::from_nanos)?,
             rate: table.value(rate, "a rate of 0 or more", |text| {
                 text.parse().ok().filter(|rate| (0.0..=1e9).contains(rate))
             })?,

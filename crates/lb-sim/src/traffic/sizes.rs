@@ -5,7 +5,7 @@ use super::{
     length::{Length, tokens},
 };
 use crate::{
-    draw::{Draws, Purpose, unit},
+    random::{Draws, Purpose, unit},
     scenario::{Factor, MaxTokens, NamedMaxTokens},
 };
 

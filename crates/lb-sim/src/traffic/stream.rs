@@ -16,7 +16,7 @@ use super::{
     spread::Spread,
 };
 use crate::{
-    draw::{Draws, Purpose},
+    random::{Draws, Purpose},
     scenario::{self, Kind, MaxTokens, NamedMaxTokens, ScenarioError, Workload},
 };
 

@@ -13,8 +13,8 @@ use lb_core::{Backend, Error, LoadBalancer, Pool};
 use lb_limits::Quotas;
 use lb_sim::{
     Scenario,
-    draw::Draws,
-    server::{Outages, Server, Service},
+    deployment::{Outages, Server, Service},
+    random::Draws,
     traffic::{Arrival, Traffic},
 };
 use tokio::{

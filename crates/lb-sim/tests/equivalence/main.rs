@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 
 use lb_sim::{
     Scenario, Simulation,
-    draw::{Draws, Purpose},
+    random::{Draws, Purpose},
 };
 
 const REQUESTS: u64 = 10_000;

@@ -9,8 +9,8 @@ use lb_core::{
     Clock, Error, Event, Exhausted, Fault, Head, Instant, Observer, Rng, SeededRng, Served, Target, Transport,
 };
 use lb_sim::{
-    draw::Purpose,
-    server::{Advice, Answer, Call, HeaderLines},
+    deployment::{Advice, Answer, Call, HeaderLines},
+    random::Purpose,
     traffic::Arrival,
 };
 use tokio::{

@@ -1,6 +1,6 @@
 use super::{List, Source, distinct, named, span};
 use crate::{
-    report::number,
+    number,
     scenario::{Backend, HintPolicy, Model, Preset, Remaining, RequestPeriod, Scenario, Span, WindowKind},
 };
 
