@@ -3,5 +3,6 @@
 pub(crate) mod bound;
 mod compared;
 mod estimate;
+mod student;
 
 pub use self::{compared::Compared, estimate::Estimate};

@@ -5,24 +5,20 @@
 //! quantile. It speaks when the replications agree by having seen nothing: no refusal in 100 requests is up to 3 %,
 //! not zero.
 
-use statrs::{
-    distribution::{ContinuousCDF, StudentsT},
-    function::beta::beta_reg,
-};
+use statrs::function::beta::beta_reg;
+
+use super::student;
 
 const CONFIDENCE: f64 = 0.95;
 
 /// Of a mean, from one value per replication. One value has no bound but itself; an infinite one makes it infinite.
 pub(crate) fn upper_mean(values: &[f64]) -> f64 {
     let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    if values.len() < 2 || !mean.is_finite() {
-        return mean;
+    let (mean, squares) = student::moments(values);
+    match student::quantile(CONFIDENCE, count - 1.0) {
+        Some(t) if mean.is_finite() && squares > 0.0 => mean + t * libm::sqrt(squares / (count - 1.0) / count),
+        _ => mean,
     }
-    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    // Valid for every number of degrees of freedom above zero.
-    let t = StudentsT::new(0.0, 1.0, count - 1.0).map_or(f64::INFINITY, |t| t.inverse_cdf(CONFIDENCE));
-    if squares > 0.0 { mean + t * libm::sqrt(squares / (count - 1.0) / count) } else { mean }
 }
 
 /// Of a share, from counts. Without events it is close to `3 / trials`, without trials it is 1.

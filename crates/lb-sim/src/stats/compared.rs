@@ -1,6 +1,7 @@
 use libm::sqrt;
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use super::student;
 
 /// A number that was observed once, beside its distribution in the simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -17,10 +18,8 @@ impl Compared {
     /// The number beside its values in the runs.
     pub(crate) fn new(observed: f64, runs: &[f64]) -> Self {
         let n = runs.len() as f64;
-        let simulated = runs.iter().sum::<f64>() / n.max(1.0);
-        let squares: f64 = runs.iter().map(|value| (value - simulated) * (value - simulated)).sum();
-        let quantile = StudentsT::new(0.0, 1.0, n - 1.0).ok().map(|t| t.inverse_cdf(0.975));
-        let interval = quantile.filter(|_| runs.len() > 1).map(|quantile| {
+        let (simulated, squares) = student::moments(runs);
+        let interval = student::quantile(0.975, n - 1.0).map(|quantile| {
             let half = quantile * sqrt(squares / (n - 1.0) * (1.0 + 1.0 / n));
             // Counts and shares are never negative.
             ((simulated - half).max(0.0), simulated + half)

@@ -1,7 +1,8 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
-use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use super::student;
 
 /// A figure over the replications of a scenario: the mean, and its 95 % interval by Student's t.
 ///
@@ -27,12 +28,10 @@ impl Estimate {
         if runs == 0 {
             return Self::NOTHING;
         }
-        let mean = values.iter().sum::<f64>() / f64::from(runs);
-        let half_width = (runs > 1 && mean.is_finite()).then(|| {
-            let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-            let error = (squares / f64::from(runs - 1) / f64::from(runs)).sqrt();
-            student_t(runs - 1) * error
-        });
+        let (mean, squares) = student::moments(&values);
+        let (n, freedom) = (f64::from(runs), f64::from(runs) - 1.0);
+        let quantile = student::quantile(0.975, freedom).filter(|_| mean.is_finite());
+        let half_width = quantile.map(|quantile| quantile * libm::sqrt(squares / freedom / n));
         // Equal values differ by rounding only: no interval of that width means anything.
         let half_width = half_width.map(|half| if half <= mean.abs() * 1e-12 { 0.0 } else { half });
         Self { mean, half_width, runs }
@@ -73,12 +72,6 @@ impl Estimate {
     pub const fn is_some(&self) -> bool {
         self.runs > 0
     }
-}
-
-/// The factor of the standard error that gives a two-sided 95 % interval.
-fn student_t(freedom: u32) -> f64 {
-    // The arguments are valid for every `freedom` above zero; the normal's factor stands in for none.
-    StudentsT::new(0.0, 1.0, f64::from(freedom)).map_or(1.96, |t| t.inverse_cdf(0.975))
 }
 
 /// The plain mean, for tests and logs; the report's own tables choose units.
