@@ -53,6 +53,7 @@ pub mod deployment;
 mod engine;
 pub mod journal;
 pub mod log;
+mod metric;
 pub mod metrics;
 mod number;
 pub mod plan;
@@ -67,6 +68,7 @@ pub mod sweep;
 mod time;
 pub mod traffic;
 
+pub use metric::Metric;
 pub use report::Report;
 pub use scenario::Scenario;
 pub use simulation::{Simulation, run, simulate};

@@ -47,6 +47,11 @@ pub(crate) fn short_percent(share: f64) -> String {
     format!("{} %", significant(share * 100.0))
 }
 
+/// A difference of shares, in percentage points.
+pub(crate) fn points(difference: f64) -> String {
+    format!("{} pt", significant(difference * 100.0))
+}
+
 /// A time in seconds, in the unit that suits it.
 pub(crate) fn seconds(seconds: f64) -> String {
     let (value, unit) = match seconds {

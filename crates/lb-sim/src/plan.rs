@@ -25,13 +25,14 @@ use rayon::prelude::*;
 use crate::{
     metrics::RunResult,
     progress::Progress,
-    report::{Estimate, cost},
+    report::{Assumption, Estimate, assumption, cost},
     scenario::{Scenario, ScenarioError, Span},
     sweep::replicate,
 };
 
 pub(crate) use decide::difference;
-pub use limit::{Check, Limit, Measure};
+pub use limit::{Check, Limit};
+pub(crate) use result::depth_name;
 pub use result::{Binding, Choice, Depth, Optimum, Outcome, PlanResult, Price, Purchase, RunnerUp, Step};
 
 /// How many PTUs to buy for a scenario with a `[plan]`.
@@ -106,6 +107,7 @@ where
             model: space.backend.model.clone(),
             replications: space.replications,
             mean_need: space.mean_need,
+            assumptions: assumptions(scenario, space.replications, &space.backend.name, &space.bursts),
             limits: space.limits,
             depths,
             decision,
@@ -118,8 +120,20 @@ where
         let runs = (self.runs)(&scenario)?;
         let costs: Vec<f64> = runs.iter().map(|run| (self.cost)(&scenario, run)).collect();
         let checks = space.limits.iter().map(|limit| limit.check(&runs, space.index)).collect();
-        Ok(Step { ptus, cost: Estimate::over(costs.iter().copied().map(Some)), checks, costs })
+        let for_ptus = cost::for_ptus(&scenario);
+        Ok(Step { ptus, cost: Estimate::over(costs.iter().copied().map(Some)), checks, costs, for_ptus })
     }
+}
+
+/// The scenario's, but for what the plan itself chooses.
+pub(crate) fn assumptions(scenario: &Scenario, replications: u32, backend: &str, bursts: &[Span]) -> Vec<Assumption> {
+    let mut all = assumption::of(scenario, usize::try_from(replications).unwrap_or(usize::MAX));
+    let depth = format!("bucket depth of {backend}");
+    if let Some(one) = all.iter_mut().find(|one| one.what == depth) {
+        let depths: Vec<String> = bursts.iter().copied().map(depth_name).collect();
+        one.value = format!("{} of drain, an answer for each", depths.join(", "));
+    }
+    all
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ impl Plan {
             output::write(file, &json)?;
         }
         if let Some(file) = &self.html {
-            output::write(file, &plan.to_html(&scenario))?;
+            output::write(file, &plan.to_html())?;
         }
         if !is_claimed {
             output::print(&plan.to_string())?;

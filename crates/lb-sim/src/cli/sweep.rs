@@ -73,20 +73,19 @@ impl Sweep {
         let result = self.input.on_threads(|bar| sweep(&scenario, grid, bar))?;
         let result = result.map_err(|error| self.input.wrong(&error))?;
         let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
-        let comparison = result.comparison();
         if let Some(file) = &self.json {
             output::write(file, &result.to_json(base).map_err(|error| failed(&error))?)?;
         }
         if let Some(folder) = &self.csv {
-            let (points, differences) = (comparison.to_csv(), result.differences_csv(base));
+            let (points, differences) = (result.to_csv(), result.differences_csv(base));
             output::write(&folder.join("points.csv"), &points.map_err(|error| failed(&error))?)?;
             output::write(&folder.join("differences.csv"), &differences.map_err(|error| failed(&error))?)?;
         }
         if let Some(file) = &self.html {
-            output::write(file, &comparison.to_html())?;
+            output::write(file, &result.to_html(base))?;
         }
         if !is_claimed {
-            output::print(&format!("{comparison}\n{}", result.differences_text(base)))?;
+            output::print(&result.to_text(base))?;
         }
         Ok(Ending::Done)
     }

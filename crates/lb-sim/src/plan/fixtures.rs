@@ -1,13 +1,11 @@
 //! Steps and limits that no simulation gave.
 
-use super::{Check, Limit, Measure, Step};
-use crate::report::Estimate;
+use super::{Check, Limit, Step};
+use crate::{metric::Metric, report::Estimate};
 
 /// Spill and 429s, both at most 10 %.
-pub(super) const LIMITS: [Limit; 2] = [
-    Limit { measure: Measure::SpillShare, at_most: 0.1 },
-    Limit { measure: Measure::Application429Share, at_most: 0.1 },
-];
+pub(super) const LIMITS: [Limit; 2] =
+    [Limit { metric: Metric::SpillShare, at_most: 0.1 }, Limit { metric: Metric::Application429Share, at_most: 0.1 }];
 
 /// A step with these costs per replication and these upper bounds.
 pub(super) fn step(ptus: u64, costs: &[f64], uppers: [f64; 2]) -> Step {
@@ -21,6 +19,7 @@ pub(super) fn step(ptus: u64, costs: &[f64], uppers: [f64; 2]) -> Step {
         cost: Estimate::over(costs.iter().copied().map(Some)),
         checks: LIMITS.iter().zip(uppers).map(check).collect(),
         costs: costs.to_vec(),
+        for_ptus: 0.0,
     }
 }
 

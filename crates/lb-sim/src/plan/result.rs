@@ -1,7 +1,12 @@
 use serde::{Serialize, Serializer};
 
-use super::limit::{self, Check, Limit, Measure};
-use crate::{report::Estimate, scenario::Span};
+use super::limit::{self, Check, Limit};
+use crate::{
+    metric::Metric,
+    number,
+    report::{Assumption, Estimate},
+    scenario::Span,
+};
 
 /// What a plan found.
 #[derive(Debug, Clone, Serialize)]
@@ -26,6 +31,9 @@ pub struct PlanResult {
     pub decision: Option<u64>,
     /// What each purchase worth a thought comes to at each depth: the choices of the depths and the decision, by PTUs.
     pub purchases: Vec<Purchase>,
+    /// What the figures rest on.
+    #[serde(skip)]
+    pub(crate) assumptions: Vec<Assumption>,
 }
 
 /// The answer if the bucket is this deep.
@@ -56,6 +64,16 @@ pub struct Step {
     /// Dollars per month in each replication, for differences in pairs.
     #[serde(skip)]
     pub(crate) costs: Vec<f64>,
+    /// The part of the cost that is for PTUs, those of other backends included.
+    #[serde(skip)]
+    pub(crate) for_ptus: f64,
+}
+
+impl Step {
+    /// The part of the cost that is paid by the token.
+    pub(crate) fn by_the_token(&self) -> f64 {
+        (self.cost.mean() - self.for_ptus).max(0.0)
+    }
 }
 
 /// The cheapest step without any limit.
@@ -99,14 +117,15 @@ pub struct Binding {
     /// Dollars per month that it would save, in pairs.
     pub saves: Estimate,
     /// The limits that it does not meet.
-    pub limits: Vec<Measure>,
+    pub limits: Vec<Metric>,
 }
 
 /// What one limit costs if it is the only one.
 #[derive(Debug, Clone, Serialize)]
 pub struct Price {
     /// The limit.
-    pub measure: Measure,
+    #[serde(rename = "measure")]
+    pub metric: Metric,
     /// The cheapest step that meets it; `None` if none does.
     pub ptus: Option<u64>,
     /// Dollars per month above the optimum, in pairs.
@@ -144,7 +163,7 @@ pub struct Outcome {
     /// money. `None` if this depth has no choice.
     pub regret: Option<Estimate>,
     /// The limits that it misses.
-    pub missed: Vec<Measure>,
+    pub missed: Vec<Metric>,
 }
 
 impl PlanResult {
@@ -157,6 +176,11 @@ impl PlanResult {
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string_pretty(self)
     }
+}
+
+/// A bucket's depth, as it is written.
+pub(crate) fn depth_name(burst: Span) -> String {
+    number::seconds(burst.as_secs_f64())
 }
 
 fn in_seconds<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {

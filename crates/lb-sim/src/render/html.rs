@@ -1,8 +1,11 @@
-//! The parts that all pages have: one file, no script, nothing from the network.
+//! A document as a page: one file, no script, nothing from the network.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::plot::{Colour, Figure, Shape};
+use super::{
+    document::{Block, Card, Cell, Document, Table},
+    plot::{Colour, Figure, Shape},
+};
 use crate::{
     number::{self, Form},
     stats::Estimate,
@@ -10,36 +13,57 @@ use crate::{
 
 const STYLE: &str = include_str!("page.css");
 
-/// A whole page.
-pub(crate) fn page(title: &str, body: &Markup) -> String {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
+impl Document {
+    /// As one HTML file.
+    pub(crate) fn to_html(&self) -> String {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (self.title) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body { main { @for block in &self.blocks { (markup(block)) } } }
             }
-            body { main { (body) } }
         }
+        .into_string()
     }
-    .into_string()
 }
 
-/// An answer that can be read from across the room.
-pub(crate) fn card(what: &str, value: &str, more: &str) -> Markup {
+fn markup(block: &Block) -> Markup {
+    html! {
+        @match block {
+            Block::Title(words) => @if let Some(words) = &words.page { h1 { (words) } },
+            Block::Meta(words) => @if let Some(words) = &words.page { p.meta { (words) } },
+            Block::Heading(words) => @if let Some(words) = &words.page { h2 { (words) } },
+            Block::Sentence(words) => @if let Some(words) = &words.page { p { (words) } },
+            Block::Warning(words) => @if let Some(words) = &words.page { p.warn { (words) } },
+            Block::Footer(words) => @if let Some(words) = &words.page { footer { p { (words) } } },
+            Block::Note(words) => p.note { (words) },
+            Block::Cards(cards) => div.cards { @for one in cards { (card(one)) } },
+            Block::Table(rows) => (table(rows)),
+            Block::Figure { heading, figure: drawn, caption } => {
+                @if !heading.is_empty() { h3 { (heading) } }
+                (figure(drawn, caption))
+            },
+        }
+    }
+}
+
+fn card(card: &Card) -> Markup {
     html! {
         div.card {
-            div.what { (what) }
-            div.value { (value) }
-            div.more { (more) }
+            div.what { (card.what) }
+            div.value { (card.value) }
+            div.more { (card.more) }
         }
     }
 }
 
 /// A figure under its legend, over its caption.
-pub(crate) fn figure(figure: &Figure, caption: &str) -> Markup {
+fn figure(figure: &Figure, caption: &str) -> Markup {
     html! {
         figure {
             ul.legend {
@@ -79,20 +103,25 @@ fn swatch(colour: Colour, shape: Shape) -> Markup {
     }
 }
 
-/// A table whose first `left` columns are text.
-pub(crate) fn table<R: IntoIterator<Item = Markup>>(
-    head: &[&str],
-    left: usize,
-    rows: impl IntoIterator<Item = R>,
-) -> Markup {
-    let class = |index: usize| if index < left { "text" } else { "number" };
+fn table(table: &Table) -> Markup {
+    let class = |is_text: bool| if is_text { "text" } else { "number" };
     html! {
         div.scroll {
             table {
-                thead { tr { @for (index, title) in head.iter().enumerate() { th class=(class(index)) { (title) } } } }
+                thead {
+                    tr {
+                        @for column in &table.columns {
+                            @if let Some(title) = &column.title.page { th class=(class(column.is_text)) { (title) } }
+                        }
+                    }
+                }
                 tbody {
-                    @for row in rows {
-                        tr { @for (index, cell) in row.into_iter().enumerate() { td class=(class(index)) { (cell) } } }
+                    @for row in &table.rows {
+                        tr {
+                            @for (column, one) in table.columns.iter().zip(&row.cells) {
+                                @if column.title.page.is_some() { td class=(class(column.is_text)) { (cell(one)) } }
+                            }
+                        }
                     }
                 }
             }
@@ -100,13 +129,27 @@ pub(crate) fn table<R: IntoIterator<Item = Markup>>(
     }
 }
 
-/// A text as a cell.
-pub(crate) fn text(text: impl AsRef<str>) -> Markup {
-    html! { (text.as_ref()) }
+fn cell(cell: &Cell) -> Markup {
+    html! {
+        @match cell {
+            Cell::Text(text) => (text),
+            Cell::Tag(word) => span.tag.(word) { (word) },
+            Cell::Mean(value, form) | Cell::Interval(value, form) => (estimate(value, *form)),
+            Cell::Bounded { value, upper, form, is_met } => {
+                @if *is_met { span title="met" { "✓" } } @else { strong title="not met" { "✗" } }
+                " " (number::mean(value, *form)) small { "up to " (form(*upper)) }
+            },
+            Cell::Lines(lines) => {
+                @for (index, line) in lines.iter().filter_map(|line| line.page.as_ref()).enumerate() {
+                    @if index == 0 { (line) } @else { small { (line) } }
+                }
+            },
+        }
+    }
 }
 
 /// The mean, with half the interval's width small beside it.
-pub(crate) fn estimate(estimate: &Estimate, form: Form) -> Markup {
+fn estimate(estimate: &Estimate, form: Form) -> Markup {
     html! {
         (number::mean(estimate, form))
         @if let Some(half) = estimate.half_width().filter(|half| *half > 0.0) {

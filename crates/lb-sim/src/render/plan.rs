@@ -1,224 +1,232 @@
-//! A plan as a page.
+//! What a plan says.
 
-use maud::{Markup, html};
+use std::fmt;
 
 use super::{
-    html::{card, estimate, figure, page, table, text},
-    run::assumptions,
+    document::{Block, Card, Cell, Document, Table, Words},
+    run::add_assumptions,
+    sweep_figures::capitalised,
 };
 use crate::{
-    number::{dollars, mean, ratio, seconds, with_interval},
-    plan::{Check, Depth, Limit, PlanResult, Step},
-    report::{Assumption, Estimate, assumption, cost},
-    scenario::{Scenario, Span},
+    metric::Metric,
+    number::{dollars, mean, ratio, significant, with_interval},
+    plan::{Depth, Limit, Outcome, PlanResult, Price, Step, depth_name},
 };
+
+/// The whole plan for a terminal of 100 columns, the decision first.
+impl fmt::Display for PlanResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.document().fmt(f)
+    }
+}
 
 impl PlanResult {
     /// The plan as one HTML file: the decision, then cost and limits over the PTUs as inline SVG; no script, nothing from
-    /// the network. `scenario` is the one that was planned.
+    /// the network.
     #[must_use]
-    pub fn to_html(&self, scenario: &Scenario) -> String {
-        let title = if self.title.is_empty() { "PTU plan" } else { &self.title };
-        let body = html! {
-            h1 { (title) }
-            p.meta {
-                "PTUs of " (self.backend) " (" (self.model) "); " (self.replications) " runs per step and bucket depth; ± is half \
-                 the 95 % interval. The mean of the traffic that reaches it needs " (with_interval(&self.mean_need, ratio)) " PTUs."
-            }
-            (self.cards())
-            @for sentence in self.verdict() { p { (sentence) } }
-            h2 { "Cost per month" }
-            (figure(&self.cost_figure(scenario), "What lies above the line of the PTUs alone is paid by the token. The line is the mean, \
-                the pale band its 95 % interval. The bucket's depth is not documented: each is an answer of its own."))
-            @if !self.limits.is_empty() {
-                h2 { "Limits" }
-                p.note { "A step meets a limit if the 95 % upper bound does: the upper edge of the band. Dots: it does. A line at the \
-                    upper edge of a figure stands for never, or for more than fits." }
-                @for (index, limit) in self.limits.iter().enumerate() {
-                    h3 { (capitalised(limit.measure.words())) ": at most " (limit.measure.form(limit.at_most)) }
-                    (figure(&self.limit_figure(index, limit), ""))
+    pub fn to_html(&self) -> String {
+        self.document().to_html()
+    }
+
+    fn document(&self) -> Document {
+        let mut document = Document::new(&self.title, "PTU plan");
+        let (backend, model, runs) = (&self.backend, &self.model, self.replications);
+        document.meta(Words::two(
+            format!("PTUs of `{backend}` ({model}), {runs} runs per step and depth"),
+            format!(
+                "PTUs of {backend} ({model}); {runs} runs per step and bucket depth; ± is half the 95 % interval. The mean \
+                 of the traffic that reaches it needs {} PTUs.",
+                with_interval(&self.mean_need, ratio)
+            ),
+        ));
+        document.add(Block::Cards(self.cards()));
+        document.heading(Words::on_terminal("ANSWER"));
+        document.sentences(self.verdict());
+        self.add_figures(&mut document);
+        if !self.purchases.is_empty() && self.depths.len() > 1 {
+            self.add_purchases(&mut document);
+        }
+        if !self.limits.is_empty() {
+            self.add_prices(&mut document);
+        }
+        self.depths.iter().for_each(|depth| self.add_steps(&mut document, depth));
+        add_assumptions(&mut document, Words::on_page("What this rests on"), &self.assumptions);
+        document.heading(Words::on_terminal("HOW TO READ IT"));
+        document.sentence(Words::on_terminal(
+            "A limit is met if the one-sided 95 % upper bound, in brackets behind the value, meets it. \u{b1} is the \
+             95 % interval of sampling. How deep the bucket is, is not documented: each depth stands by itself.",
+        ));
+        if self.mean_need.is_some() {
+            let need = with_interval(&self.mean_need, significant);
+            let need = format!("The sizing formula gives {need} PTUs for the mean of this traffic, without bursts.");
+            document.sentence(Words::on_terminal(need));
+        }
+        document
+    }
+
+    fn cards(&self) -> Vec<Card> {
+        let mut cards = Vec::new();
+        match self.decision {
+            Some(ptus) => {
+                cards.push(Card::new("Buy", format!("{ptus} PTUs"), "meets every limit at every bucket depth"));
+                let purchase = self.purchases.iter().find(|purchase| purchase.ptus == ptus);
+                if let Some(worst) = purchase.and_then(|purchase| purchase.outcomes.get(purchase.worst)) {
+                    let depth = format!("if the depth is {}", depth_name(worst.burst));
+                    cards.push(Card::new("It costs at most, per month", mean(&worst.cost, dollars), depth));
                 }
             }
-            (self.purchases_part())
-            h2 { "What this rests on" }
-            (assumptions(&self.assumptions(scenario)))
-            @for depth in &self.depths {
-                h2 { "Every step, if the bucket holds " (drain(depth.burst)) " of drain" }
-                (self.every_step(depth, scenario))
-            }
-        };
-        page(title, &body)
-    }
-
-    /// The scenario's, but for what the plan itself chose.
-    fn assumptions(&self, scenario: &Scenario) -> Vec<Assumption> {
-        let replications = usize::try_from(self.replications).unwrap_or(usize::MAX);
-        let mut all = assumption::of(scenario, replications);
-        let depth = format!("bucket depth of {}", self.backend);
-        if let Some(one) = all.iter_mut().find(|one| one.what == depth) {
-            let depths: Vec<String> = self.depths.iter().map(|depth| drain(depth.burst)).collect();
-            one.value = format!("{} of drain, an answer for each", depths.join(", "));
+            None => cards.push(Card::new("Buy", "no answer", "no step meets every limit at every bucket depth")),
         }
-        all
-    }
-
-    fn cards(&self) -> Markup {
-        let worst = |ptus: u64| {
-            let purchase = self.purchases.iter().find(|purchase| purchase.ptus == ptus)?;
-            purchase.outcomes.get(purchase.worst)
-        };
         // Zero PTUs have no bucket: all depths agree on them.
         let optimum = |depth: &Depth| (depth.optimum.ptus, depth.optimum.cost);
         let agree = self.depths.windows(2).all(|pair| optimum(&pair[0]) == optimum(&pair[1]));
         let shown = if agree { self.depths.len().min(1) } else { self.depths.len() };
-        html! {
-            div.cards {
-                @match self.decision {
-                    Some(ptus) => {
-                        (card("Buy", &format!("{ptus} PTUs"), "meets every limit at every bucket depth"))
-                        @if let Some(outcome) = worst(ptus) {
-                            (card("It costs at most, per month", &mean(&outcome.cost, dollars), &format!("if the depth is {}", drain(outcome.burst))))
-                        }
-                    }
-                    None => (card("Buy", "no answer", "no step meets every limit at every bucket depth")),
-                }
-                @for depth in &self.depths[..shown] {
-                    (card(
-                        &if shown == 1 {
-                            "Cheapest without limits".to_owned()
-                        } else {
-                            format!("Cheapest without limits, depth {}", drain(depth.burst))
-                        },
-                        &format!("{} PTUs", depth.optimum.ptus),
-                        &format!("{} a month", mean(&depth.optimum.cost, dollars)),
-                    ))
-                }
-            }
+        cards.extend(self.depths[..shown].iter().map(|depth| {
+            let at = if shown == 1 { String::new() } else { format!(", depth {}", depth_name(depth.burst)) };
+            let ptus = format!("{} PTUs", depth.optimum.ptus);
+            let cost = format!("{} a month", mean(&depth.optimum.cost, dollars));
+            Card::new(format!("Cheapest without limits{at}"), ptus, cost)
+        }));
+        cards
+    }
+
+    fn add_figures(&self, document: &mut Document) {
+        document.heading(Words::on_page("Cost per month"));
+        let caption = "What lies above the line of the PTUs alone is paid by the token. The line is the mean, the pale band \
+                       its 95 % interval. The bucket's depth is not documented: each is an answer of its own.";
+        document.figure("", self.cost_figure(), caption);
+        if self.limits.is_empty() {
+            return;
+        }
+        document.heading(Words::on_page("Limits"));
+        document.note(
+            "A step meets a limit if the 95 % upper bound does: the upper edge of the band. Dots: it does. A line at the \
+             upper edge of a figure stands for never, or for more than fits.",
+        );
+        for (index, limit) in self.limits.iter().enumerate() {
+            let heading = format!("{}: at most {}", capitalised(limit.metric.words()), limit.form(limit.at_most));
+            document.figure(heading, self.limit_figure(index, limit), "");
         }
     }
 
-    fn purchases_part(&self) -> Markup {
-        if self.purchases.is_empty() || self.depths.len() < 2 {
-            return html! {};
-        }
-        let head: Vec<String> = ["PTUs".to_owned(), "bought for".to_owned()]
-            .into_iter()
-            .chain(self.depths.iter().map(|depth| format!("if the depth is {}", drain(depth.burst))))
-            .collect();
-        let rows = self.purchases.iter().map(|purchase| {
-            let mut bought: Vec<String> = purchase.chosen_for.iter().map(|burst| drain(*burst)).collect();
-            if Some(purchase.ptus) == self.decision {
-                bought.push("any depth".to_owned());
-            }
-            let outcomes = purchase.outcomes.iter().enumerate().map(|(index, outcome)| {
-                html! {
-                    (mean(&outcome.cost, dollars))
-                    @if let Some(regret) = &outcome.regret {
-                        small { "regret " (with_interval(regret, dollars)) }
-                    }
-                    @for missed in &outcome.missed { small { "misses: " (missed.words()) } }
-                    @if index == purchase.worst { small { strong { "worst case" } } }
-                }
-            });
-            let names = [html! { (purchase.ptus) }, text(bought.join(", "))];
-            names.into_iter().chain(outcomes).collect::<Vec<_>>()
+    fn add_purchases(&self, document: &mut Document) {
+        document.heading(Words::two(
+            "IF THE DEPTH IS NOT WHAT YOU THINK ($/month; in brackets over the choice for that depth)",
+            "If the depth is not what you think",
+        ));
+        document.note(
+            "Dollars per month. Regret: what it costs more than the best purchase for the depth that is true; below zero \
+             if missing a limit saves money.",
+        );
+        let table = Table::of(&self.purchases).number("PTUs", |purchase| purchase.ptus.to_string());
+        let table = table.number("bought for", |purchase| {
+            let any = (Some(purchase.ptus) == self.decision).then(|| "any".to_owned());
+            purchase.chosen_for.iter().copied().map(depth_name).chain(any).collect::<Vec<_>>().join(", ")
         });
-        html! {
-            h2 { "If the depth is not what you think" }
-            p.note { "Dollars per month. Regret: what it costs more than the best purchase for the depth that is true; below zero \
-                if missing a limit saves money." }
-            (table(&head.iter().map(String::as_str).collect::<Vec<_>>(), 2, rows))
-        }
-    }
-
-    fn every_step(&self, depth: &Depth, scenario: &Scenario) -> Markup {
-        let head: Vec<String> = ["PTUs", "cost per month", "for PTUs", "by the token"]
-            .into_iter()
-            .map(str::to_owned)
-            .chain(
-                self.limits
-                    .iter()
-                    .map(|limit| format!("{} (at most {})", limit.measure.words(), limit.measure.form(limit.at_most))),
-            )
-            .chain([String::new()])
-            .collect();
-        let rows = depth.steps.iter().map(|step| {
-            let (ptus, tokens) = self.parts(step, scenario);
-            let checks = step.checks.iter().zip(&self.limits).map(|(check, limit)| check_cell(check, limit));
-            let cells =
-                [html! { (step.ptus) }, estimate(&step.cost, dollars), text(dollars(ptus)), text(dollars(tokens))];
-            cells.into_iter().chain(checks).chain([text(remark(step, depth))]).collect::<Vec<_>>()
+        let table = self.depths.iter().enumerate().fold(table, |table, (index, depth)| {
+            let title = format!("if the depth is {}", depth_name(depth.burst));
+            table.column(title, false, |purchase| outcome(&purchase.outcomes[index], index == purchase.worst))
         });
-        html! {
-            p.note { "Limits: the value, and the 95 % upper bound that decides. ✓ met, ✗ not met." }
-            (table(&head.iter().map(String::as_str).collect::<Vec<_>>(), 0, rows))
-        }
+        document.table(table.done());
     }
 
-    /// Dollars per month for PTUs, those of other backends included, and by the token.
-    pub(crate) fn parts(&self, step: &Step, scenario: &Scenario) -> (f64, f64) {
-        let ptus: f64 = scenario
-            .backends
-            .iter()
-            .filter_map(|backend| {
-                let is_varied = backend.name == self.backend;
-                let mut backend = backend.clone();
-                if is_varied {
-                    backend.ptus = Some(step.ptus);
-                }
-                cost::ptus_per_month(&backend)
+    fn add_prices(&self, document: &mut Document) {
+        document.heading(Words::two(
+            "THE PRICE OF EACH LIMIT ALONE ($/month over the optimum)",
+            "The price of each limit alone ($/month over the optimum)",
+        ));
+        let limits = Table::of(self.limits.iter().enumerate()).number("limit", |(_, limit)| limit.to_string());
+        let table = self.depths.iter().fold(limits, |table, depth| {
+            // A plan that was made by hand may have none.
+            let cell =
+                |&(index, limit): &(usize, &Limit)| depth.prices.get(index).map(|price| price_cell(price, limit));
+            table.number(format!("depth {}", depth_name(depth.burst)), |limit| cell(limit).unwrap_or_default())
+        });
+        document.table(table.done());
+    }
+
+    fn add_steps(&self, document: &mut Document, depth: &Depth) {
+        let name = depth_name(depth.burst);
+        document.heading(Words::two(
+            format!("EVERY STEP AT A DEPTH OF {name} (! = not met)"),
+            format!("Every step, if the bucket holds {name} of drain"),
+        ));
+        document.note("Limits: the value, and the 95 % upper bound that decides. ✓ met, ✗ not met.");
+        let table = Table::of(&depth.steps)
+            .number("PTUs", |step| step.ptus.to_string())
+            .column(Words::two("$/month", "cost per month"), false, |step| Cell::Interval(step.cost, dollars))
+            .number(Words::on_page("for PTUs"), |step| dollars(step.for_ptus))
+            .number(Words::on_page("by the token"), |step| dollars(step.by_the_token()));
+        let table = self.limits.iter().enumerate().fold(table, |table, (index, limit)| {
+            let (metric, most) = (limit.metric, limit.form(limit.at_most));
+            // Every wait here is an added one; the columns are narrow.
+            let short = metric.title().trim_start_matches("added ");
+            let title = Words::two(format!("{short}\n<= {most}"), format!("{} (at most {most})", metric.words()));
+            table.column(title, false, |step| {
+                let check = &step.checks[index];
+                Cell::Bounded { value: check.value, upper: check.upper, form: metric.form(), is_met: check.is_met }
             })
-            .sum();
-        (ptus, (step.cost.mean() - ptus).max(0.0))
+        });
+        document.table(table.number("", |step| remark(step, depth)).done());
+        if let Some(next) = &depth.optimum.runner_up {
+            let told = if next.more.low() > 0.0 { "" } else { ": the runs cannot tell the two apart" };
+            let (best, more) = (depth.optimum.ptus, with_interval(&next.more, dollars));
+            document.sentence(format!("After {best}, {} PTUs are cheapest: {more} more{told}.", next.ptus));
+        }
     }
 }
 
-/// A bucket's depth.
-pub(crate) fn drain(burst: Span) -> String {
-    seconds(burst.as_secs_f64())
+/// What a purchase comes to at one depth.
+fn outcome(outcome: &Outcome, is_worst: bool) -> Cell {
+    let cost = mean(&outcome.cost, dollars);
+    let over = outcome.regret.map_or_else(String::new, |regret| {
+        let sign = if regret.mean() < 0.0 { "-" } else { "+" };
+        format!(" ({sign}{})", dollars(regret.mean().abs()))
+    });
+    let mut lines = vec![Words::two(format!("{cost}{over}"), cost)];
+    lines.extend(outcome.regret.map(|regret| Words::on_page(format!("regret {}", with_interval(&regret, dollars)))));
+    if !outcome.missed.is_empty() {
+        let list = |name: fn(Metric) -> &'static str| {
+            outcome.missed.iter().map(|metric| name(*metric)).collect::<Vec<_>>().join(", ")
+        };
+        let (keys, words) = (list(Metric::key), list(Metric::words));
+        lines.push(Words::two(format!("misses {keys}"), format!("misses: {words}")));
+    }
+    if is_worst {
+        lines.push("worst case".into());
+    }
+    Cell::Lines(lines)
 }
 
-fn check_cell(check: &Check, limit: &Limit) -> Markup {
-    let form = |value: f64| limit.measure.form(value);
-    let value = if check.value.is_some() { form(check.value.mean()) } else { "-".to_owned() };
-    html! {
-        @if check.is_met { span title="met" { "✓" } } @else { strong title="not met" { "✗" } }
-        " " (value) small { "up to " (form(check.upper)) }
+fn price_cell(price: &Price, limit: &Limit) -> String {
+    match (price.ptus, &price.over_optimum) {
+        (Some(ptus), Some(over)) if over.mean() == 0.0 => format!("{ptus} PTUs, +$0"),
+        (Some(ptus), Some(over)) => format!("{ptus} PTUs, +{}", with_interval(over, dollars)),
+        _ => format!("none: {} PTUs come to {}", price.closest, limit.form(price.closest_upper)),
     }
 }
 
 fn remark(step: &Step, depth: &Depth) -> String {
     let is_choice = depth.choice.as_ref().is_some_and(|choice| choice.ptus == step.ptus);
-    let marks = [(is_choice, "choice"), (depth.optimum.ptus == step.ptus, "optimum without limits")];
-    let words: Vec<&str> = marks.into_iter().filter(|mark| mark.0).map(|mark| mark.1).collect();
-    words.join(", ")
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// Whether a step meets every limit.
-pub(crate) fn is_feasible(step: &Step) -> bool {
-    step.checks.iter().all(|check| check.is_met)
-}
-
-/// The mean with both ends of its interval.
-pub(crate) fn with_ends(at: f64, estimate: &Estimate) -> (f64, f64, f64) {
-    (at, estimate.low(), estimate.high())
+    let marks = [(is_choice, "choice"), (depth.optimum.ptus == step.ptus, "optimum")];
+    marks.iter().filter(|mark| mark.0).map(|mark| mark.1).collect::<Vec<_>>().join(" and ")
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::{
-        plan::{Choice, Measure, Optimum, Outcome, Purchase},
-        report::testing::scenario,
+        plan::{Check, Choice, Optimum, Purchase, assumptions},
+        report::{Estimate, testing::scenario},
+        scenario::Span,
     };
 
     /// Two depths over 0, 50 and 100 PTUs: the shallow one needs 100, the deep one 50; without limits zero is cheapest.
     pub(crate) fn plan() -> PlanResult {
+        let with_ptus = |ptus: u64| {
+            let ptus = toml::Value::Integer(i64::try_from(ptus).unwrap());
+            scenario().with(&[("backend.ptu.ptus".parse().unwrap(), ptus)]).unwrap()
+        };
         let cost = |dollars: f64| Estimate::over([Some(dollars - 100.0), Some(dollars + 100.0)]);
         let step = |ptus: u64, dollars: f64, spill: f64, needs: u64| Step {
             ptus,
@@ -232,6 +240,7 @@ pub(crate) mod tests {
                 },
             ],
             costs: vec![dollars - 100.0, dollars + 100.0],
+            for_ptus: crate::report::cost::for_ptus(&with_ptus(ptus)),
         };
         let depth = |seconds: u64, needs: u64| {
             let steps = vec![
@@ -258,17 +267,18 @@ pub(crate) mod tests {
             burst: depth.burst,
             cost: cost(75_000.0),
             regret: Some(Estimate::over([Some(30_000.0)])),
-            missed: vec![Measure::SpillShare],
+            missed: vec![Metric::SpillShare],
         };
         PlanResult {
+            assumptions: assumptions(&scenario(), 2, "ptu", &[Span::from_secs(1), Span::from_secs(60)]),
             title: "How many <PTUs>".to_owned(),
             backend: "ptu".to_owned(),
             model: "gpt-4.1".to_owned(),
             replications: 2,
             mean_need: Estimate::over([Some(61.0), Some(62.0)]),
             limits: vec![
-                Limit { measure: Measure::SpillShare, at_most: 0.2 },
-                Limit { measure: Measure::AddedWaitP95, at_most: 2.0 },
+                Limit { metric: Metric::SpillShare, at_most: 0.2 },
+                Limit { metric: Metric::AddedWaitP95, at_most: 2.0 },
             ],
             decision: Some(100),
             purchases: vec![Purchase {
@@ -284,12 +294,12 @@ pub(crate) mod tests {
     #[test]
     fn the_page_says_what_to_buy_and_draws_cost_and_every_limit() {
         let plan = plan();
-        let html = plan.to_html(&scenario());
+        let html = plan.to_html();
         for text in ["100 PTUs", "How many &lt;PTUs&gt;", "misses: requests served elsewhere", "1 s, 60 s of drain"] {
             assert!(html.contains(text), "{text} is missing");
         }
         for sentence in plan.verdict() {
-            assert!(html.contains(&html! { (sentence) }.into_string()), "{sentence} is missing");
+            assert!(html.contains(&maud::html! { (sentence) }.into_string()), "{sentence} is missing");
         }
         assert_eq!(html.matches("role=\"img\"").count(), 3, "the cost, and each of two limits");
         assert!(!html.replace("xmlns=\"http", "").contains("http") && !html.contains("<script"));
@@ -298,15 +308,16 @@ pub(crate) mod tests {
     #[test]
     fn the_cost_is_broken_down_into_ptus_and_tokens() {
         let plan = plan();
-        let parts = plan.parts(&plan.depths[0].steps[1], &scenario());
+        let step = &plan.depths[0].steps[1];
+        let parts = (step.for_ptus, step.by_the_token());
         // $1 an hour, 730 hours.
         assert!((parts.0 - 50.0 * 730.0).abs() < 1e-6 && (parts.1 - (45_000.0 - 36_500.0)).abs() < 1e-6, "{parts:?}");
-        assert!(plan.to_html(&scenario()).contains("$8,500"));
+        assert!(plan.to_html().contains("$8,500"));
     }
 
     #[test]
     fn steps_that_do_not_meet_a_limit_are_marked() {
-        let html = plan().to_html(&scenario());
+        let html = plan().to_html();
         // Of 12 checks: both limits fail at zero, at both depths; the spill fails at 50 PTUs in the shallow bucket.
         assert_eq!((html.matches("title=\"met\"").count(), html.matches("title=\"not met\"").count()), (7, 5));
     }
@@ -314,6 +325,6 @@ pub(crate) mod tests {
     #[test]
     fn without_a_decision_the_page_says_so() {
         let plan = PlanResult { decision: None, purchases: Vec::new(), ..plan() };
-        assert!(plan.to_html(&scenario()).contains("no step meets every limit at every bucket depth"));
+        assert!(plan.to_html().contains("no step meets every limit at every bucket depth"));
     }
 }

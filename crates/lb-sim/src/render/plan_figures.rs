@@ -1,27 +1,25 @@
 use super::{
     axis::Axis,
-    plan::{drain, is_feasible, with_ends},
     plot::{COLOURS, Figure, GREY, INK, Panel, Series, Shape, VERMILLION},
 };
 use crate::{
-    number::{dollars, seconds, short_percent, thousands},
-    plan::{Depth, Limit, PlanResult},
-    scenario::Scenario,
+    number::{dollars, thousands},
+    plan::{Depth, Limit, PlanResult, depth_name},
 };
 
 impl PlanResult {
     /// Dollars per month over the PTUs, a line per bucket depth.
-    pub(crate) fn cost_figure(&self, scenario: &Scenario) -> Figure {
+    pub(crate) fn cost_figure(&self) -> Figure {
         let mut series = Vec::new();
         if let Some(depth) = self.depths.first() {
-            let alone = depth.steps.iter().map(|step| (step.ptus as f64, self.parts(step, scenario).0));
+            let alone = depth.steps.iter().map(|step| (step.ptus as f64, step.for_ptus));
             series.push(Series::new("PTUs alone", GREY, Shape::Area, alone.collect()));
         }
         for (depth, colour) in self.depths.iter().zip(COLOURS.iter().cycle()) {
             let costs = depth.steps.iter().map(|step| (step.ptus as f64, step.cost));
-            let band: Vec<_> = costs.clone().map(|(ptus, cost)| with_ends(ptus, &cost)).collect();
+            let band: Vec<_> = costs.clone().map(|(ptus, cost)| (ptus, cost.low(), cost.high())).collect();
             let line: Vec<_> = costs.map(|(ptus, cost)| (ptus, cost.mean())).collect();
-            let feasible = depth.steps.iter().zip(&line).filter(|(step, _)| is_feasible(step)).map(|(_, point)| *point);
+            let feasible = depth.steps.iter().zip(&line).filter(|(step, _)| step.meets_all()).map(|(_, point)| *point);
             series.push(Series::band(*colour, &band));
             series.push(Series::new("", *colour, Shape::Dots, feasible.collect()));
             series.push(Series::new(name(depth), *colour, Shape::Line, line));
@@ -69,11 +67,9 @@ impl PlanResult {
         let values = series.iter().flat_map(|series| &series.points).map(|point| point.1);
         let highest = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
         // The bound of a share can lie above all of it.
-        let highest = if limit.measure.is_share() { highest.min(1.0) } else { highest };
-        let (words, form) = match limit.measure.is_share() {
-            true => ("share", short_percent as fn(f64) -> String),
-            false => ("time", seconds as fn(f64) -> String),
-        };
+        let highest = if limit.metric.is_share() { highest.min(1.0) } else { highest };
+        let words = if limit.metric.is_share() { "share" } else { "time" };
+        let form = limit.metric.axis_form();
         // A limit far below the largest value would lie on the axis.
         let y = if most > 0.0 && highest > 20.0 * most {
             Axis::log(&format!("{words} (log scale)"), power_below(most / 10.0), highest, form)
@@ -81,7 +77,7 @@ impl PlanResult {
             Axis::from_zero(words, highest, form, 5.0)
         };
         Figure {
-            title: format!("{} over the PTUs of {}, by bucket depth", limit.measure.words(), self.backend),
+            title: format!("{} over the PTUs of {}, by bucket depth", limit.metric.words(), self.backend),
             x,
             panels: vec![Panel { height: 280, y, series }],
         }
@@ -112,7 +108,7 @@ fn notes(choices: &[(f64, f64)]) -> Vec<Series> {
 }
 
 fn name(depth: &Depth) -> String {
-    format!("bucket of {}", drain(depth.burst))
+    format!("bucket of {}", depth_name(depth.burst))
 }
 
 fn power_below(value: f64) -> f64 {
@@ -122,7 +118,7 @@ fn power_below(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{render::plan::tests::plan, report::testing::scenario};
+    use crate::render::plan::tests::plan;
 
     fn points<'a>(figure: &'a Figure, name: &str) -> &'a [(f64, f64)] {
         let series = figure.panels[0].series.iter().find(|series| series.name == name);
@@ -131,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_cost_figure_shows_the_parts_the_optimum_and_the_choice_of_each_depth() {
-        let figure = plan().cost_figure(&scenario());
+        let figure = plan().cost_figure();
         assert_eq!(points(&figure, "PTUs alone"), [(0.0, 0.0), (50.0, 36_500.0), (100.0, 73_000.0)]);
         assert_eq!(points(&figure, "cheapest without limits"), [(0.0, 30_000.0), (0.0, 30_000.0)]);
         assert_eq!(points(&figure, "cheapest that meets every limit"), [(100.0, 75_000.0), (50.0, 45_000.0)]);
@@ -140,7 +136,7 @@ mod tests {
 
     #[test]
     fn feasible_steps_are_marked_and_others_are_not() {
-        let figure = plan().cost_figure(&scenario());
+        let figure = plan().cost_figure();
         let dots: Vec<usize> = figure.panels[0]
             .series
             .iter()

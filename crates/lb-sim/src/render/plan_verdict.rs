@@ -1,7 +1,10 @@
-use super::plan_text::{depth_name, form, join, monthly};
+//! What to buy, in sentences.
+
 use crate::{
-    number,
-    plan::{Binding, Depth, Limit, PlanResult, Price, difference},
+    metric::Metric,
+    number::{self, dollars},
+    plan::{Binding, Depth, Limit, PlanResult, Price, depth_name, difference},
+    report::Estimate,
 };
 
 impl PlanResult {
@@ -108,7 +111,7 @@ impl PlanResult {
              ({} PTUs: {}).",
             choice.ptus,
             monthly(&choice.over_optimum),
-            join(&binding.limits),
+            keys(&binding.limits),
             binding.ptus,
             self.bounds(depth, binding)
         ))
@@ -119,7 +122,7 @@ impl PlanResult {
         let bounds = step.into_iter().flat_map(|step| step.checks.iter().zip(&self.limits));
         let missed = bounds.filter(|(check, _)| !check.is_met);
         let texts: Vec<String> = missed
-            .map(|(check, limit)| format!("up to {}, over {}", form(limit, check.upper), form(limit, limit.at_most)))
+            .map(|(check, limit)| format!("up to {}, over {}", limit.form(check.upper), limit.form(limit.at_most)))
             .collect();
         texts.join("; ")
     }
@@ -140,18 +143,26 @@ fn is_tie_with_zero(depth: &Depth) -> bool {
 fn missed_by(price: &Price, limit: &Limit) -> String {
     let over = price.closest_upper - limit.at_most;
     let by = if over.is_finite() {
-        format!(", {} too much", if limit.measure.is_share() { points(over) } else { number::seconds(over) })
+        format!(", {} too much", if limit.metric.is_share() { points(over) } else { number::seconds(over) })
     } else {
         ", as some requests never succeed or there are too few to tell".to_owned()
     };
     format!(
         "{limit} cannot be met; {} PTUs come closest with up to {}{by}",
         price.closest,
-        form(limit, price.closest_upper)
+        limit.form(price.closest_upper)
     )
 }
 
 /// A difference of shares.
 fn points(share: f64) -> String {
     format!("{} points", number::significant(share * 100.0))
+}
+
+fn monthly(cost: &Estimate) -> String {
+    number::with_interval(cost, dollars)
+}
+
+fn keys(metrics: &[Metric]) -> String {
+    metrics.iter().map(|metric| metric.key()).collect::<Vec<_>>().join(", ")
 }

@@ -1,296 +1,359 @@
-//! The report as a page.
+//! What a report says.
 
-use maud::{Markup, html};
+use std::fmt;
 
-use super::html::{card, estimate, figure, page, table, text};
+use super::document::{Block, Card, Cell, Document, Table, Words};
 use crate::{
     number::{count, dollars, load, mean, per_second, percent, ratio, seconds, thousands, with_interval},
-    report::{Assumption, Estimate, Report, Source},
+    report::{Assumption, ClassReport, Estimate, Quantiles, Report, Source},
 };
+
+/// The summary for a terminal of 100 columns, the answer first.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.document().fmt(f)
+    }
+}
 
 impl Report {
     /// The report as one HTML file: figures as inline SVG, no script, nothing from the network.
     #[must_use]
     pub fn to_html(&self) -> String {
-        let title = if self.title.is_empty() { "Simulation" } else { &self.title };
-        let body = html! {
-            h1 { (title) }
-            p.meta { (self.meta()) }
-            (self.answers())
-            h2 { "Requests over time" }
-            (figure(&self.requests_figure(), "The first run, the warm-up included. Successes stand where they ended."))
-            h2 { "Backends over time" }
-            p.note { "The first run. A pool that got a refusal has the backend out until the hint's time: that is cooling." }
-            @for (index, backend) in self.backends.iter().enumerate() {
-                h3 { (backend.name) " " small { (backend.kind) ", priority " (backend.priority) } }
-                (figure(&self.backend_figure(index), ""))
-            }
-            h2 { "Added wait" }
-            (self.waits())
-            h2 { "Requests" }
-            (self.class_tables())
-            h2 { "Backends" }
-            (self.backend_tables())
-            (self.workers_table())
-            h2 { "Cost per month" }
-            (self.cost_table())
-            h2 { "What this rests on" }
-            (assumptions(&self.assumptions))
-            (self.footer())
-        };
-        page(title, &body)
+        self.document().to_html()
+    }
+
+    fn document(&self) -> Document {
+        let mut document = Document::new(&self.title, "Simulation");
+        document.meta(self.meta());
+        document.add(Block::Cards(self.cards()));
+        document.heading(Words::on_terminal("ANSWER"));
+        document.sentences(self.sentences());
+        self.add_figures(&mut document);
+        self.add_backends(&mut document);
+        self.add_classes(&mut document);
+        self.add_workers(&mut document);
+        self.add_cost(&mut document);
+        let heading = "RESTS ON (what is documented, and references: in the JSON and the HTML)";
+        add_assumptions(&mut document, Words::two(heading, "What this rests on"), &self.assumptions);
+        self.add_books(&mut document);
+        document
     }
 
     fn meta(&self) -> String {
         let runs = match self.replications {
-            1 => "1 run, so no intervals".to_owned(),
-            runs => format!("{runs} runs; ± is half the 95 % interval"),
+            1 => "1 run, no intervals".to_owned(),
+            runs => format!("{runs} runs, ± is the 95 % interval"),
         };
-        let warmup =
-            if self.warmup > 0.0 { format!(", of which {} warm-up", seconds(self.warmup)) } else { String::new() };
-        format!("{} simulated{warmup}; {runs}; seed {}", mean(&self.duration, seconds), self.seed)
+        let warmup = if self.warmup > 0.0 { format!(", warm-up {}", seconds(self.warmup)) } else { String::new() };
+        format!("{} simulated{warmup}, {runs}, seed {}", mean(&self.duration, seconds), self.seed)
     }
 
-    fn answers(&self) -> Markup {
-        let half = |estimate: &Estimate, form: fn(f64) -> String| {
-            estimate.half_width().map_or_else(String::new, |half| format!("± {}", form(half)))
-        };
+    fn cards(&self) -> Vec<Card> {
         let all = &self.all;
-        html! {
-            div.cards {
-                (card("Requests that succeeded", &mean(&all.success_share, percent), &half(&all.success_share, percent)))
-                (card(
-                    "429s at the application",
-                    &mean(&all.application_429_share, percent),
-                    &format!("of requests {}", half(&all.application_429_share, percent)),
-                ))
-                (card("Added wait, 95th percentile", &mean(&all.added_wait.p95, seconds), &half(&all.added_wait.p95, seconds)))
-                @match &self.cost.per_month {
-                    Some(cost) => (card("Cost per month", &mean(cost, dollars), &half(cost, dollars))),
-                    None => (card("Cost per month", "not known", "no price given")),
-                }
-            }
-            @for sentence in self.sentences() { p { (sentence) } }
-        }
+        let card = |what: &str, of: &str, value: &Estimate, form: fn(f64) -> String| {
+            let half = value.half_width().map_or_else(String::new, |half| format!("± {}", form(half)));
+            Card::new(what, mean(value, form), format!("{of}{half}"))
+        };
+        vec![
+            card("Requests that succeeded", "", &all.success_share, percent),
+            card("429s at the application", "of requests ", &all.application_429_share, percent),
+            card("Added wait, 95th percentile", "", &all.added_wait.p95, seconds),
+            match &self.cost.per_month {
+                Some(cost) => card("Cost per month", "", cost, dollars),
+                None => Card::new("Cost per month", "not known", "no price given"),
+            },
+        ]
     }
 
-    fn waits(&self) -> Markup {
+    fn add_figures(&self, document: &mut Document) {
+        document.heading(Words::on_page("Requests over time"));
+        let caption = "The first run, the warm-up included. Successes stand where they ended.";
+        document.figure("", self.requests_figure(), caption);
+        document.heading(Words::on_page("Backends over time"));
+        document.note(
+            "The first run. A pool that got a refusal has the backend out until the hint's time: that is cooling.",
+        );
+        for (index, backend) in self.backends.iter().enumerate() {
+            document.figure(&backend.name, self.backend_figure(index), "");
+        }
+        document.heading(Words::on_page("Added wait"));
         let caption = "From the arrival of a request to the sending of the attempt that succeeded, over all runs. Read: \
                        that share of the requests waited longer than that time. A line that ends level is the share \
                        that never succeeded.";
         match self.wait_figure() {
-            Some(waits) => figure(&waits, caption),
-            None => html! { p { "No request waited." } },
+            Some(waits) => document.figure("", waits, caption),
+            None => document.sentence(Words::on_page("No request waited.")),
         }
     }
 
-    fn class_tables(&self) -> Markup {
-        let head = [
-            "class",
-            "arrived",
-            "succeeded",
-            "429 seen",
-            "backends' 429s",
-            "attempts each",
-            "SDK retries",
-            "spilled",
-            "late",
-            "goodput",
-        ];
-        let rows = self.every_class().map(|class| {
-            [
-                text(&class.name),
-                estimate(&class.offered, count),
-                estimate(&class.success_share, percent),
-                estimate(&class.application_429_share, percent),
-                estimate(&class.backend_429s, count),
-                estimate(&class.attempts_per_request, ratio),
-                estimate(&class.sdk_retries, count),
-                estimate(&class.spill_share, percent),
-                estimate(&class.deadline_misses, count),
-                estimate(&class.goodput, per_second),
-            ]
-        });
-        let times =
-            ["class", "added wait p50", "p95", "p99", "first token p50", "p95", "p99", "last token p50", "p95", "p99"];
-        let time_rows = self.every_class().map(|class| {
-            let times = [class.added_wait, class.first_token, class.total];
-            let times = times.into_iter().flat_map(|time| [time.p50, time.p95, time.p99]);
-            std::iter::once(text(&class.name)).chain(times.map(|time| estimate(&time, seconds)))
-        });
-        let reasons = [
-            "class",
-            "without success",
-            "a 429",
-            "a 5xx",
-            "no answer",
-            "a refusal inside a 200",
-            "the deadline",
-            "in flight at the end",
-        ];
-        let reason_rows = self.every_class().map(|class| {
-            let up = &class.given_up;
-            let counts =
-                [up.total, up.throttled, up.server_error, up.fault, up.refused_in_stream, up.deadline, class.in_flight];
-            std::iter::once(text(&class.name)).chain(counts.map(|number| estimate(&number, count)))
-        });
-        html! {
-            p.note { "Per run, of the requests that arrived after the warm-up. Shares are of the requests that ended; spilled: \
-                served by other than the best priority; late: past the caller's deadline." }
-            (table(&head, 1, rows))
-            h3 { "Times from the arrival on" }
-            p.note { "A request that never succeeds counts as infinite: \u{201c}never\u{201d}." }
-            (table(&times, 1, time_rows))
-            h3 { "Ended without success, by what the application saw last" }
-            (table(&reasons, 1, reason_rows))
+    fn add_backends(&self, document: &mut Document) {
+        document.heading(Words::two("BACKENDS (per run)", "Backends"));
+        document.note(
+            "Per run, after the warm-up. Cooling: the part of the time that pools had it out, over all pools. Load is how \
+             full the fullest limit is, over time. On a PTU everything is counted as input tokens.",
+        );
+        document.table(
+            Table::of(&self.backends)
+                .text("name", |backend| backend.name.clone())
+                .number("prio", |backend| backend.priority.to_string())
+                .text("limits", |backend| backend.kind.clone())
+                .mean("of successes", percent, |backend| backend.share)
+                .mean("attempts", count, |backend| backend.attempts)
+                .mean("200", count, |backend| backend.accepted)
+                .mean("429", count, |backend| backend.throttled)
+                .mean(Words::on_page("429s per attempt"), percent, |backend| backend.throttled_share)
+                .mean(Words::on_page("in a 200"), count, |backend| backend.refused_in_stream)
+                .mean("5xx", count, |backend| backend.server_errors)
+                .mean("no answer", count, |backend| backend.faults)
+                .mean("cooling", percent, |backend| backend.cooling_share)
+                .done(),
+        );
+        for backend in self.backends.iter().filter(|backend| backend.refused_in_stream.mean() > 0.0) {
+            let refused = mean(&backend.refused_in_stream, count);
+            document.sentence(format!("{}: {refused} refusals came inside a 200", backend.name));
         }
+        document.table(
+            Table::of(&self.backends)
+                .text("name", |backend| backend.name.clone())
+                .mean("mean load", load, |backend| backend.utilisation.mean)
+                .mean("p50", load, |backend| backend.utilisation.p50)
+                .mean("p95", load, |backend| backend.utilisation.p95)
+                .mean("max", load, |backend| backend.utilisation.max)
+                .mean("tokens reserved", count, |backend| backend.estimated_tokens)
+                .mean("used", count, |backend| backend.used_tokens)
+                .mean("not needed", count, |backend| backend.wasted_tokens)
+                .mean("", percent, |backend| backend.wasted_share)
+                .text("unit", |backend| backend.token_unit.to_owned())
+                .done(),
+        );
     }
 
-    fn backend_tables(&self) -> Markup {
-        let head = [
-            "backend",
-            "of all successes",
-            "attempts",
-            "200",
-            "429",
-            "429s per attempt",
-            "in a 200",
-            "5xx",
-            "no answer",
-            "cooling",
+    fn add_classes(&self, document: &mut Document) {
+        document.heading(Words::two("REQUESTS (per run, after the warm-up)", "Requests"));
+        document.note(
+            "Per run, of the requests that arrived after the warm-up. Shares are of the requests that ended; spilled: \
+             served by other than the best priority; late: past the caller's deadline.",
+        );
+        document.table(
+            Table::of(self.every_class())
+                .text("class", |class| class.name.clone())
+                .mean("offered", count, |class| class.offered)
+                .mean("succeeded", percent, |class| class.success_share)
+                .mean("429 seen", percent, |class| class.application_429_share)
+                .mean(Words::on_page("backends' 429s"), count, |class| class.backend_429s)
+                .mean("attempts each", ratio, |class| class.attempts_per_request)
+                .mean("SDK retries", count, |class| class.sdk_retries)
+                .mean("spilled", percent, |class| class.spill_share)
+                .mean("late", count, |class| class.deadline_misses)
+                .mean("goodput", per_second, |class| class.goodput)
+                .done(),
+        );
+        document.note(
+            "Times from the arrival on; total: to the last token. A request that never succeeds counts as infinite: \
+             \u{201c}never\u{201d}.",
+        );
+        let times: [(&str, fn(&ClassReport) -> &Quantiles); 3] = [
+            ("added wait", |class| &class.added_wait),
+            ("first token", |class| &class.first_token),
+            ("total", |class| &class.total),
         ];
-        let rows = self.backends.iter().map(|backend| {
-            [
-                text(&backend.name),
-                estimate(&backend.share, percent),
-                estimate(&backend.attempts, count),
-                estimate(&backend.accepted, count),
-                estimate(&backend.throttled, count),
-                estimate(&backend.throttled_share, percent),
-                estimate(&backend.refused_in_stream, count),
-                estimate(&backend.server_errors, count),
-                estimate(&backend.faults, count),
-                estimate(&backend.cooling_share, percent),
-            ]
+        let table = Table::of(self.every_class()).text("class", |class| class.name.clone());
+        let table = times.into_iter().fold(table, |table, (name, time)| {
+            table
+                .mean(format!("{name} p50"), seconds, |class| time(class).p50)
+                .mean("p95", seconds, |class| time(class).p95)
+                .mean("p99", seconds, |class| time(class).p99)
         });
-        let loads = [
-            "backend",
-            "counted as",
-            "load: mean",
-            "p50",
-            "p95",
-            "max",
-            "tokens reserved",
-            "used",
-            "not needed",
-            "of reserved",
-        ];
-        let load_rows = self.backends.iter().map(|backend| {
-            let full = &backend.utilisation;
-            [
-                text(&backend.name),
-                text(backend.token_unit),
-                estimate(&full.mean, load),
-                estimate(&full.p50, load),
-                estimate(&full.p95, load),
-                estimate(&full.max, load),
-                estimate(&backend.estimated_tokens, count),
-                estimate(&backend.used_tokens, count),
-                estimate(&backend.wasted_tokens, count),
-                estimate(&backend.wasted_share, percent),
-            ]
-        });
-        html! {
-            p.note { "Per run, after the warm-up. Cooling: the part of the time that pools had it out, over all pools." }
-            (table(&head, 1, rows))
-            h3 { "Load and tokens" }
-            p.note { "Load is how full the fullest limit is, over time. On a PTU everything is counted as input tokens." }
-            (table(&loads, 2, load_rows))
-        }
+        document.table(table.done());
+        self.add_reasons(document);
     }
 
-    fn workers_table(&self) -> Markup {
+    /// What ended without success.
+    fn add_reasons(&self, document: &mut Document) {
+        let reasons: [(&str, fn(&ClassReport) -> Estimate); 5] = [
+            ("a 429", |class| class.given_up.throttled),
+            ("a 5xx", |class| class.given_up.server_error),
+            ("no answer", |class| class.given_up.fault),
+            ("a refusal inside a 200", |class| class.given_up.refused_in_stream),
+            ("the deadline", |class| class.given_up.deadline),
+        ];
+        let seen = reasons.iter().map(|(reason, number)| (reason, number(&self.all)));
+        let seen = seen.filter(|(_, number)| number.mean() > 0.0);
+        let texts: Vec<String> = seen.map(|(reason, number)| format!("{reason} {}", mean(&number, count))).collect();
+        if !texts.is_empty() {
+            let what = "ended without success, by what the application saw last";
+            document.sentence(format!("{what}: {}", texts.join(", ")));
+        }
+        let table = Table::of(self.every_class()).text(Words::on_page("class"), |class| class.name.clone());
+        let table = table.mean(Words::on_page("without success"), count, |class| class.given_up.total);
+        let table = reasons
+            .into_iter()
+            .fold(table, |table, (reason, number)| table.mean(Words::on_page(reason), count, |class| number(class)));
+        document.table(table.mean(Words::on_page("in flight at the end"), count, |class| class.in_flight).done());
+    }
+
+    fn add_workers(&self, document: &mut Document) {
         let workers = &self.workers;
         if workers.count < 2 {
-            return html! {};
+            return;
         }
-        let head = ["evenness of", "Jain's index", "by chance", "coefficient of variation", "by chance"];
+        let number = thousands(workers.count as f64);
+        document.heading(Words::two(format!("WORKERS ({number})"), format!("{number} workers")));
+        document.note("By chance: what giving each to a random worker would show. 1 is even, variation 0 is even.");
         let jain = |index: f64| format!("{index:.4}");
-        let rows =
-            [("successes", workers.successes), ("429s of backends", workers.backend_429s)].map(|(name, spread)| {
-                [
-                    text(name),
-                    estimate(&spread.jain, jain),
-                    estimate(&spread.jain_by_chance, jain),
-                    estimate(&spread.cv, percent),
-                    estimate(&spread.cv_by_chance, percent),
-                ]
-            });
-        html! {
-            h2 { (thousands(workers.count as f64)) " workers" }
-            p.note { "By chance: what giving each to a random worker would show. 1 is even, variation 0 is even." }
-            (table(&head, 1, rows))
-            p {
-                "The worst: " (with_interval(&workers.worst_success_share, percent)) " of a worker's requests succeeded; "
-                (with_interval(&workers.worst_application_429_share, percent)) " of a worker's ended with a 429."
-            }
-        }
-    }
-
-    fn cost_table(&self) -> Markup {
-        let part = |cost: &Option<Estimate>| match cost {
-            Some(cost) => estimate(cost, dollars),
-            None => html! { "no price given" },
+        document.table(
+            Table::of([("successes", workers.successes), ("429s of backends", workers.backend_429s)])
+                .text("evenness of", |(name, _)| (*name).to_owned())
+                .mean("Jain's index", jain, |(_, spread)| spread.jain)
+                .mean("by chance", jain, |(_, spread)| spread.jain_by_chance)
+                .mean("variation", percent, |(_, spread)| spread.cv)
+                .mean("by chance", percent, |(_, spread)| spread.cv_by_chance)
+                .done(),
+        );
+        let worst = |form: fn(&Estimate, fn(f64) -> String) -> String| {
+            let (succeeded, throttled) = (workers.worst_success_share, workers.worst_application_429_share);
+            format!(
+                "the worst: {} of a worker's requests succeeded; {} of a worker's ended with a 429",
+                form(&succeeded, percent),
+                form(&throttled, percent)
+            )
         };
-        let head = ["backend", "PTUs", "input", "cached input", "output", "total"];
-        let rows = self.cost.backends.iter().map(|backend| {
-            let parts = [&backend.ptus, &backend.input, &backend.cached_input, &backend.output, &backend.total];
-            std::iter::once(text(&backend.name)).chain(parts.map(part)).collect::<Vec<_>>()
+        document.sentence(Words::two(worst(mean), worst(with_interval)));
+    }
+
+    fn add_cost(&self, document: &mut Document) {
+        let cost = &self.cost;
+        let times = mean(&cost.month_factor, ratio);
+        let heading = format!("COST PER MONTH (730 h; the measured time goes into it {times} times)");
+        document.heading(Words::two(heading, "Cost per month"));
+        document.note(format!(
+            "Dollars for 730 hours at the scenario's prices. The measured time goes into a month {times} times. PTUs are \
+             paid used or not, and their tokens are free."
+        ));
+        let part = |cost: &Option<Estimate>| match cost {
+            Some(cost) => Cell::Mean(*cost, dollars),
+            None => Cell::Text("no price".to_owned()),
+        };
+        let nothing = || Cell::Text(String::new());
+        let all = [nothing(), nothing(), nothing(), nothing(), part(&cost.per_month)];
+        let backends = cost.backends.iter().map(|one| {
+            let parts = [&one.ptus, &one.input, &one.cached_input, &one.output, &one.total];
+            (one.name.as_str(), parts.map(part))
         });
-        let nothing = || text("");
-        let sum = vec![text("all"), nothing(), nothing(), nothing(), nothing(), part(&self.cost.per_month)];
-        html! {
-            p.note {
-                "Dollars for 730 hours at the scenario's prices. The measured time goes into a month "
-                (mean(&self.cost.month_factor, ratio)) " times. PTUs are paid used or not, and their tokens are free."
-            }
-            (table(&head, 1, rows.chain([sum])))
-            @for key in &self.cost.missing_prices { p.warn { "No price given: " code { (key) } } }
-            @if let Some(per_1000) = self.cost.per_1000_successes.filter(Estimate::is_some) {
-                p { (with_interval(&per_1000, dollars)) " per 1,000 successful requests, of which there are "
-                    (mean(&self.cost.successes_per_month, count)) " in a month." }
-            }
+        let table = Table::of(backends.chain([("all", all)])).text("backend", |(name, _)| (*name).to_owned());
+        let parts = ["PTUs", "input", "cached input", "output", "total"].into_iter().enumerate();
+        let table =
+            parts.fold(table, |table, (index, title)| table.column(title, false, |(_, parts)| parts[index].clone()));
+        document.table(table.done());
+        cost.missing_prices
+            .iter()
+            .for_each(|key| document.add(Block::Warning(format!("no price given: {key}").into())));
+        if let Some(per_1000) = cost.per_1000_successes.filter(Estimate::is_some) {
+            document.sentence(Words::on_page(format!(
+                "{} per 1,000 successful requests, of which there are {} in a month.",
+                with_interval(&per_1000, dollars),
+                mean(&cost.successes_per_month, count)
+            )));
         }
     }
 
-    fn footer(&self) -> Markup {
+    fn add_books(&self, document: &mut Document) {
         let books = &self.conservation;
-        let number = |number: u64| thousands(number as f64);
-        html! {
-            footer {
-                p {
-                    "Every request of every run, the warm-up's included: " (number(books.offered)) " arrived = "
-                    (number(books.succeeded)) " succeeded + " (number(books.given_up)) " given up + " (number(books.in_flight))
-                    " in flight at the end."
-                    @if !books.holds() { strong { " This does not hold: do not use the report." } }
-                }
-                p { "Hash over every event: " code { (self.hash) } ". The same scenario gives the same hash on any machine." }
-            }
+        let [offered, succeeded, given_up, in_flight] =
+            [books.offered, books.succeeded, books.given_up, books.in_flight].map(|number| thousands(number as f64));
+        let (shout, warning) = match books.holds() {
+            true => ("", ""),
+            false => (" DOES NOT HOLD", " This does not hold: do not use the report."),
+        };
+        document.add(Block::Footer(Words::two(
+            format!(
+                "{offered} offered = {succeeded} succeeded + {given_up} given up + {in_flight} in flight, over all \
+                 runs{shout}; hash {}",
+                self.hash
+            ),
+            format!(
+                "Every request of every run, the warm-up's included: {offered} arrived = {succeeded} succeeded + \
+                 {given_up} given up + {in_flight} in flight at the end.{warning} Hash over every event: {}. The same \
+                 scenario gives the same hash on any machine.",
+                self.hash
+            ),
+        )));
+    }
+
+    pub(crate) fn every_class(&self) -> impl Iterator<Item = &ClassReport> {
+        // One class is all there is.
+        let all = (self.classes.len() != 1).then_some(&self.all);
+        self.classes.iter().chain(all)
+    }
+
+    /// The decision in sentences.
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        let all = &self.all;
+        if all.offered.mean() == 0.0 || !all.offered.is_some() {
+            return vec!["No request arrived after the warm-up: there is nothing to answer.".to_owned()];
         }
+        let mut sentences = vec![
+            format!(
+                "{} of the requests succeeded; {} ended with a 429 at the application.",
+                with_interval(&all.success_share, percent),
+                with_interval(&all.application_429_share, percent)
+            ),
+            if all.backend_429s.mean() > 0.0 {
+                format!(
+                    "Backends refused {} attempts with a 429 ({}) per run, and {} of them came through to the application.",
+                    mean(&all.backend_429s, count),
+                    mean(&all.backend_429_share, percent),
+                    if all.application_429s.mean() > 0.0 {
+                        mean(&all.application_429s, count)
+                    } else {
+                        "none".to_owned()
+                    }
+                )
+            } else {
+                "No backend refused an attempt with a 429.".to_owned()
+            },
+            format!(
+                "Added wait: p50 {}, p95 {}, p99 {}. {} of the successes came from other than the best priority.",
+                mean(&all.added_wait.p50, seconds),
+                with_interval(&all.added_wait.p95, seconds),
+                with_interval(&all.added_wait.p99, seconds),
+                with_interval(&all.spill_share, percent)
+            ),
+        ];
+        sentences.push(match (self.cost.per_month, self.cost.per_1000_successes) {
+            (Some(month), Some(per_1000)) if per_1000.is_some() => format!(
+                "A month costs {}: {} per 1,000 successful requests.",
+                with_interval(&month, dollars),
+                mean(&per_1000, dollars)
+            ),
+            (Some(month), _) => format!("A month costs {}.", with_interval(&month, dollars)),
+            (None, _) => {
+                format!("What it costs is not known; no price given: {}.", self.cost.missing_prices.join(", "))
+            }
+        });
+        sentences
     }
 }
 
-/// The assumptions, the weakest first.
-pub(crate) fn assumptions(assumptions: &[Assumption]) -> Markup {
-    let rows = assumptions.iter().map(|one| {
-        let word = one.source.word();
-        [html! { span.tag.(word) { (word) } }, text(&one.what), text(&one.value), text(&one.reference)]
-    });
-    let weak = assumptions.iter().filter(|one| matches!(one.source, Source::Assumed | Source::Observed)).count();
-    html! {
-        p.note { (weak) " of these are assumed, or only seen on single deployments: where one of them decides, vary it." }
-        (table(&["source", "what", "here", "reference"], 4, rows))
-    }
+/// What figures rest on, the weakest first. A terminal has those that nobody documents.
+pub(crate) fn add_assumptions(document: &mut Document, heading: Words, assumptions: &[Assumption]) {
+    let is_weak = |one: &Assumption| matches!(one.source, Source::Assumed | Source::Observed);
+    let weak = assumptions.iter().filter(|one| is_weak(one)).count();
+    let is_on_terminal = heading.terminal.is_some();
+    let title = |title: &str| if is_on_terminal { Words::two("", title) } else { Words::on_page(title) };
+    document.heading(heading);
+    document.note(format!(
+        "{weak} of these are assumed, or only seen on single deployments: where one of them decides, vary it."
+    ));
+    document.table(
+        Table::of(assumptions)
+            .column(title("source"), true, |one| Cell::Tag(one.source.word()))
+            .text(title("what"), |one| one.what.clone())
+            .text(title("here"), |one| one.value.clone())
+            .text(Words::on_page("reference"), |one| one.reference.clone())
+            .only_on_page(|one| !is_weak(one))
+            .done(),
+    );
 }
 
 #[cfg(test)]

@@ -1,215 +1,130 @@
-//! Runs of one scenario with other values, side by side.
+//! What a sweep says: its points side by side, and how they differ from one of them.
 
-use std::fmt;
-
-use serde::{Serialize, Serializer, ser::SerializeMap};
-
-use super::terminal::{table, wrap};
+use super::{
+    document::{Block, Document, Table, Words},
+    run::add_assumptions,
+    sweep_figures::groups,
+};
 use crate::{
-    number::{self, Form},
-    report::{Assumption, Estimate, Report},
+    metric::Metric,
+    number,
+    report::{Assumption, Estimate},
+    sweep::{Point, SweepResult},
 };
 
-/// Reports on one scenario with other values of some parameters, side by side.
-///
-/// It prints as a table for a terminal of 100 columns; the pages and files are [`to_html`](Self::to_html),
-/// [`to_json`](Self::to_json) and [`to_csv`](Self::to_csv).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Comparison {
-    pub(crate) parameters: Vec<String>,
-    pub(crate) runs: Vec<(Vec<String>, Report)>,
-}
-
-/// A figure that runs are compared by.
-pub(crate) struct Measure {
-    pub(crate) key: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) words: &'static str,
-    pub(crate) form: Form,
-    pub(crate) axis: Form,
-    pub(crate) of: fn(&Report) -> Estimate,
-}
-
-pub(crate) const MEASURES: [Measure; 8] = [
-    Measure {
-        key: "success_share",
-        title: "succeeded",
-        words: "Requests that succeeded",
-        form: number::percent,
-        axis: number::short_percent,
-        of: Report::success_share,
-    },
-    Measure {
-        key: "application_429_share",
-        title: "429 seen",
-        words: "Requests that ended with a 429 at the application",
-        form: number::percent,
-        axis: number::short_percent,
-        of: Report::application_429_share,
-    },
-    Measure {
-        key: "added_wait_p95_seconds",
-        title: "added wait p95",
-        words: "Added wait, 95th percentile",
-        form: number::seconds,
-        axis: number::seconds,
-        of: Report::added_wait_p95,
-    },
-    Measure {
-        key: "added_wait_p99_seconds",
-        title: "added wait p99",
-        words: "Added wait, 99th percentile",
-        form: number::seconds,
-        axis: number::seconds,
-        of: |report| report.all.added_wait.p99,
-    },
-    Measure {
-        key: "first_token_p95_seconds",
-        title: "first token p95",
-        words: "Time to the first token, 95th percentile",
-        form: number::seconds,
-        axis: number::seconds,
-        of: |report| report.all.first_token.p95,
-    },
-    Measure {
-        key: "spill_share",
-        title: "spilled",
-        words: "Successes from other than the best priority",
-        form: number::percent,
-        axis: number::short_percent,
-        of: |report| report.all.spill_share,
-    },
-    Measure {
-        key: "attempts_per_request",
-        title: "attempts each",
-        words: "Attempts per request",
-        form: number::ratio,
-        axis: number::ratio,
-        of: |report| report.all.attempts_per_request,
-    },
-    Measure {
-        key: "cost_per_month",
-        title: "$ per month",
-        words: "Dollars per month",
-        form: number::dollars,
-        axis: number::dollars,
-        of: |report| report.cost_per_month().unwrap_or(Estimate::NOTHING),
-    },
-];
-
-impl Comparison {
-    /// Compares runs, each with the value that it has for each parameter, in the order of `parameters`.
+impl SweepResult {
+    /// For a terminal of 100 columns: all points, and their differences from the one with the number `base` (from 0).
     #[must_use]
-    pub const fn new(parameters: Vec<String>, runs: Vec<(Vec<String>, Report)>) -> Self {
-        Self { parameters, runs }
+    pub fn to_text(&self, base: usize) -> String {
+        self.document(base).to_string()
     }
 
-    /// What was varied.
+    /// The same as one HTML file: figures as inline SVG, no script, nothing from the network.
     #[must_use]
-    pub fn parameters(&self) -> &[String] {
-        &self.parameters
+    pub fn to_html(&self, base: usize) -> String {
+        self.document(base).to_html()
     }
 
-    /// The values of the parameters, and what came of them.
-    #[must_use]
-    pub fn runs(&self) -> &[(Vec<String>, Report)] {
-        &self.runs
+    fn document(&self, base: usize) -> Document {
+        let title = self.points.first().map_or("", |point| point.report.title.as_str());
+        let mut document = Document::new(if title.is_empty() { "Sweep" } else { title }, "");
+        document.meta(self.meta());
+        document.sentences(self.sentences());
+        self.add_figures(&mut document);
+        self.add_points(&mut document);
+        self.add_differences(&mut document, base);
+        add_assumptions(&mut document, Words::on_page("What this rests on"), &self.assumptions());
+        let hashes: Vec<&str> = self.points.iter().map(|point| point.report.hash()).collect();
+        let hashes = format!("Hashes over every event, point by point: {}", hashes.join(" "));
+        document.add(Block::Footer(Words::on_page(hashes)));
+        document
     }
 
-    /// As JSON, indented: `parameters`, and per run its `values` in their order, the figures and the hash.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written: it holds nothing that JSON has no form for.
-    pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string_pretty(&Json {
-            parameters: &self.parameters,
-            runs: self.runs.iter().map(JsonRun).collect(),
-        })
-    }
-
-    /// As CSV, tidy: a line per run and figure, with a column per parameter and then `figure`, `mean`, `low`, `high`
-    /// (empty: no interval) and `runs`. A time that requests never came to is `never`.
-    ///
-    /// # Errors
-    ///
-    /// If a line cannot be written: into memory it always can.
-    pub fn to_csv(&self) -> Result<String, csv::Error> {
-        let mut out = csv::Writer::from_writer(Vec::new());
-        let head = ["figure", "mean", "low", "high", "runs"];
-        out.write_record(self.parameters.iter().map(String::as_str).chain(head))?;
-        for (values, report) in &self.runs {
-            for measure in &MEASURES {
-                let estimate = (measure.of)(report);
-                let bound = |bound: f64| estimate.half_width().map_or_else(String::new, |_| bound.to_string());
-                let mean = match estimate.mean() {
-                    mean if mean.is_infinite() => "never".to_owned(),
-                    mean if mean.is_nan() => String::new(),
-                    mean => mean.to_string(),
-                };
-                let cells = [mean, bound(estimate.low()), bound(estimate.high()), estimate.runs().to_string()];
-                let line = values.iter().map(String::as_str).chain([measure.key]);
-                out.write_record(line.chain(cells.iter().map(String::as_str)))?;
-            }
-        }
-        let bytes = out.into_inner().map_err(|error| error.into_error())?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    pub(crate) fn title(&self) -> &str {
-        self.runs.first().map(|(_, report)| report.title.as_str()).filter(|title| !title.is_empty()).unwrap_or("Sweep")
-    }
-
-    pub(crate) fn meta(&self) -> String {
-        let replications = self.runs.first().map_or(0, |(_, report)| report.replications);
+    fn meta(&self) -> String {
+        let replications = self.points.first().map_or(0, |point| point.report.replications);
         let runs = if replications > 1 {
             format!("{replications} runs for each; ± is half the 95 % interval")
         } else {
             "one run for each, so no intervals".to_owned()
         };
-        format!("{} points over {}; {runs}", self.runs.len(), self.parameters.join(", "))
+        format!("{} points over {}; {runs}", self.points.len(), self.parameters().join(", "))
     }
 
     /// Which point is the best by what matters most, in sentences.
-    pub(crate) fn sentences(&self) -> Vec<String> {
-        let best = |key: &str, what: &str, is_most: bool| {
-            let measure = MEASURES.iter().find(|measure| measure.key == key)?;
-            let value = |report: &Report| (measure.of)(report).mean();
-            let known = self.runs.iter().filter(|(_, report)| !value(report).is_nan());
-            let better = |a: &&(Vec<String>, Report), b: &&(Vec<String>, Report)| value(&a.1).total_cmp(&value(&b.1));
-            let (values, report) = if is_most { known.max_by(better) } else { known.min_by(better) }?;
-            let same = self.runs.iter().filter(|(_, other)| value(other) == value(report)).count();
-            let estimate = number::with_interval(&(measure.of)(report), measure.form);
+    fn sentences(&self) -> Vec<String> {
+        let best = |metric: Metric, what: &str| {
+            let value = |point: &Point| metric.of(&point.report).mean();
+            let known = self.points.iter().filter(|point| !value(point).is_nan());
+            let point = known.min_by(|a, b| value(a).total_cmp(&value(b)))?;
+            let same = self.points.iter().filter(|other| value(other) == value(point)).count();
+            let estimate = number::with_interval(&metric.of(&point.report), metric.form());
             let others = if same > 1 { format!(" and {} more points", same - 1) } else { String::new() };
-            Some(format!("{what}: {estimate} at {}{others}.", self.point(values)))
+            Some(format!("{what}: {estimate} at {}{others}.", point.label()))
         };
-        [
-            best("cost_per_month", "Cheapest per month", false),
-            best("application_429_share", "Fewest 429s at the application", false),
-            best("added_wait_p95_seconds", "Shortest added wait, 95th percentile", false),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        let best = [
+            best(Metric::CostPerMonth, "Cheapest per month"),
+            best(Metric::Application429Share, "Fewest 429s at the application"),
+            best(Metric::AddedWaitP95, "Shortest added wait, 95th percentile"),
+        ];
+        best.into_iter().flatten().collect()
     }
 
-    fn point(&self, values: &[String]) -> String {
-        let pairs = self.parameters.iter().zip(values).map(|(parameter, value)| format!("{parameter} = {value}"));
-        pairs.collect::<Vec<_>>().join(", ")
+    fn add_figures(&self, document: &mut Document) {
+        let groups = groups(self);
+        document.note(if groups.is_empty() {
+            "No figures: nothing was varied, or too much for a page. The table has it all."
+        } else {
+            "Lines join the means; the pale bands are 95 % intervals. Figures that are zero everywhere are left out."
+        });
+        for group in groups {
+            if !group.name.is_empty() {
+                document.heading(Words::on_page(group.name));
+            }
+            for (figure, caption) in group.figures {
+                document.figure(figure.title.clone(), figure, caption);
+            }
+        }
     }
 
-    /// The last parts of the parameters' paths, or the paths if two would be the same.
-    fn short_names(&self) -> Vec<&str> {
-        let short = |path: &str| path.rfind('.').map_or(0, |dot| dot + 1);
-        let names: Vec<&str> = self.parameters.iter().map(|path| &path[short(path)..]).collect();
-        let is_clear = names.iter().enumerate().all(|(index, name)| !names[..index].contains(name));
-        if is_clear { names } else { self.parameters.iter().map(String::as_str).collect() }
+    fn add_points(&self, document: &mut Document) {
+        document.heading(Words::on_page("All points"));
+        document.note(
+            "429 seen: requests that ended with a 429 at the application. Spilled: successes from other than the best \
+             priority. Never: more requests than the percentile leaves did not succeed.",
+        );
+        let parameters = self.parameters();
+        let names = parameters.iter().zip(short_names(&parameters)).enumerate();
+        let table = names.fold(Table::of(&self.points), |table, (index, (path, name))| {
+            table.number(Words::two(name, path), |point| point.values().get(index).cloned().unwrap_or_default())
+        });
+        let table = Metric::COMPARED.into_iter().fold(table, |table, metric| {
+            let is_wide = metric == Metric::FirstTokenP95;
+            table.mean(title(metric, !is_wide), metric.form(), |point| metric.of(&point.report))
+        });
+        document.table(table.done());
+    }
+
+    fn add_differences(&self, document: &mut Document, base: usize) {
+        let Some(from) = self.points.get(base) else { return };
+        let pairs = "same requests; ± is the 95 % interval of the pairs";
+        document.heading(Words::two(
+            format!("DIFFERENCE FROM {} ({pairs})", from.label()),
+            format!("Difference from {} ({pairs})", from.label()),
+        ));
+        let points = self.points.iter().zip(self.differences(base)).enumerate().filter(|(index, _)| *index != base);
+        let table = Table::of(points)
+            .text("point", |(index, (point, _))| format!("{}: {}", index + 1, point.values().join(", ")));
+        let table = Metric::COMPARED.into_iter().enumerate().fold(table, |table, (index, metric)| {
+            let is_wide = matches!(metric, Metric::AddedWaitP99 | Metric::AttemptsPerRequest);
+            table.number(title(metric, !is_wide), |(_, (_, differences))| signed(metric, &differences[index].1))
+        });
+        document.table(table.done());
     }
 
     /// What all runs rest on, and what only some do.
-    pub(crate) fn assumptions(&self) -> Vec<Assumption> {
+    fn assumptions(&self) -> Vec<Assumption> {
         let mut all: Vec<Assumption> = Vec::new();
-        for one in self.runs.iter().flat_map(|(_, report)| &report.assumptions) {
+        for one in self.points.iter().flat_map(|point| &point.report.assumptions) {
             match all.iter_mut().find(|known| known.what == one.what) {
                 Some(known) if known.value != one.value => "as varied".clone_into(&mut known.value),
                 Some(_) => {}
@@ -221,72 +136,67 @@ impl Comparison {
     }
 }
 
-impl fmt::Display for Comparison {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.title())?;
-        for text in std::iter::once(self.meta()).chain(self.sentences()) {
-            wrap(&text, 100).iter().try_for_each(|line| writeln!(f, "{line}"))?;
-        }
-        writeln!(f)?;
-        let measures = || MEASURES.iter().filter(|measure| measure.key != "first_token_p95_seconds");
-        let head: Vec<&str> = self.short_names().into_iter().chain(measures().map(|measure| measure.title)).collect();
-        let rows = self.runs.iter().map(|(values, report)| {
-            let figures = measures().map(|measure| number::mean(&(measure.of)(report), measure.form));
-            values.iter().cloned().chain(figures).collect()
-        });
-        table(f, &head, &[], rows)
-    }
+/// A metric's column; a terminal has no room for all.
+fn title(metric: Metric, fits: bool) -> Words {
+    if fits { metric.title().into() } else { Words::on_page(metric.title()) }
 }
 
-#[derive(Serialize)]
-struct Json<'a> {
-    parameters: &'a [String],
-    runs: Vec<JsonRun<'a>>,
+/// The last parts of the parameters' paths, or the paths if two would be the same.
+fn short_names(parameters: &[String]) -> Vec<&str> {
+    let short = |path: &str| path.rfind('.').map_or(0, |dot| dot + 1);
+    let names: Vec<&str> = parameters.iter().map(|path| &path[short(path)..]).collect();
+    let is_clear = names.iter().enumerate().all(|(index, name)| !names[..index].contains(name));
+    if is_clear { names } else { parameters.iter().map(String::as_str).collect() }
 }
 
-struct JsonRun<'a>(&'a (Vec<String>, Report));
-
-impl Serialize for JsonRun<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (values, report) = self.0;
-        let mut map = serializer.serialize_map(Some(MEASURES.len() + 2))?;
-        map.serialize_entry("values", values)?;
-        for measure in &MEASURES {
-            map.serialize_entry(measure.key, &(measure.of)(report))?;
-        }
-        map.serialize_entry("hash", report.hash())?;
-        map.end()
+/// The mean with its sign, and the interval.
+fn signed(metric: Metric, difference: &Estimate) -> String {
+    if !difference.is_some() {
+        return number::NOTHING.to_owned();
     }
+    let form = metric.difference_form();
+    let sign = match difference.mean() {
+        mean if mean > 0.0 => "+",
+        mean if mean < 0.0 => "-",
+        _ => "",
+    };
+    let half = difference.half_width().map_or_else(String::new, |half| format!(" ± {}", form(half)));
+    format!("{sign}{}{half}", form(difference.mean().abs()))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::report::testing::{run, scenario};
+    use crate::{
+        report::testing::{run, scenario},
+        scenario::KeyPath,
+        sweep::{Grid, list},
+    };
 
     /// PTU counts by bucket depths: the more of both, the fewer 429s.
-    pub(crate) fn comparison() -> Comparison {
-        let mut runs = Vec::new();
-        for (more, ptus) in (0_u64..).zip([50_u32, 100, 200, 400]) {
-            for (deeper, burst) in (0_u64..).zip(["1s", "10s"]) {
-                let change = [("backend.ptu.ptus".parse().unwrap(), toml::Value::from(ptus))];
-                let runs_of_point: Vec<_> = (0..3)
-                    .map(|replication| {
-                        let mut run = run(replication);
-                        run.classes[0].given_up.throttled = 100 - 20 * more - 10 * deeper + replication;
-                        run
-                    })
-                    .collect();
-                let report = Report::new(&scenario().with(&change).unwrap(), &runs_of_point);
-                runs.push((vec![ptus.to_string(), burst.to_owned()], report));
-            }
-        }
-        Comparison::new(vec!["backend.ptu.ptus".to_owned(), "backend.ptu.burst".to_owned()], runs)
+    pub(crate) fn swept() -> SweepResult {
+        let mut grid = Grid::default();
+        grid.set("backend.ptu.ptus".parse().unwrap(), list("50,100,200,400"));
+        grid.set("backend.ptu.burst".parse().unwrap(), list("1s,10s"));
+        let point = |(index, changes): (u64, Vec<(KeyPath, toml::Value)>)| {
+            let (more, deeper) = (index / 2, index % 2);
+            let runs: Vec<_> = (0..3)
+                .map(|replication| {
+                    let mut run = run(replication);
+                    run.classes[0].given_up.throttled = 100 - 20 * more - 10 * deeper + replication;
+                    run
+                })
+                .collect();
+            let scenario = scenario().with(&changes[..1]).unwrap();
+            Point::new(changes, &scenario, &runs)
+        };
+        let points = (0..).zip(grid.points().unwrap()).map(point).collect();
+        SweepResult { grid, points }
     }
 
     #[test]
     fn the_table_has_a_line_per_point_and_names_the_best() {
-        let text = comparison().to_string();
+        let text = swept().to_text(0);
         assert!(text.contains("Cheapest per month: $36,699 ± $14.51 at backend.ptu.ptus = 50"), "{text}");
         assert!(text.contains("Fewest 429s at the application: 3.0 %"), "{text}");
         assert!(text.contains("at backend.ptu.ptus = 400, backend.ptu.burst = 10s."), "{text}");
@@ -297,28 +207,30 @@ pub(crate) mod tests {
 
     #[test]
     fn json_and_csv_have_every_point_and_figure() {
-        let comparison = comparison();
-        let json: serde_json::Value = serde_json::from_str(&comparison.to_json().unwrap()).unwrap();
+        let sweep = swept();
+        let json: serde_json::Value = serde_json::from_str(&sweep.to_json(0).unwrap()).unwrap();
         assert_eq!(json["runs"][3]["values"], serde_json::json!(["100", "10s"]));
         assert!(json["runs"][3]["application_429_share"]["low"].is_number());
-        let csv = comparison.to_csv().unwrap();
-        assert_eq!(csv.lines().count(), 1 + 8 * MEASURES.len());
+        let csv = sweep.to_csv().unwrap();
+        assert_eq!(csv.lines().count(), 1 + 8 * Metric::COMPARED.len());
         assert!(csv.starts_with("backend.ptu.ptus,backend.ptu.burst,figure,mean,low,high,runs\n50,1s,success_share,"));
     }
 
     #[test]
     fn assumptions_that_differ_are_said_to_be_varied() {
-        let mut comparison = comparison();
-        comparison.runs[1].1.assumptions[0].value = "1 s of drain".to_owned();
-        let all = comparison.assumptions();
+        let mut sweep = swept();
+        sweep.points[1].report.assumptions[0].value = "1 s of drain".to_owned();
+        let all = sweep.assumptions();
         assert_eq!(all.iter().filter(|one| one.what == "bucket depth of ptu").count(), 1);
         assert!(all.iter().any(|one| one.what == "bucket depth of ptu" && one.value == "as varied"));
     }
 
     #[test]
     fn nothing_can_be_compared() {
-        let nothing = Comparison::new(vec!["x".to_owned()], Vec::new());
-        assert!(nothing.to_string().contains("0 points over x"));
-        assert!(nothing.to_html().contains("</html>"));
+        let mut grid = Grid::default();
+        grid.set("x".parse().unwrap(), Vec::new());
+        let nothing = SweepResult { grid, points: Vec::new() };
+        assert!(nothing.to_text(0).contains("0 points over x"));
+        assert!(nothing.to_html(0).contains("</html>"));
     }
 }

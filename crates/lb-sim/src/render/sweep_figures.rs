@@ -1,9 +1,8 @@
 use super::{
     axis::Axis,
     plot::{COLOURS, Figure, Panel, Series, Shape},
-    sweep::{Comparison, MEASURES, Measure},
 };
-use crate::report::Report;
+use crate::{metric::Metric, report::Report, sweep::SweepResult};
 
 /// More lines than that have no colours of their own.
 const MOST_LINES: usize = COLOURS.len();
@@ -12,14 +11,19 @@ const MOST_LINES: usize = COLOURS.len();
 const MOST_GROUPS: usize = 8;
 
 /// What is worth a figure.
-const DRAWN: [&str; 5] =
-    ["cost_per_month", "application_429_share", "added_wait_p95_seconds", "spill_share", "attempts_per_request"];
+const DRAWN: [Metric; 5] = [
+    Metric::CostPerMonth,
+    Metric::Application429Share,
+    Metric::AddedWaitP95,
+    Metric::SpillShare,
+    Metric::AttemptsPerRequest,
+];
 
 /// The figures for one combination of the parameters that are neither on the axis nor in the legend.
 pub(crate) struct Group {
     /// That combination in words; empty if there are no such parameters.
     pub(crate) name: String,
-    /// A figure per measure, with its caption.
+    /// A figure per metric, with its caption.
     pub(crate) figures: Vec<(Figure, String)>,
 }
 
@@ -30,10 +34,24 @@ struct Roles {
     rest: Vec<usize>,
 }
 
-impl Comparison {
-    /// The figures: the parameter with the most numbers on the axis, the next as lines, groups for the rest. Empty if
-    /// no parameter can be an axis, or there would be too many.
-    pub(crate) fn groups(&self) -> Vec<Group> {
+/// The figures: the parameter with the most numbers on the axis, the next as lines, groups for the rest. Empty if
+/// no parameter can be an axis, or there would be too many.
+pub(crate) fn groups(sweep: &SweepResult) -> Vec<Group> {
+    let runs = sweep.points.iter().map(|point| (point.values(), &point.report)).collect();
+    Runs { parameters: sweep.parameters(), runs }.groups()
+}
+
+/// The values of the parameters, and what came of them.
+type Run<'a> = (Vec<String>, &'a Report);
+
+/// All points of a sweep.
+struct Runs<'a> {
+    parameters: Vec<String>,
+    runs: Vec<Run<'a>>,
+}
+
+impl Runs<'_> {
+    fn groups(&self) -> Vec<Group> {
         let Some(roles) = self.roles() else { return Vec::new() };
         let mut combinations: Vec<Vec<&str>> = Vec::new();
         for (values, _) in &self.runs {
@@ -48,13 +66,12 @@ impl Comparison {
         combinations
             .iter()
             .map(|combination| {
-                let of_group = |run: &&(Vec<String>, Report)| pick(&run.0, &roles.rest) == *combination;
-                let runs: Vec<&(Vec<String>, Report)> = self.runs.iter().filter(of_group).collect();
+                let of_group = |run: &&Run<'_>| pick(&run.0, &roles.rest) == *combination;
+                let runs: Vec<&Run<'_>> = self.runs.iter().filter(of_group).collect();
                 let pairs = roles.rest.iter().zip(combination);
                 let names: Vec<String> =
                     pairs.map(|(index, value)| format!("{} = {value}", self.parameters[*index])).collect();
-                let drawn = DRAWN.iter().filter_map(|key| MEASURES.iter().find(|measure| measure.key == *key));
-                let figures = drawn.filter_map(|measure| self.figure(measure, &runs, &roles)).collect();
+                let figures = DRAWN.iter().filter_map(|metric| self.figure(*metric, &runs, &roles)).collect();
                 Group { name: names.join(", "), figures }
             })
             .collect()
@@ -85,7 +102,7 @@ impl Comparison {
         distinct
     }
 
-    fn figure(&self, measure: &Measure, runs: &[&(Vec<String>, Report)], roles: &Roles) -> Option<(Figure, String)> {
+    fn figure(&self, metric: Metric, runs: &[&Run<'_>], roles: &Roles) -> Option<(Figure, String)> {
         let places = places(&self.values_of(roles.x));
         let place = |value: &str| places.iter().find(|(_, label)| label == value).map(|(place, _)| *place);
         let lines = roles.line.map_or_else(|| vec![""], |line| self.values_of(line));
@@ -96,7 +113,7 @@ impl Comparison {
                 runs.iter().filter(|run| roles.line.is_none_or(|line| run.0.get(line).is_some_and(|v| v == value)));
             let mut points: Vec<(f64, f64, f64, f64)> = Vec::new();
             for run in of_line {
-                let estimate = (measure.of)(&run.1);
+                let estimate = metric.of(run.1);
                 let at = run.0.get(roles.x).and_then(|value| place(value));
                 match at {
                     Some(at) if estimate.mean().is_finite() => {
@@ -117,7 +134,7 @@ impl Comparison {
         if highest == 0.0 {
             return None;
         }
-        let y = Axis::from_zero(measure.title, highest, measure.axis, 5.0);
+        let y = Axis::from_zero(metric.title(), highest, metric.axis_form(), 5.0);
         let caption = match never {
             0 => String::new(),
             1 => "At one point the figure is infinite: it is not drawn.".to_owned(),
@@ -125,12 +142,18 @@ impl Comparison {
         };
         let parameter = &self.parameters[roles.x];
         let figure = Figure {
-            title: measure.words.to_owned(),
+            title: capitalised(metric.words()),
             x: Axis::at(parameter, &places),
             panels: vec![Panel { height: 280, y, series }],
         };
         Some((figure, caption))
     }
+}
+
+/// With a large letter in front.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn pick<'a>(values: &'a [String], indices: &[usize]) -> Vec<&'a str> {
@@ -157,11 +180,11 @@ fn number(value: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::sweep::tests::comparison;
+    use crate::{render::sweep::tests::swept, scenario::KeyPath, sweep::list};
 
     #[test]
     fn the_parameter_with_the_most_numbers_is_the_axis_and_the_other_gives_lines() {
-        let groups = comparison().groups();
+        let groups = groups(&swept());
         assert_eq!(groups.len(), 1);
         let (cost, _) = &groups[0].figures[0];
         assert_eq!(cost.x.title(), "backend.ptu.ptus");
@@ -173,15 +196,16 @@ mod tests {
 
     #[test]
     fn a_third_parameter_gives_groups() {
-        let mut comparison = comparison();
-        comparison.parameters.push("workload.chat.max_tokens".to_owned());
-        let more = comparison.runs.clone();
-        comparison.runs.iter_mut().for_each(|run| run.0.push("exact".to_owned()));
-        comparison.runs.extend(more.into_iter().map(|mut run| {
-            run.0.push("4096".to_owned());
-            run
+        let mut sweep = swept();
+        let key: KeyPath = "workload.chat.max_tokens".parse().unwrap();
+        sweep.grid.set(key.clone(), list("exact,4096"));
+        let more = sweep.points.clone();
+        sweep.points.iter_mut().for_each(|point| point.changes.push((key.clone(), "exact".into())));
+        sweep.points.extend(more.into_iter().map(|mut point| {
+            point.changes.push((key.clone(), 4096.into()));
+            point
         }));
-        let names: Vec<String> = comparison.groups().into_iter().map(|group| group.name).collect();
+        let names: Vec<String> = groups(&sweep).into_iter().map(|group| group.name).collect();
         // Words come last: the depths make the lines.
         assert_eq!(names, ["workload.chat.max_tokens = exact", "workload.chat.max_tokens = 4096"]);
     }
@@ -195,11 +219,11 @@ mod tests {
 
     #[test]
     fn infinite_figures_are_counted_and_not_drawn() {
-        let mut comparison = comparison();
-        for (_, report) in comparison.runs.iter_mut().take(2) {
-            report.all.added_wait.p95 = crate::report::Estimate::over([Some(f64::INFINITY)]);
+        let mut sweep = swept();
+        for point in sweep.points.iter_mut().take(2) {
+            point.report.all.added_wait.p95 = crate::report::Estimate::over([Some(f64::INFINITY)]);
         }
-        let groups = comparison.groups();
+        let groups = groups(&sweep);
         let (_, caption) = groups[0].figures.iter().find(|(figure, _)| figure.title.contains("wait,")).unwrap();
         assert_eq!(caption, "At 2 points the figure is infinite: they are not drawn.");
     }

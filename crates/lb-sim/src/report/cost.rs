@@ -122,13 +122,18 @@ impl Bill {
 }
 
 /// Dollars per month for a backend's PTUs, which are paid whether they work or not.
-pub(crate) fn ptus_per_month(backend: &Backend) -> Dollars {
+fn ptus_per_month(backend: &Backend) -> Dollars {
     let ptus = backend.ptus.unwrap_or(0) as f64;
     if ptus == 0.0 {
         return Some(0.0);
     }
     let price = backend.price_ptu_month.or_else(|| Some(backend.price_ptu_hour? * HOURS_PER_MONTH))?;
     Some(ptus * price)
+}
+
+/// Dollars per month for the PTUs of all backends; those without a price do not count.
+pub(crate) fn for_ptus(scenario: &Scenario) -> f64 {
+    scenario.backends.iter().filter_map(ptus_per_month).sum()
 }
 
 /// How many times the measured part of a run fits into a month of what the run stands for.

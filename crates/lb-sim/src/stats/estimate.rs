@@ -61,6 +61,11 @@ impl Estimate {
         self.mean + self.half_width.unwrap_or(0.0)
     }
 
+    /// Of a share: that of the rest.
+    pub(crate) fn complement(self) -> Self {
+        Self { mean: 1.0 - self.mean, ..self }
+    }
+
     /// How many runs had a value.
     #[must_use]
     pub const fn runs(&self) -> u32 {
