@@ -136,11 +136,13 @@ impl Metric {
     }
 
     /// How it is written on an axis, with no more digits than it needs.
+    #[cfg(feature = "render")]
     pub(crate) const fn axis_form(self) -> Form {
         if self.is_share() { number::short_percent } else { self.form() }
     }
 
     /// How a difference of two values is written: of shares, in points.
+    #[cfg(feature = "render")]
     pub(crate) const fn difference_form(self) -> Form {
         if self.is_share() { number::points } else { self.form() }
     }

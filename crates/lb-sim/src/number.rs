@@ -38,16 +38,19 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// How full something is, in per cent: near 100 % nothing special happens.
+#[cfg(feature = "render")]
 pub(crate) fn load(load: f64) -> String {
     format!("{:.1} %", load * 100.0)
 }
 
 /// A share on an axis: no more digits than it needs.
+#[cfg(feature = "render")]
 pub(crate) fn short_percent(share: f64) -> String {
     format!("{} %", significant(share * 100.0))
 }
 
 /// A difference of shares, in percentage points.
+#[cfg(feature = "render")]
 pub(crate) fn points(difference: f64) -> String {
     format!("{} pt", significant(difference * 100.0))
 }
@@ -106,6 +109,7 @@ pub(crate) fn dollars(dollars: f64) -> String {
 }
 
 /// Requests, or tokens, per second.
+#[cfg(feature = "render")]
 pub(crate) fn per_second(rate: f64) -> String {
     format!("{}/s", ratio(rate))
 }

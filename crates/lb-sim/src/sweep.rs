@@ -62,7 +62,7 @@ pub struct Point {
 /// let mut grid = Grid::default();
 /// grid.set("backend.ptu.burst".parse()?, list("1s,10s"));
 /// let sweep = sweep(&scenario, grid, &())?;
-/// println!("{}", sweep.to_text(0));
+/// println!("{:?}", sweep.differences(0));
 /// assert_eq!(sweep.points[1].label(), "backend.ptu.burst = 10s");
 /// # Ok(())
 /// # }

@@ -33,6 +33,7 @@ pub struct PlanResult {
     pub purchases: Vec<Purchase>,
     /// What the figures rest on.
     #[serde(skip)]
+    #[cfg_attr(not(feature = "render"), expect(dead_code, reason = "only shown"))]
     pub(crate) assumptions: Vec<Assumption>,
 }
 
@@ -66,9 +67,11 @@ pub struct Step {
     pub(crate) costs: Vec<f64>,
     /// The part of the cost that is for PTUs, those of other backends included.
     #[serde(skip)]
+    #[cfg_attr(not(feature = "render"), expect(dead_code, reason = "only shown"))]
     pub(crate) for_ptus: f64,
 }
 
+#[cfg(feature = "render")]
 impl Step {
     /// The part of the cost that is paid by the token.
     pub(crate) fn by_the_token(&self) -> f64 {

@@ -365,6 +365,58 @@ mod tests {
     };
 
     #[test]
+    fn the_summary_is_as_it_was_when_somebody_last_looked() {
+        let report = Report::new(&scenario(), &[run(0), run(1)]);
+        let seen = include_str!("../report/testing/summary.txt");
+        assert_eq!(report.to_string(), seen, "if the change is meant, replace report/testing/summary.txt");
+        assert!(report.to_string().lines().all(|line| line.chars().count() <= 100));
+    }
+
+    #[test]
+    fn requests_that_never_succeed_waited_for_ever() {
+        let mut run = run(0);
+        let p95 = Report::new(&scenario(), &[run.clone()]).added_wait_p95();
+        assert!((p95.mean() - 1.95).abs() < 0.01, "{p95}");
+        (0..100).for_each(|_| run.classes[0].added_wait.record_never());
+        let report = Report::new(&scenario(), &[run]);
+        assert_eq!(report.added_wait_p95().mean(), f64::INFINITY);
+        assert!(report.to_string().contains("p95 never"));
+        assert!((report.all.never_share - 110.0 / 1_100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn without_a_price_the_cost_is_unknown_and_the_key_is_named() {
+        let text = toml::to_string(scenario().document()).unwrap();
+        let scenario = Scenario::parse(&text.replace("price_output = 8.0", "")).unwrap();
+        let report = Report::new(&scenario, &[run(0)]);
+        assert_eq!(report.cost_per_month(), None);
+        assert_eq!(report.cost.missing_prices, ["model.\"gpt-4.1\".price_output"]);
+        assert!(report.to_string().contains("no price given: model.\"gpt-4.1\".price_output"));
+    }
+
+    #[test]
+    fn nothing_to_measure_is_a_dash_and_not_zero() {
+        let report = Report::new(&scenario(), &[empty_run()]);
+        assert!(!report.success_share().is_some());
+        assert!(report.to_string().contains("No request arrived after the warm-up"));
+        let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
+        assert!(json["all"]["success_share"]["mean"].is_null());
+        let none = Report::new(&scenario(), &[]);
+        assert_eq!((none.replications, none.success_share().is_some()), (0, false));
+        assert!(none.to_string().contains("ANSWER"));
+    }
+
+    #[test]
+    fn the_books_are_summed_over_all_runs_and_said_not_to_hold_if_they_do_not() {
+        let mut runs = [run(0), run(1)];
+        let report = Report::new(&scenario(), &runs);
+        assert_eq!(report.conservation.offered, 2_032);
+        assert!(!report.to_string().contains("DOES NOT HOLD"));
+        runs[1].conservation.succeeded -= 1;
+        assert!(Report::new(&scenario(), &runs).to_string().contains("DOES NOT HOLD"));
+    }
+
+    #[test]
     fn the_page_is_whole_and_asks_the_network_for_nothing() {
         let html = Report::new(&scenario(), &[run(0), run(1)]).to_html();
         for text in ["<!DOCTYPE html>", "99.0 %", "$73,196", "bucket depth of ptu", "2,032 arrived", "</html>"] {
