@@ -15,11 +15,11 @@ mod observed;
 use rayon::prelude::*;
 use serde::Serialize;
 
-pub use crate::stats::Compared;
-pub use error::AgainstError;
+pub(crate) use crate::stats::Compared;
+pub(crate) use error::AgainstError;
 
 use self::{
-    arrivals::Arrivals,
+    arrivals::LoggedArrivals,
     observed::{Observed, Periods},
 };
 use crate::{
@@ -32,27 +32,27 @@ use crate::{
 
 /// What was observed, beside what was simulated.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Against {
+pub(crate) struct Against {
     /// What arrives: the log's requests, or its attempts.
-    pub arriving: Arriving,
+    pub(crate) arriving: Arriving,
     /// How long the log is, in seconds.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Length of a period of the comparisons over time, in seconds.
-    pub period: f64,
+    pub(crate) period: f64,
     /// Runs of the simulation.
-    pub replications: u32,
+    pub(crate) replications: u32,
     /// Share of the arrivals that succeeded.
-    pub success_share: Compared,
+    pub(crate) success_share: Compared,
     /// All backends together.
-    pub total: Counts,
+    pub(crate) total: BackendCounts,
     /// Per backend, in the scenario's order.
-    pub backends: Vec<BackendAgainst>,
+    pub(crate) backends: Vec<BackendAgainst>,
 }
 
 /// What arrives in a simulation of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Arriving {
+pub(crate) enum Arriving {
     /// Requests, at the scenario's clients.
     Requests,
     /// Attempts, at the backends that they went to.
@@ -61,63 +61,36 @@ pub enum Arriving {
 
 /// One backend, observed and simulated.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct BackendAgainst {
+pub(crate) struct BackendAgainst {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// In the whole log.
-    pub counts: Counts,
+    pub(crate) counts: BackendCounts,
     /// 429s per period, from the first request on, or from the first attempt at this backend.
-    pub throttles: Vec<Compared>,
+    pub(crate) throttles: Vec<Compared>,
 }
 
 /// What a backend got and gave, observed and simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Counts {
+pub(crate) struct BackendCounts {
     /// Attempts.
-    pub attempts: Compared,
+    pub(crate) attempts: Compared,
     /// Attempts that were let in.
-    pub accepted: Compared,
+    pub(crate) accepted: Compared,
     /// 429s; refusals inside a 200 included.
-    pub throttles: Compared,
+    pub(crate) throttles: Compared,
     /// Tokens of prompts that were served, cached ones included.
-    pub prompt_tokens: Compared,
+    pub(crate) prompt_tokens: Compared,
     /// Tokens of their completions.
-    pub completion_tokens: Compared,
+    pub(crate) completion_tokens: Compared,
 }
 
 /// Simulates the traffic of a log on a scenario, as often as the scenario has replications.
 ///
 /// The scenario's workloads, duration, warm-up and growth do not matter; but its first workload says how many characters
 /// a token has, whether answers are streamed, and the deadline.
-///
-/// ```
-/// use lb_sim::{backtest, log::Log, Scenario};
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let scenario = Scenario::parse(
-///     r#"
-///     run = { duration = "1m", replications = 4 }
-///     backend = [{ name = "ptu", preset = "azure-ptu", model = "gpt-4.1", ptus = 15, burst = "1s" }]
-///     workload = [{ name = "chat", kind = "poisson", rate = 1, input = 1, output = 1 }]
-///     "#,
-/// )?;
-/// let log = Log::parse(
-///     "start,end,prompt_tokens,cached_tokens,max_tokens,completion_tokens,status,hint_ms\n\
-///      0.0,1.2,4000,0,100,80,200,\n\
-///      0.1,,,,,,429,4767\n",
-/// )?;
-/// let against = backtest::compare(&scenario, &log)?;
-/// assert_eq!((against.total.throttles.observed, against.total.throttles.simulated), (1.0, 1.0));
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Errors
-///
-/// If the log is empty, names a backend that the scenario does not have, or names none where the scenario has several;
-/// or the scenario cannot be simulated.
-pub fn compare(scenario: &Scenario, log: &Log) -> Result<Against, AgainstError> {
-    let arrivals = Arrivals::of(scenario, log)?;
+pub(crate) fn compare(scenario: &Scenario, log: &Log) -> Result<Against, AgainstError> {
+    let arrivals = LoggedArrivals::of(scenario, log)?;
     let periods = Periods::of(log.span());
     let observed = Observed::of(scenario, log, arrivals.arriving, &periods);
     // Per part (all requests, or one backend's attempts): the runs.
@@ -157,4 +130,27 @@ fn prepared(scenario: &Scenario, direct_to: Option<&str>, periods: &Periods) -> 
         changes.push((KeyPath::new(["clients", "sdk"]), "none".into()));
     }
     Ok(scenario.with(&changes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_of_one_refusal_is_simulated_with_one() {
+        let scenario = Scenario::parse(
+            r#"
+            run = { duration = "1m", replications = 4 }
+            backend = [{ name = "ptu", preset = "azure-ptu", model = "gpt-4.1", ptus = 15, burst = "1s" }]
+            workload = [{ name = "chat", kind = "poisson", rate = 1, input = 1, output = 1 }]
+            "#,
+        );
+        let log = Log::parse(
+            "start,end,prompt_tokens,cached_tokens,max_tokens,completion_tokens,status,hint_ms\n\
+             0.0,1.2,4000,0,100,80,200,\n\
+             0.1,,,,,,429,4767\n",
+        );
+        let against = compare(&scenario.unwrap(), &log.unwrap()).unwrap();
+        assert_eq!((against.total.throttles.observed, against.total.throttles.simulated), (1.0, 1.0));
+    }
 }

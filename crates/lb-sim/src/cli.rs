@@ -39,12 +39,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Run),
-    Sweep(sweep::Sweep),
-    Plan(plan::Plan),
-    Calibrate(calibrate::Calibrate),
-    Fit(fit::FitTrace),
-    Check(check::Check),
+    Run(run::RunArgs),
+    Sweep(sweep::SweepArgs),
+    Plan(plan::PlanArgs),
+    Calibrate(calibrate::CalibrateArgs),
+    Fit(fit::FitArgs),
+    Check(check::CheckArgs),
 }
 
 /// Why a command ended early.
@@ -63,7 +63,9 @@ enum Ending {
     NoAnswer,
 }
 
-pub(crate) fn main() -> ExitCode {
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(run) => run.execute(),
         Command::Sweep(sweep) => sweep.execute(),

@@ -14,13 +14,13 @@ use crate::{
     traffic::Size,
 };
 
-pub use fault::Outages;
-pub use headers::{Advice, Counter, HeaderLines};
-pub use latency::Latency;
+pub(crate) use fault::Outages;
+pub(crate) use headers::{Advice, HeaderLines};
+pub(crate) use latency::Latency;
 
 /// A deployment.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     /// Its place among the backends of the scenario, part of the key of its draws.
     index: usize,
     quota: QuotaId,
@@ -48,22 +48,22 @@ struct Places {
 
 /// What a request is to a deployment: its size, and the keys of its draws.
 #[derive(Debug, Clone, Copy)]
-pub struct Call {
+pub(crate) struct Call {
     /// How large it is.
-    pub size: Size,
+    pub(crate) size: Size,
     /// Characters of a token, in thousandths.
-    pub milli_chars_per_token: u64,
+    pub(crate) milli_chars_per_token: u64,
     /// Whether the head of its answer comes with the first token.
-    pub stream: bool,
+    pub(crate) stream: bool,
     /// The request's key in the draws.
-    pub key: u64,
+    pub(crate) key: u64,
     /// The attempt's number within the request, from 0.
-    pub attempt: u64,
+    pub(crate) attempt: u64,
 }
 
 /// What a deployment does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// It is let in and served; the first token comes after `first`, the last after `last` (nanoseconds from the
     /// start of its service).
     Served(Service),
@@ -86,21 +86,20 @@ pub enum Answer {
 
 /// What serving a request takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Service {
+pub(crate) struct Service {
     /// From the start of the service to the first token, in nanoseconds.
-    pub first: u64,
+    pub(crate) first: u64,
     /// From the start of the service to the last token, in nanoseconds.
-    pub last: u64,
+    pub(crate) last: u64,
     /// What the limits were asked for.
-    pub demand: Demand,
+    pub(crate) demand: Demand,
     /// What admission reserved, in the limit's unit.
-    pub estimated: u64,
+    pub(crate) estimated: u64,
 }
 
 impl Server {
     /// The deployments of a scenario, with their quotas.
-    #[must_use]
-    pub fn all(scenario: &Scenario, draws: Draws) -> (Vec<Self>, Quotas) {
+    pub(crate) fn all(scenario: &Scenario, draws: Draws) -> (Vec<Self>, Quotas) {
         let mut quotas = Quotas::default();
         let servers = scenario.backends.iter().enumerate();
         let servers = servers.map(|(index, backend)| Self::new(index, backend, scenario, draws, &mut quotas)).collect();
@@ -139,7 +138,7 @@ impl Server {
     /// Takes a request in, or not. A request that is queued is `waiting`: the number by which
     /// [`leave`](Server::leave) names it when its turn comes.
     #[inline]
-    pub fn offer(
+    pub(crate) fn offer(
         &mut self,
         now: u64,
         call: &Call,
@@ -182,7 +181,7 @@ impl Server {
     }
 
     /// A request leaves its place: it has had its last token. Gives the queued request that takes the place.
-    pub fn leave(&mut self) -> Option<u32> {
+    pub(crate) fn leave(&mut self) -> Option<u32> {
         let places = self.places.as_mut()?;
         let next = places.queue.pop_front();
         if next.is_none() {
@@ -192,7 +191,7 @@ impl Server {
     }
 
     /// Corrects the estimate of a served request to what it needed; gives that, in the limit's unit.
-    pub fn correct(&self, now: u64, demand: &Demand, size: &Size, quotas: &mut Quotas) -> u64 {
+    pub(crate) fn correct(&self, now: u64, demand: &Demand, size: &Size, quotas: &mut Quotas) -> u64 {
         let usage = Usage { input_tokens: size.input, cached_tokens: size.cached, output_tokens: size.output };
         match &self.ptu {
             Some(ptu) => {
@@ -204,13 +203,12 @@ impl Server {
     }
 
     /// Somebody else's request on the same quota; it is over at once, and costs what it asks for.
-    pub fn foreign(&self, now: u64, tokens: u64, quotas: &mut Quotas) {
+    pub(crate) fn foreign(&self, now: u64, tokens: u64, quotas: &mut Quotas) {
         let _ = quotas.admit(self.quota, now, &Demand::tokens(tokens));
     }
 
     /// How full the fullest limit is, in thousandths.
-    #[must_use]
-    pub fn utilisation(&self, now: u64, quotas: &Quotas) -> u64 {
+    pub(crate) fn utilisation(&self, now: u64, quotas: &Quotas) -> u64 {
         let limits = quotas.chain(self.quota).map_or(&[][..], Chain::limits);
         let fullest = limits.iter().map(|limit| limit.used_per_mille(now)).max().unwrap_or(0);
         let places = self.places.as_ref().map_or(0, |places| places.taken.saturating_mul(1_000) / places.limit);
@@ -218,14 +216,12 @@ impl Server {
     }
 
     /// Time until the head of a refusal is back, in nanoseconds.
-    #[must_use]
-    pub const fn refusal_latency(&self) -> u64 {
+    pub(crate) const fn refusal_latency(&self) -> u64 {
         self.refusal_latency
     }
 
     /// Time until a connection fails, in nanoseconds.
-    #[must_use]
-    pub const fn connect_fault_latency(&self) -> u64 {
+    pub(crate) const fn connect_fault_latency(&self) -> u64 {
         self.connect_fault_latency
     }
 

@@ -7,7 +7,7 @@ use crate::traffic::Arrival;
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// A request arrived at a worker (`detail`).
     Arrived = 1,
     /// An attempt went to a backend.
@@ -50,11 +50,11 @@ impl Entry {
 
 /// The names of what is numbered in entries.
 #[derive(Debug)]
-pub struct Names<'a> {
+pub(crate) struct Names<'a> {
     /// Of the workloads.
-    pub workloads: Vec<&'a str>,
+    pub(crate) workloads: Vec<&'a str>,
     /// Of the backends.
-    pub backends: Vec<&'a str>,
+    pub(crate) backends: Vec<&'a str>,
 }
 
 /// The journal of one run.
@@ -100,10 +100,6 @@ impl<'a> Journal<'a> {
     }
 
     /// The hash over all entries.
-    ///
-    /// # Errors
-    ///
-    /// The first error of the writer, if there is one.
     pub(crate) fn finish(self) -> io::Result<u64> {
         match self.lines {
             Some(Lines { error: Some(error), .. }) => Err(error),

@@ -41,32 +41,50 @@
 //!
 //! # How a request goes
 //!
-//! It arrives at a worker ([`traffic`]), walks over the worker's pool, and each attempt is offered to a [`deployment`]:
+//! It arrives at a worker, walks over the worker's pool, and each attempt is offered to a deployment:
 //! faults, then places, then the chain of limits. A refusal's headers are written as a backend writes them and read by
 //! lb-core's parser. The head of an answer settles the attempt; the last token frees the place and corrects the PTU's
 //! estimate. Above the balancer an SDK may retry, and a caller may lose patience. [`Simulation`] runs it,
-//! [`metrics`] has what is counted, [`journal`] every decision in order.
+//! [`metrics`] has what is counted.
 
-pub mod backtest;
-pub mod calibrate;
-pub mod deployment;
-mod engine;
-pub mod journal;
-pub mod log;
+pub mod scenario;
+
+mod simulation;
+
+pub mod report;
+
 mod metric;
-pub mod metrics;
-mod number;
+
+pub mod sweep;
+
 pub mod plan;
+
+pub mod calibrate;
+
+pub mod log;
+
+pub mod metrics;
 pub mod progress;
 pub mod random;
-mod render;
-pub mod report;
-pub mod scenario;
-mod simulation;
-mod stats;
-pub mod sweep;
-mod time;
 pub mod traffic;
+
+#[cfg(any(feature = "cli", test))]
+mod backtest;
+mod deployment;
+mod engine;
+mod journal;
+mod number;
+mod stats;
+mod time;
+
+mod render;
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+
+#[cfg(test)]
+mod equivalence;
 
 pub use metric::Metric;
 pub use report::Report;

@@ -67,18 +67,18 @@ pub fn plan(scenario: &Scenario, progress: &dyn Progress) -> Result<PlanResult, 
     let runs = |scenario: &Scenario| replicate(scenario, progress);
     // Every price is there: the space of a plan checks them.
     let cost = |scenario: &Scenario, run: &RunResult| cost::per_month(scenario, run).unwrap_or(f64::NAN);
-    Source { runs, cost }.plan(scenario, progress)
+    StepSource { runs, cost }.plan(scenario, progress)
 }
 
 /// Where the figures of a step come from: the simulator, or a test that makes them up.
-pub(crate) struct Source<R, C> {
+pub(crate) struct StepSource<R, C> {
     /// All replications of a scenario.
     pub(crate) runs: R,
     /// Dollars per month of a run.
     pub(crate) cost: C,
 }
 
-impl<R, C> Source<R, C>
+impl<R, C> StepSource<R, C>
 where
     R: Fn(&Scenario) -> Result<Vec<RunResult>, ScenarioError> + Sync,
     C: Fn(&Scenario, &RunResult) -> f64 + Sync,
@@ -173,7 +173,7 @@ mod tests {
             };
             own + run.replication as f64
         };
-        let result = Source { runs, cost }.plan(&testing::scenario_with(more), &());
+        let result = StepSource { runs, cost }.plan(&testing::scenario_with(more), &());
         let mut asked = asked.into_inner().unwrap();
         asked.sort_unstable();
         (result, asked)
@@ -229,7 +229,7 @@ mod tests {
             let text: Vec<&str> = text.lines().filter(|line| !line.starts_with(path)).collect();
             let scenario = Scenario::parse(&text.join("\n")).unwrap();
             let runs = |_: &Scenario| Ok(vec![testing::run(0)]);
-            Source { runs, cost: |_: &Scenario, _: &RunResult| 0.0 }.plan(&scenario, &()).unwrap_err().to_string()
+            StepSource { runs, cost: |_: &Scenario, _: &RunResult| 0.0 }.plan(&scenario, &()).unwrap_err().to_string()
         };
         assert!(unpriced("price_ptu_hour").starts_with("backend.ptu.price_ptu_month: it is missing"));
         assert!(unpriced("price_output").starts_with("model.\"gpt-4.1\".price_output: it is missing"));

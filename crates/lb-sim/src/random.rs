@@ -101,8 +101,7 @@ impl Draws {
 
 /// Uniform bits as a number above 0 and below 1.
 #[inline]
-#[must_use]
-pub const fn unit(bits: u64) -> f64 {
+pub(crate) const fn unit(bits: u64) -> f64 {
     // 52 bits, so that the half that keeps it off zero is exact.
     ((bits >> 12) as f64 + 0.5) * (1.0 / 4_503_599_627_370_496.0)
 }

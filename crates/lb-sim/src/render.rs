@@ -2,6 +2,7 @@
 
 #[cfg(feature = "render")]
 mod axis;
+#[cfg(any(feature = "cli", test))]
 mod backtest;
 mod csv;
 #[cfg(feature = "render")]

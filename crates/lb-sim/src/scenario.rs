@@ -22,20 +22,20 @@ use std::{
 
 use serde::Deserialize;
 
-pub use backend::{
-    Admission, Backend, Concurrency, DeploymentType, Foreign, HintForm, HintPolicy, Hints, Phase, Preset, Remaining,
-    RequestPeriod, Window, WindowKind, WindowUnit,
+pub(crate) use backend::{
+    Admission, Backend, DeploymentType, HintForm, HintPolicy, Hints, Phase, Preset, Remaining, RequestPeriod, Window,
+    WindowKind, WindowUnit,
 };
-pub use clients::{Assignment, Client, Clients, Pool, Pools, Sdk};
+pub(crate) use clients::{Assignment, Client, Clients, Pool, PoolSharing, Sdk};
 pub use error::ScenarioError;
-pub use fault::{Fault, FaultKind};
-pub use model::{FirstToken, Model, PerToken};
+pub(crate) use fault::{Fault, FaultKind};
+pub(crate) use model::Model;
 pub use path::KeyPath;
-pub use plan::{Limits, Plan};
+pub(crate) use plan::{Limits, Plan};
 pub use span::Span;
-pub use workload::{
-    Bursts, Columns, Factor, Kind, Law, Length, Lognormal, MaxTokens, NamedLength, NamedMaxTokens, Quantiles,
-    RatePoint, Resampled, TraceFormat, Workload,
+pub(crate) use workload::{
+    Bursts, Columns, Factor, Kind, Law, Length, Lognormal, MaxTokens, NamedLength, NamedMaxTokens, RatePoint,
+    Resampled, TraceFormat, Workload,
 };
 
 /// A scenario.
@@ -61,7 +61,7 @@ pub use workload::{
 ///     output = 200
 ///     "#,
 /// )?;
-/// assert_eq!(scenario.backends[0].name, "ptu");
+/// assert_eq!(scenario.document()["run"]["duration"].as_str(), Some("10m"));
 /// # Ok(())
 /// # }
 /// ```
@@ -72,34 +72,34 @@ pub struct Scenario {
     #[serde(default)]
     pub title: String,
     /// How long, from which seed.
-    pub run: Run,
+    pub(crate) run: Run,
     /// Who sends.
     #[serde(default)]
-    pub clients: Clients,
+    pub(crate) clients: Clients,
     /// The options of every pool.
     #[serde(default)]
-    pub pool: Pool,
+    pub(crate) pool: Pool,
     /// Models that the built-in table does not have, or that it has with other numbers.
     #[serde(default, rename = "model")]
-    pub models: Vec<Model>,
+    pub(crate) models: Vec<Model>,
     /// The deployments.
     #[serde(default, rename = "backend")]
-    pub backends: Vec<Backend>,
+    pub(crate) backends: Vec<Backend>,
     /// The traffic, a table per request class.
     #[serde(default, rename = "workload")]
-    pub workloads: Vec<Workload>,
+    pub(crate) workloads: Vec<Workload>,
     /// What breaks.
     #[serde(default, rename = "fault")]
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
     /// What `lb-sim sweep` varies: a key path, and the values it takes.
     #[serde(default)]
-    pub sweep: BTreeMap<String, Vec<toml::Value>>,
+    pub(crate) sweep: BTreeMap<String, Vec<toml::Value>>,
     /// What `lb-sim plan` varies, and the limits to meet.
     #[serde(default)]
-    pub plan: Option<Plan>,
+    pub(crate) plan: Option<Plan>,
     /// Where relative file names start.
     #[serde(skip)]
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// The file as it was read, for variations of it.
     #[serde(skip)]
     document: toml::Table,
@@ -108,26 +108,26 @@ pub struct Scenario {
 /// How long, from which seed, and what the run stands for.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Run {
+pub(crate) struct Run {
     /// Seed of every draw. Default: 1.
     #[serde(default = "one")]
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Simulated time during which requests arrive. Default: until the traces end.
     #[serde(default)]
-    pub duration: Option<Span>,
+    pub(crate) duration: Option<Span>,
     /// Requests that arrive before this count for no metric of requests. Default: 0 s.
     #[serde(default)]
-    pub warmup: Span,
+    pub(crate) warmup: Span,
     /// Runs with different draws; reports give their mean and its 95 % interval. Default: 1.
     #[serde(default = "one_run")]
-    pub replications: u32,
+    pub(crate) replications: u32,
     /// The span of real time whose traffic the run stands for; costs per month are scaled by it. A run over the eight
     /// busy hours of a day represents `"1 day"`. Default: the duration.
     #[serde(default)]
-    pub represents: Option<Span>,
+    pub(crate) represents: Option<Span>,
     /// Multiplies the rate of every workload. Default: 1.
     #[serde(default = "unit")]
-    pub growth: f64,
+    pub(crate) growth: f64,
 }
 
 impl Scenario {
@@ -177,8 +177,7 @@ impl Scenario {
     }
 
     /// The model of this name: the entry, or the built-in table's.
-    #[must_use]
-    pub fn model(&self, name: &str) -> Model {
+    pub(crate) fn model(&self, name: &str) -> Model {
         self.models.iter().find(|model| model.name == name).cloned().unwrap_or_else(|| Model::built_in(name))
     }
 

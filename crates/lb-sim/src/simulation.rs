@@ -31,17 +31,19 @@ impl Simulation {
     }
 
     /// A simulation of this scenario, with traces that have been loaded already, or made.
-    ///
-    /// # Errors
-    ///
-    /// As [`Simulation::new`]; also if a trace is not among those loaded.
-    pub fn with(scenario: &Scenario, loaded: Loaded) -> Result<Self, ScenarioError> {
+    pub(crate) fn with(scenario: &Scenario, loaded: Loaded) -> Result<Self, ScenarioError> {
         Pools::new(scenario)?;
         let end = traffic(scenario, &loaded, Draws::new(0))?.until();
         if end <= scenario.run.warmup.as_nanos() {
             return Err(ScenarioError::new("run.warmup", "it must be shorter than the traces"));
         }
         Ok(Self { scenario: scenario.clone(), loaded, end })
+    }
+
+    /// What a reader of a report should know about how the files were read, each with the file's name.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.loaded.notes()
     }
 
     /// The scenario.

@@ -1,8 +1,11 @@
 //! Statistics over runs: intervals and bounds.
 
 pub(crate) mod bound;
+#[cfg(any(feature = "cli", test))]
 mod compared;
 mod estimate;
 mod student;
 
-pub use self::{compared::Compared, estimate::Estimate};
+#[cfg(any(feature = "cli", test))]
+pub(crate) use self::compared::Compared;
+pub use self::estimate::Estimate;

@@ -21,7 +21,8 @@ use crate::{
     simulation::Simulation,
 };
 
-pub use grid::{Axis, Grid, list};
+pub(crate) use grid::Parameter;
+pub use grid::{Grid, list};
 
 /// A grid, simulated.
 #[derive(Debug, Clone)]

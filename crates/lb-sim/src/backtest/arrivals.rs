@@ -12,19 +12,19 @@ use crate::{
 
 /// The traffic in a log, in parts that are simulated each for itself.
 #[derive(Debug)]
-pub(super) struct Arrivals {
+pub(super) struct LoggedArrivals {
     pub(super) arriving: Arriving,
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<LoggedPart>,
 }
 
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct LoggedPart {
     /// The backend that all of it goes to, without a balancer.
     pub(super) direct_to: Option<String>,
     pub(super) trace: Trace,
 }
 
-impl Arrivals {
+impl LoggedArrivals {
     pub(super) fn of(scenario: &Scenario, log: &Log) -> Result<Self, AgainstError> {
         if log.attempts().is_empty() {
             return Err(AgainstError::NoAttempts);
@@ -36,18 +36,18 @@ impl Arrivals {
         if scenario.backends.len() > 1 && log.attempts().iter().any(|attempt| attempt.backend.is_none()) {
             return Err(AgainstError::UnnamedBackend);
         }
-        let sizes = Sizes::of(log);
+        let sizes = LoggedSizes::of(log);
         if sizes.accepted.is_empty() {
             return Err(AgainstError::NoSizes);
         }
         if log.attempts().iter().all(|attempt| attempt.request.is_some()) {
-            let part = Part { direct_to: None, trace: sizes.requests(log) };
+            let part = LoggedPart { direct_to: None, trace: sizes.requests(log) };
             return Ok(Self { arriving: Arriving::Requests, parts: vec![part] });
         }
         let part = |name: &str| {
             let is_its = |attempt: &&Attempt| attempt.backend.as_deref().is_none_or(|backend| backend == name);
             let rows = log.attempts().iter().filter(is_its).zip(0..).map(|(attempt, n)| sizes.row(log, attempt, n));
-            Part { direct_to: Some(name.to_owned()), trace: Trace::new(rows.collect()) }
+            LoggedPart { direct_to: Some(name.to_owned()), trace: Trace::new(rows.collect()) }
         };
         let backends = scenario.backends.iter().map(|backend| part(&backend.name));
         let parts = backends.filter(|part| !part.trace.rows().is_empty()).collect();
@@ -57,11 +57,11 @@ impl Arrivals {
 
 /// What attempts in a log were like that say how large they were.
 #[derive(Debug)]
-struct Sizes<'l> {
+struct LoggedSizes<'l> {
     accepted: Vec<&'l Attempt>,
 }
 
-impl<'l> Sizes<'l> {
+impl<'l> LoggedSizes<'l> {
     fn of(log: &'l Log) -> Self {
         let tells = |attempt: &&Attempt| attempt.prompt_tokens.is_some() && attempt.completion_tokens.is_some();
         Self { accepted: log.attempts().iter().filter(|attempt| attempt.is_accepted()).filter(tells).collect() }

@@ -5,7 +5,7 @@ use crate::scenario::ScenarioError;
 /// Why a log cannot be simulated on a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AgainstError {
+pub(crate) enum AgainstError {
     /// The log is empty.
     NoAttempts,
     /// No accepted attempt says how many tokens it took, so there are no sizes to simulate with.

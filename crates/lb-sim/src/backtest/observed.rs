@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Against, Arriving, BackendAgainst, Compared, Counts, arrivals::Arrivals};
+use super::{Against, Arriving, BackendAgainst, BackendCounts, Compared, arrivals::LoggedArrivals};
 use crate::{
     log::{Attempt, Log},
     metrics::{BackendTally, RunResult},
@@ -58,7 +58,7 @@ impl Periods {
 
 /// What one backend was observed to do.
 #[derive(Debug, Clone, Default)]
-struct Backend {
+struct ObservedBackend {
     attempts: u64,
     accepted: u64,
     throttles: u64,
@@ -72,7 +72,7 @@ struct Backend {
 #[derive(Debug)]
 pub(super) struct Observed {
     success_share: f64,
-    backends: Vec<Backend>,
+    backends: Vec<ObservedBackend>,
 }
 
 impl Observed {
@@ -83,7 +83,7 @@ impl Observed {
                 Arriving::Requests => log.begin(),
                 Arriving::Attempts => log.attempts().iter().find(is_its).map_or(0, |attempt| attempt.start),
             };
-            let mut backend = Backend { periods: vec![0; periods.count()], ..Backend::default() };
+            let mut backend = ObservedBackend { periods: vec![0; periods.count()], ..ObservedBackend::default() };
             for attempt in log.attempts().iter().filter(is_its) {
                 backend.attempts += 1;
                 if attempt.is_accepted() {
@@ -105,7 +105,7 @@ impl Observed {
     pub(super) fn beside(
         &self,
         scenario: &Scenario,
-        arrivals: &Arrivals,
+        arrivals: &LoggedArrivals,
         periods: &Periods,
         runs: &[Vec<RunResult>],
     ) -> Against {
@@ -120,7 +120,7 @@ impl Observed {
                 let simulated: Vec<f64> = runs.iter().map(|run| of(&run.backends[index]) as f64).collect();
                 Compared::new(observed as f64, &simulated)
             };
-            let counts = Counts {
+            let counts = BackendCounts {
                 attempts: counted(observed.attempts, |tally| tally.attempts),
                 accepted: counted(observed.accepted, |tally| tally.accepted),
                 throttles: counted(observed.throttles, refused),
@@ -136,7 +136,7 @@ impl Observed {
         };
         let replications = scenario.run.replications as usize;
         // Of every replication: all backends together.
-        let total = |observed: fn(&Backend) -> u64, of: fn(&BackendTally) -> u64| {
+        let total = |observed: fn(&ObservedBackend) -> u64, of: fn(&BackendTally) -> u64| {
             let sum = |replication: usize| {
                 let backends = scenario.backends.iter().enumerate();
                 let tallies = backends.filter_map(|(index, entry)| {
@@ -159,7 +159,7 @@ impl Observed {
             period: periods.period as f64 / 1e9,
             replications: scenario.run.replications,
             success_share: Compared::new(self.success_share, &shares),
-            total: Counts {
+            total: BackendCounts {
                 attempts: total(|backend| backend.attempts, |tally| tally.attempts),
                 accepted: total(|backend| backend.accepted, |tally| tally.accepted),
                 throttles: total(|backend| backend.throttles, refused),

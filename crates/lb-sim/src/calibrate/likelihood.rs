@@ -1,13 +1,13 @@
 //! What the decisions of a log say about a depth.
 
-use super::{noise::Noise, replay::Decision};
+use super::{noise::DecisionNoise, replay::Decision};
 
 /// Decisions in stretches of the log, each in a form that is quick to score.
 #[derive(Debug)]
 pub(super) struct Likelihood {
-    pub(super) stretches: Vec<Stretch>,
+    pub(super) stretches: Vec<LogStretch>,
     /// All of them as one: quicker where stretches do not matter.
-    whole: Stretch,
+    whole: LogStretch,
     /// What hints are rounded up to, in seconds.
     resolution: f64,
     /// What arbitrary hints are spread over, in seconds.
@@ -24,7 +24,7 @@ struct Values {
 
 /// The decisions of one stretch of time.
 #[derive(Debug)]
-pub(super) struct Stretch {
+pub(super) struct LogStretch {
     accepted: Values,
     /// Refused without a usable hint.
     refused: Values,
@@ -39,21 +39,21 @@ impl Likelihood {
         let stretches = (decisions.len() / 25).clamp(8, 40);
         let length = decisions.len().div_ceil(stretches).max(1);
         let range = decisions.iter().map(|decision| decision.level).fold(1.0, f64::max);
-        let stretches = decisions.chunks(length).map(|part| Stretch::new(part, tolerance)).collect();
-        Self { stretches, whole: Stretch::new(decisions, tolerance), resolution, range }
+        let stretches = decisions.chunks(length).map(|part| LogStretch::new(part, tolerance)).collect();
+        Self { stretches, whole: LogStretch::new(decisions, tolerance), resolution, range }
     }
 
-    pub(super) fn score(&self, stretch: &Stretch, depth: f64, noise: &Noise) -> f64 {
+    pub(super) fn score(&self, stretch: &LogStretch, depth: f64, noise: &DecisionNoise) -> f64 {
         stretch.decided(depth, noise) + stretch.hinted(depth, self.resolution, noise)
     }
 
     /// The noise that explains the log best at any of these depths, which are at equal ratios.
-    pub(super) fn noise(&self, depths: &[f64]) -> Noise {
+    pub(super) fn noise(&self, depths: &[f64]) -> DecisionNoise {
         let floor = spacing(depths);
-        let mut best = (f64::NEG_INFINITY, 0.0, Noise::of_scale(Noise::SCALES[0], self.range));
-        for (index, scale) in Noise::SCALES.into_iter().enumerate() {
-            let noise = Noise::of_scale(scale, self.range);
-            let coarser = Noise::SCALES.get(index + 1).copied().unwrap_or(f64::INFINITY);
+        let mut best = (f64::NEG_INFINITY, 0.0, DecisionNoise::of_scale(DecisionNoise::SCALES[0], self.range));
+        for (index, scale) in DecisionNoise::SCALES.into_iter().enumerate() {
+            let noise = DecisionNoise::of_scale(scale, self.range);
+            let coarser = DecisionNoise::SCALES.get(index + 1).copied().unwrap_or(f64::INFINITY);
             for &depth in depths {
                 // A level that is off by the depth itself explains nothing; and a scale that the floor makes equal to
                 // the next one was not worth a look.
@@ -67,16 +67,16 @@ impl Likelihood {
             }
         }
         let (_, depth, noise) = best;
-        let at = |noise: Noise| noise.at_least(floor * depth);
-        let wrong = largest(&Noise::WRONG, |wrong| {
-            let noise = at(Noise { wrong, ..noise });
+        let at = |noise: DecisionNoise| noise.at_least(floor * depth);
+        let wrong = largest(&DecisionNoise::WRONG, |wrong| {
+            let noise = at(DecisionNoise { wrong, ..noise });
             self.whole.decided(depth, &noise)
         });
-        let arbitrary = largest(&Noise::ARBITRARY, |arbitrary| {
-            let noise = at(Noise { arbitrary, ..noise });
+        let arbitrary = largest(&DecisionNoise::ARBITRARY, |arbitrary| {
+            let noise = at(DecisionNoise { arbitrary, ..noise });
             self.whole.hinted(depth, self.resolution, &noise)
         });
-        Noise { wrong, arbitrary, ..noise }
+        DecisionNoise { wrong, arbitrary, ..noise }
     }
 }
 
@@ -91,7 +91,7 @@ fn largest(values: &[f64], score: impl Fn(f64) -> f64) -> f64 {
     scored.fold((f64::NEG_INFINITY, 0.0), |best, next| if next.0 > best.0 { next } else { best }).1
 }
 
-impl Stretch {
+impl LogStretch {
     fn new(decisions: &[Decision], tolerance: f64) -> Self {
         let (mut accepted, mut refused, mut hinted) = (Vec::new(), Vec::new(), Vec::new());
         for decision in decisions {
@@ -105,14 +105,14 @@ impl Stretch {
         Self { accepted, refused, hinted }
     }
 
-    fn decided(&self, depth: f64, noise: &Noise) -> f64 {
+    fn decided(&self, depth: f64, noise: &DecisionNoise) -> f64 {
         let (reach, (right, wrong)) = (noise.reach(), noise.decided_far());
         let near = (depth - reach, depth + reach);
         self.accepted.sum(near, (right, wrong), |level| noise.decided(depth - level))
             + self.refused.sum(near, (wrong, right), |level| noise.decided(level - depth))
     }
 
-    fn hinted(&self, depth: f64, resolution: f64, noise: &Noise) -> f64 {
+    fn hinted(&self, depth: f64, resolution: f64, noise: &DecisionNoise) -> f64 {
         let (reach, far) = (noise.reach(), noise.hinted_far());
         let near = (depth - resolution - reach, depth + reach);
         self.hinted.sum(near, (far, far), |seen| noise.hinted(seen, resolution, depth))

@@ -2,7 +2,7 @@
 
 use lb_limits::{Chain, Demand, Ptu, Usage, azure_ptu};
 
-use super::calibration::Hints;
+use super::calibration::HintUnit;
 use crate::log::{Attempt, Log};
 
 /// What the service is taken to reserve when a request arrives.
@@ -16,9 +16,9 @@ pub(super) struct Charge {
 
 /// A log that is ready to be replayed.
 #[derive(Debug)]
-pub(super) struct Replay<'l> {
+pub(super) struct BucketReplay<'l> {
     /// Ends before starts at the same moment, in order of time.
-    steps: Vec<(u64, Step<'l>)>,
+    steps: Vec<(u64, ReplayStep<'l>)>,
     /// The rules, with a depth that admits everything.
     ptu: Ptu,
     /// Tokens of an accepted request that does not say: prompt, completion.
@@ -26,7 +26,7 @@ pub(super) struct Replay<'l> {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Step<'l> {
+enum ReplayStep<'l> {
     End(&'l Attempt),
     Accepted(&'l Attempt),
     Refused(&'l Attempt),
@@ -43,39 +43,39 @@ pub(super) struct Decision {
     pub(super) hint: Option<f64>,
 }
 
-impl<'l> Replay<'l> {
+impl<'l> BucketReplay<'l> {
     pub(super) fn new(log: &'l Log, ptu: &Ptu) -> Self {
         let mut steps = Vec::with_capacity(2 * log.attempts().len());
         for attempt in log.attempts() {
             if attempt.is_accepted() {
-                steps.push((attempt.start, Step::Accepted(attempt)));
-                steps.push((attempt.end, Step::End(attempt)));
+                steps.push((attempt.start, ReplayStep::Accepted(attempt)));
+                steps.push((attempt.end, ReplayStep::End(attempt)));
             } else if attempt.is_refused() {
-                steps.push((attempt.start, Step::Refused(attempt)));
+                steps.push((attempt.start, ReplayStep::Refused(attempt)));
             }
         }
         // Stable: at one moment ends go first, then the order of the log.
-        steps.sort_by_key(|(at, step)| (*at, !matches!(step, Step::End(_))));
+        steps.sort_by_key(|(at, step)| (*at, !matches!(step, ReplayStep::End(_))));
         Self { steps, ptu: ptu.burst_ns(u64::MAX), typical: typical(log) }
     }
 
     /// The decisions in order of time, under this charge.
-    pub(super) fn decisions(&self, charge: Charge, hints: &Hints) -> Vec<Decision> {
+    pub(super) fn decisions(&self, charge: Charge, hints: &HintUnit) -> Vec<Decision> {
         let ptu = self.ptu.default_max_tokens(whole(charge.default_max_tokens));
         let mut chain = azure_ptu(ptu);
         let mut decisions = Vec::with_capacity(self.steps.len());
         for (at, step) in &self.steps {
             match step {
-                Step::End(attempt) => {
+                ReplayStep::End(attempt) => {
                     let usage = self.usage(attempt);
                     chain.correct(*at, &self.demand(&ptu, attempt, charge), &usage);
                 }
-                Step::Accepted(attempt) => {
+                ReplayStep::Accepted(attempt) => {
                     decisions.push(Decision { level: level(&chain, *at), refused: false, hint: None });
                     // It never refuses: the depth is 584 years.
                     let _ = chain.admit(*at, &self.demand(&ptu, attempt, charge));
                 }
-                Step::Refused(attempt) => decisions.push(Decision {
+                ReplayStep::Refused(attempt) => decisions.push(Decision {
                     level: level(&chain, *at),
                     refused: true,
                     hint: attempt.hint_ms.filter(|hint| hints.is_usable(*hint)).map(|hint| hint as f64 / 1e3),
@@ -143,9 +143,9 @@ mod tests {
              3,,,,,,429,\n",
         )
         .unwrap();
-        let replay = Replay::new(&log, &ptu);
+        let replay = BucketReplay::new(&log, &ptu);
         let levels = |charge| -> Vec<f64> {
-            replay.decisions(charge, &Hints::Milliseconds).iter().map(|decision| decision.level).collect()
+            replay.decisions(charge, &HintUnit::Milliseconds).iter().map(|decision| decision.level).collect()
         };
         // 6 s are charged; at 2 s the level is 4 s and falls by 3.6 s, to what the request did cost.
         assert_eq!(levels(Charge { bias: 1.0, default_max_tokens: 0.0 }), [0.0, 5.0, 0.4, 0.0]);

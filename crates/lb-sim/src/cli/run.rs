@@ -1,9 +1,9 @@
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use lb_sim::{
+use crate::{
     Report, Scenario, Simulation, backtest, log::Log, progress::Progress, scenario::KeyPath, sweep::replicate,
 };
+use clap::Args;
 
 use super::{
     Ending, Failure,
@@ -22,7 +22,7 @@ Examples:
 /// Simulates a scenario, and reports what happened
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Run {
+pub(super) struct RunArgs {
     #[command(flatten)]
     input: Input,
 
@@ -55,7 +55,7 @@ pub(super) struct Run {
     against: Option<PathBuf>,
 }
 
-impl Run {
+impl RunArgs {
     pub(super) fn execute(self) -> Result<Ending, Failure> {
         let files = [&self.json, &self.html, &self.trace_log];
         let is_claimed = output::claims_stdout(files.map(|file| file.as_deref()))?;

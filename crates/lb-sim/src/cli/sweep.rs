@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use clap::Args;
-use lb_sim::{
+use crate::{
     scenario::KeyPath,
     sweep::{Grid, sweep},
 };
+use clap::Args;
 
 use super::{
     Ending, Failure,
@@ -24,7 +24,7 @@ All points meet the same requests: differences from the base are taken run by ru
 /// Simulates every combination of some values, and compares
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Sweep {
+pub(super) struct SweepArgs {
     #[command(flatten)]
     input: Input,
 
@@ -53,7 +53,7 @@ pub(super) struct Sweep {
     html: Option<PathBuf>,
 }
 
-impl Sweep {
+impl SweepArgs {
     pub(super) fn execute(self) -> Result<Ending, Failure> {
         let is_claimed = output::claims_stdout([self.json.as_deref(), self.html.as_deref()])?;
         let mut changes = Vec::new();

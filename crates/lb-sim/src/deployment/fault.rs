@@ -5,7 +5,7 @@ use crate::{
 
 /// When the faults of a scenario are on. Time only goes forward.
 #[derive(Debug)]
-pub struct Outages {
+pub(crate) struct Outages {
     outages: Vec<Outage>,
 }
 
@@ -23,24 +23,23 @@ struct Outage {
 
 /// What a fault does to a request that it hits.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Effect {
+pub(crate) struct Effect {
     /// What happens.
-    pub kind: FaultKind,
+    pub(crate) kind: FaultKind,
     /// The status, if it answers with one.
-    pub status: u16,
+    pub(crate) status: u16,
     /// How many times slower.
-    pub factor: f64,
+    pub(crate) factor: f64,
 }
 
 impl Outages {
     /// The outages of these faults.
-    #[must_use]
-    pub fn new(faults: &[Fault], draws: Draws) -> Self {
+    pub(crate) fn new(faults: &[Fault], draws: Draws) -> Self {
         Self { outages: faults.iter().enumerate().map(|(number, fault)| Outage::new(number, fault, draws)).collect() }
     }
 
     /// What the fault does to a request at `now`, if it is on and hits it.
-    pub fn hits(&mut self, fault: usize, now: u64, (first, second): (u64, u64), draws: Draws) -> Option<Effect> {
+    pub(crate) fn hits(&mut self, fault: usize, now: u64, (first, second): (u64, u64), draws: Draws) -> Option<Effect> {
         let outage = self.outages.get_mut(fault)?;
         if !outage.is_on(now, draws) {
             return None;

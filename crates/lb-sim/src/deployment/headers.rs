@@ -7,24 +7,24 @@ use crate::scenario::{HintForm, HintPolicy, Hints, Remaining};
 
 /// What a refusal tells about the time to wait, in whole units as the headers have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Advice {
+pub(crate) struct Advice {
     /// `retry-after-ms`.
-    pub millis: Option<u64>,
+    pub(crate) millis: Option<u64>,
     /// `retry-after`.
-    pub seconds: Option<u64>,
+    pub(crate) seconds: Option<u64>,
     /// `x-ratelimit-remaining-requests` and `x-ratelimit-reset-requests`.
-    pub requests: Option<Counter>,
+    pub(crate) requests: Option<Counter>,
     /// `x-ratelimit-remaining-tokens` and `x-ratelimit-reset-tokens`.
-    pub tokens: Option<Counter>,
+    pub(crate) tokens: Option<Counter>,
 }
 
 /// What the headers of one rate limit tell; numbers above 32 bits are told as the largest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counter {
+pub(crate) struct Counter {
     /// Units that are left.
-    pub remaining: u32,
+    pub(crate) remaining: u32,
     /// Seconds until all are.
-    pub reset: u32,
+    pub(crate) reset: u32,
 }
 
 /// What Azure OpenAI was seen to answer to a prompt that can never be let in.
@@ -35,8 +35,7 @@ const SECOND: u64 = 1_000 * MILLI;
 
 impl Advice {
     /// What a backend with these hints tells, if the wait really is `hint` nanoseconds (`None`: for ever).
-    #[must_use]
-    pub fn new(hints: &Hints, constant: u64, hint: Option<u64>) -> Self {
+    pub(crate) fn new(hints: &Hints, constant: u64, hint: Option<u64>) -> Self {
         let exact = hint.unwrap_or(NEVER_SECONDS * SECOND);
         let told = match hints.policy {
             HintPolicy::Exact => exact,
@@ -52,8 +51,7 @@ impl Advice {
     }
 
     /// With what the counters of these limits tell at `now`. A PTU's bucket has none.
-    #[must_use]
-    pub fn with_counters(mut self, meaning: Remaining, chain: &Chain, now: u64) -> Self {
+    pub(crate) fn with_counters(mut self, meaning: Remaining, chain: &Chain, now: u64) -> Self {
         if meaning == Remaining::None {
             return self;
         }
@@ -85,12 +83,11 @@ fn narrow(number: u64) -> u32 {
 
 /// The headers of a refusal, as bytes on the wire: they go through lb-core's parser like a real response's.
 #[derive(Debug, Clone, Copy)]
-pub struct HeaderLines(Advice);
+pub(crate) struct HeaderLines(Advice);
 
 impl HeaderLines {
     /// The lines that tell this.
-    #[must_use]
-    pub const fn new(advice: Advice) -> Self {
+    pub(crate) const fn new(advice: Advice) -> Self {
         Self(advice)
     }
 }

@@ -6,31 +6,29 @@ use crate::{
 
 /// How long answers take.
 #[derive(Debug, Clone)]
-pub struct Latency {
+pub(crate) struct Latency {
     base: f64,
     per_input: f64,
     per_output: f64,
-    first_noise: Noise,
-    token_noise: Noise,
+    first_noise: LatencyNoise,
+    token_noise: LatencyNoise,
 }
 
 impl Latency {
     /// The latency of a model, at a deployment that takes `factor` times as long.
-    #[must_use]
-    pub fn new(model: &Model, factor: f64) -> Self {
+    pub(crate) fn new(model: &Model, factor: f64) -> Self {
         Self {
             base: model.ttft.base.as_nanos() as f64 * factor,
             per_input: model.ttft.per_1k_input.as_nanos() as f64 / 1_000.0 * factor,
             per_output: model.tpot.mean.as_nanos() as f64 * factor,
-            first_noise: Noise::lognormal(model.ttft.sigma),
-            token_noise: Noise::lognormal(model.tpot.sigma),
+            first_noise: LatencyNoise::lognormal(model.ttft.sigma),
+            token_noise: LatencyNoise::lognormal(model.tpot.sigma),
         }
     }
 
     /// When the first and the last token come, in nanoseconds from the start of the service.
     #[inline]
-    #[must_use]
-    pub fn draw(&self, size: &Size, (first, second): (u64, u64), slower: f64, draws: Draws) -> (u64, u64) {
+    pub(crate) fn draw(&self, size: &Size, (first, second): (u64, u64), slower: f64, draws: Draws) -> (u64, u64) {
         let uncached = size.input.saturating_sub(size.cached) as f64;
         let to_first = (self.base + self.per_input * uncached) * slower;
         let to_first = to_first * self.first_noise.factor(|| draws.bits(Purpose::FirstToken, first, second));
@@ -54,12 +52,12 @@ const CELLS: usize = 4_096;
 /// Lognormal factors of mean 1, from a table: the middle of each of 4,096 equally likely cells, scaled so that the mean
 /// is 1 to the last bit. The distribution ends at its 0.012 % and 99.988 % quantiles.
 #[derive(Debug, Clone)]
-enum Noise {
+enum LatencyNoise {
     None,
     Table(Box<[f64]>),
 }
 
-impl Noise {
+impl LatencyNoise {
     fn lognormal(sigma: f64) -> Self {
         if sigma == 0.0 {
             return Self::None;
@@ -86,8 +84,8 @@ mod tests {
 
     #[test]
     fn noise_has_mean_one_and_the_spread_of_its_law() {
-        let noise = Noise::lognormal(0.35);
-        let Noise::Table(table) = &noise else { panic!("a table") };
+        let noise = LatencyNoise::lognormal(0.35);
+        let LatencyNoise::Table(table) = &noise else { panic!("a table") };
         let mean = table.iter().sum::<f64>() / CELLS as f64;
         assert!((mean - 1.0).abs() < 1e-12);
         // The variance of a lognormal of mean 1 is exp(sigma^2) - 1 = 0.1303.

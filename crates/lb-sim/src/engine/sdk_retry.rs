@@ -12,7 +12,6 @@ const SECOND: u64 = 1_000 * MILLI;
 /// The rule is openai-python's (`_base_client.py`, `_calculate_retry_timeout`): `retry-after-ms`, else `retry-after`, is
 /// believed if it is above zero and at most 120 s; a longer one ends the retries. Without one it waits
 /// `0.5 s * 2^retry`, at most 8 s, less up to a quarter. Versions before 3.54 believe up to 60 s and back off above.
-#[must_use]
 pub(super) fn wait(sdk: Sdk, max_retries: u32, retry: u32, advice: Advice, jitter: f64) -> Option<u64> {
     if sdk == Sdk::None || retry >= max_retries {
         return None;

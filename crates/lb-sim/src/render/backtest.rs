@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::{
-    backtest::{Against, Arriving, Compared, Counts},
+    backtest::{Against, Arriving, BackendCounts, Compared},
     scenario::Span,
 };
 
@@ -44,7 +44,7 @@ impl fmt::Display for Against {
     }
 }
 
-fn counts(f: &mut fmt::Formatter<'_>, name: &str, counts: &Counts) -> fmt::Result {
+fn counts(f: &mut fmt::Formatter<'_>, name: &str, counts: &BackendCounts) -> fmt::Result {
     writeln!(f, "{name}")?;
     row(f, "  attempts", &counts.attempts, 1.0, "")?;
     row(f, "  accepted", &counts.accepted, 1.0, "")?;

@@ -124,12 +124,12 @@ impl Document {
 /// Rows under the titles of their columns.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    pub(crate) columns: Vec<Column>,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) columns: Vec<TableColumn>,
+    pub(crate) rows: Vec<TableRow>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Column {
+pub(crate) struct TableColumn {
     /// Where it is missing, the column is.
     pub(crate) title: Words,
     /// Text stands to the left, figures to the right.
@@ -137,7 +137,7 @@ pub(crate) struct Column {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Row {
+pub(crate) struct TableRow {
     pub(crate) cells: Vec<Cell>,
     /// Too much for a terminal.
     pub(crate) is_for_page_only: bool,
@@ -174,7 +174,7 @@ impl Table {
     /// A row for each of these.
     pub(crate) fn of<T>(items: impl IntoIterator<Item = T>) -> TableOf<T> {
         let items: Vec<T> = items.into_iter().collect();
-        let rows = items.iter().map(|_| Row::default()).collect();
+        let rows = items.iter().map(|_| TableRow::default()).collect();
         TableOf { items, table: Self { columns: Vec::new(), rows } }
     }
 }
@@ -182,7 +182,7 @@ impl Table {
 impl<T> TableOf<T> {
     /// A column of anything.
     pub(crate) fn column(mut self, title: impl Into<Words>, is_text: bool, cell: impl Fn(&T) -> Cell) -> Self {
-        self.table.columns.push(Column { title: title.into(), is_text });
+        self.table.columns.push(TableColumn { title: title.into(), is_text });
         self.items.iter().zip(&mut self.table.rows).for_each(|(item, row)| row.cells.push(cell(item)));
         self
     }

@@ -42,12 +42,12 @@ pub(crate) fn groups(sweep: &SweepResult) -> Vec<Group> {
 }
 
 /// The values of the parameters, and what came of them.
-type Run<'a> = (Vec<String>, &'a Report);
+type Labelled<'a> = (Vec<String>, &'a Report);
 
 /// All points of a sweep.
 struct Runs<'a> {
     parameters: Vec<String>,
-    runs: Vec<Run<'a>>,
+    runs: Vec<Labelled<'a>>,
 }
 
 impl Runs<'_> {
@@ -66,8 +66,8 @@ impl Runs<'_> {
         combinations
             .iter()
             .map(|combination| {
-                let of_group = |run: &&Run<'_>| pick(&run.0, &roles.rest) == *combination;
-                let runs: Vec<&Run<'_>> = self.runs.iter().filter(of_group).collect();
+                let of_group = |run: &&Labelled<'_>| pick(&run.0, &roles.rest) == *combination;
+                let runs: Vec<&Labelled<'_>> = self.runs.iter().filter(of_group).collect();
                 let pairs = roles.rest.iter().zip(combination);
                 let names: Vec<String> =
                     pairs.map(|(index, value)| format!("{} = {value}", self.parameters[*index])).collect();
@@ -102,7 +102,7 @@ impl Runs<'_> {
         distinct
     }
 
-    fn figure(&self, metric: Metric, runs: &[&Run<'_>], roles: &Roles) -> Option<(Figure, String)> {
+    fn figure(&self, metric: Metric, runs: &[&Labelled<'_>], roles: &Roles) -> Option<(Figure, String)> {
         let places = places(&self.values_of(roles.x));
         let place = |value: &str| places.iter().find(|(_, label)| label == value).map(|(place, _)| *place);
         let lines = roles.line.map_or_else(|| vec![""], |line| self.values_of(line));

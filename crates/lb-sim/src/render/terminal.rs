@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table as Columns, Width, presets};
 
-use super::document::{Block, Cell, Document, Table};
+use super::document::{Block, Cell, Document, Table, Words};
 use crate::number;
 
 /// Columns of the terminal.
@@ -18,7 +18,8 @@ impl Display for Document {
             match block {
                 Block::Title(words) | Block::Meta(words) => lines(f, "", words.terminal.as_deref())?,
                 Block::Sentence(words) | Block::Warning(words) => lines(f, indent, words.terminal.as_deref())?,
-                Block::Heading(words) | Block::Footer(words) if words.terminal.is_some() => {
+                Block::Footer(Words { terminal: Some(words), .. }) => writeln!(f, "\n{words}")?,
+                Block::Heading(words) if words.terminal.is_some() => {
                     writeln!(f)?;
                     lines(f, "", words.terminal.as_deref())?;
                     (indent, is_below_heading) = ("  ", true);

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     number,
-    scenario::{Client, Kind, MaxTokens, Model, NamedMaxTokens, Pools, Preset, Scenario, Span, Workload},
+    scenario::{Client, Kind, MaxTokens, Model, NamedMaxTokens, PoolSharing, Preset, Scenario, Span, Workload},
 };
 
 /// Something that the figures rest on, and where it comes from.
@@ -103,8 +103,8 @@ fn clients(list: &mut List, scenario: &Scenario) {
         return;
     }
     let pools = match clients.pools {
-        Pools::Private => "each with a pool of its own: they learn of refusals separately",
-        Pools::Shared => "all over one pool, without delay",
+        PoolSharing::Private => "each with a pool of its own: they learn of refusals separately",
+        PoolSharing::Shared => "all over one pool, without delay",
     };
     list.add(Source::Given, "who sends", format!("{} workers, {pools}", clients.workers), "the scenario");
     if scenario.pool.max_cooldown.is_none() {

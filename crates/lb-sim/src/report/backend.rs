@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::{Estimate, measured_seconds, share};
 use crate::{
     metrics::{BackendTally, RunResult},
-    scenario::{Backend, Client, Pools, Preset, Scenario},
+    scenario::{Backend, Client, PoolSharing, Preset, Scenario},
 };
 
 /// What one backend got and gave after the warm-up. Counts are per run.
@@ -112,8 +112,8 @@ pub(super) fn pools(scenario: &Scenario) -> Option<u32> {
     let clients = &scenario.clients;
     match (clients.client, clients.pools) {
         (Client::Direct, _) => None,
-        (Client::Balancer, Pools::Shared) => Some(1),
-        (Client::Balancer, Pools::Private) => Some(clients.workers),
+        (Client::Balancer, PoolSharing::Shared) => Some(1),
+        (Client::Balancer, PoolSharing::Private) => Some(clients.workers),
     }
 }
 

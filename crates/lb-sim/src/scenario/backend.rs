@@ -5,95 +5,95 @@ use super::{Span, unit};
 /// A deployment: its place in the balancer's pool, its limits, its speed, its headers, its price.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Backend {
+pub(crate) struct Backend {
     /// The name.
-    pub name: String,
+    pub(crate) name: String,
     /// Lower goes first. Default: 1.
     #[serde(default = "one")]
-    pub priority: u32,
+    pub(crate) priority: u32,
     /// From 1 to 100, among equals in priority. Default: 1.
     #[serde(default = "one")]
-    pub weight: u32,
+    pub(crate) weight: u32,
     /// The model, of the built-in table or of a `[[model]]` entry. Default: a model without a name.
     #[serde(default)]
-    pub model: String,
+    pub(crate) model: String,
     /// The region: faults can hit all backends of one.
     #[serde(default)]
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// The limits to start from. Default: none.
     #[serde(default)]
-    pub preset: Preset,
+    pub(crate) preset: Preset,
     /// The quota this deployment draws on, if others share it: the limits are then those of the first backend that
     /// names the quota, and the others give none.
     #[serde(default)]
-    pub quota: Option<String>,
+    pub(crate) quota: Option<String>,
 
     /// `azure-ptu`: provisioned throughput units. Zero: the deployment is not there, and the pool goes without it.
     #[serde(default)]
-    pub ptus: Option<u64>,
+    pub(crate) ptus: Option<u64>,
     /// `azure-ptu`: where the PTUs may serve; says which counts are for sale. Default: global.
     #[serde(default)]
-    pub deployment_type: DeploymentType,
+    pub(crate) deployment_type: DeploymentType,
     /// `azure-ptu`: depth of the bucket, as the time in which it drains. Not documented: sweep it. Default: 10 s.
     #[serde(default)]
-    pub burst: Option<Span>,
+    pub(crate) burst: Option<Span>,
     /// Output tokens that the service assumes of a request without `max_tokens`. Default: 1,000 on a PTU, 16 on a
     /// standard deployment.
     #[serde(default)]
-    pub default_max_tokens: Option<u64>,
+    pub(crate) default_max_tokens: Option<u64>,
     /// `azure-ptu`: cached prompt tokens are deducted from this many on. Default: 1,024.
     #[serde(default)]
-    pub cache_min: Option<u64>,
+    pub(crate) cache_min: Option<u64>,
     /// `azure-ptu`: dollars per PTU and hour.
     #[serde(default)]
-    pub price_ptu_hour: Option<f64>,
+    pub(crate) price_ptu_hour: Option<f64>,
     /// `azure-ptu`: dollars per PTU and month, reserved.
     #[serde(default)]
-    pub price_ptu_month: Option<f64>,
+    pub(crate) price_ptu_month: Option<f64>,
 
     /// `azure-standard`: tokens per minute.
     #[serde(default)]
-    pub tpm: Option<u64>,
+    pub(crate) tpm: Option<u64>,
     /// `azure-standard`: requests per minute. Default: `rpm_per_1k_tpm` of the tokens.
     #[serde(default)]
-    pub rpm: Option<u64>,
+    pub(crate) rpm: Option<u64>,
     /// `azure-standard`: requests per minute for each 1,000 tokens per minute. Default: 6.
     #[serde(default)]
-    pub rpm_per_1k_tpm: Option<f64>,
+    pub(crate) rpm_per_1k_tpm: Option<f64>,
     /// `azure-standard`: over what the requests are counted. Default: 10 s.
     #[serde(default)]
-    pub request_period: RequestPeriod,
+    pub(crate) request_period: RequestPeriod,
     /// `azure-standard`: when its windows reset. Default: at random, drawn per deployment.
     #[serde(default)]
-    pub phase: Phase,
+    pub(crate) phase: Phase,
     /// `azure-standard`: whether refused requests are charged too. Default: false.
     #[serde(default)]
-    pub counts_refused: bool,
+    pub(crate) counts_refused: bool,
 
     /// More limits, after those of the preset.
     #[serde(default, rename = "window")]
-    pub windows: Vec<Window>,
+    pub(crate) windows: Vec<Window>,
     /// How many requests are served at once.
     #[serde(default)]
-    pub concurrency: Option<Concurrency>,
+    pub(crate) concurrency: Option<Concurrency>,
     /// Somebody else's traffic on the same quota.
     #[serde(default)]
-    pub foreign: Option<Foreign>,
+    pub(crate) foreign: Option<Foreign>,
     /// What refusals, and answers, say in their headers.
     #[serde(default)]
-    pub hints: Hints,
+    pub(crate) hints: Hints,
     /// Time until the head of a refusal or of a failure is back. Default: 30 ms.
     #[serde(default = "refusal_latency")]
-    pub refusal_latency: Span,
+    pub(crate) refusal_latency: Span,
     /// Multiplies the latency of every answer: 1.2 for a far region. Default: 1.
     #[serde(default = "unit")]
-    pub latency_factor: f64,
+    pub(crate) latency_factor: f64,
 }
 
 /// The limits of a kind of deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Preset {
+pub(crate) enum Preset {
     /// No limits but those that the entry gives.
     #[default]
     None,
@@ -106,7 +106,7 @@ pub enum Preset {
 /// Where a provisioned deployment may serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum DeploymentType {
+pub(crate) enum DeploymentType {
     /// Anywhere.
     #[default]
     Global,
@@ -118,7 +118,7 @@ pub enum DeploymentType {
 
 /// Over what a standard deployment counts its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub enum RequestPeriod {
+pub(crate) enum RequestPeriod {
     /// `rpm / 60` requests per second.
     #[serde(rename = "1s")]
     OneSecond,
@@ -130,7 +130,7 @@ pub enum RequestPeriod {
 
 /// When fixed windows reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// At a moment that is drawn per deployment.
     #[default]
     Random,
@@ -153,31 +153,31 @@ impl<'de> Deserialize<'de> for Phase {
 /// A limit of `limit` units in `length`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Window {
+pub(crate) struct Window {
     /// What is counted.
-    pub unit: WindowUnit,
+    pub(crate) unit: WindowUnit,
     /// Units in one length.
-    pub limit: u64,
+    pub(crate) limit: u64,
     /// The length.
-    pub length: Span,
+    pub(crate) length: Span,
     /// How the count is forgotten. Default: fixed.
     #[serde(default)]
-    pub kind: WindowKind,
+    pub(crate) kind: WindowKind,
     /// When a fixed window resets. Default: at random.
     #[serde(default)]
-    pub phase: Phase,
+    pub(crate) phase: Phase,
     /// When a request is let in. Default: if it fits.
     #[serde(default)]
-    pub admit: Admission,
+    pub(crate) admit: Admission,
     /// Whether refused requests are charged too. Default: false.
     #[serde(default)]
-    pub counts_refused: bool,
+    pub(crate) counts_refused: bool,
 }
 
 /// What a window counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum WindowUnit {
+pub(crate) enum WindowUnit {
     /// Requests.
     Requests,
     /// Tokens, by the service's estimate.
@@ -187,7 +187,7 @@ pub enum WindowUnit {
 /// How a window forgets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum WindowKind {
+pub(crate) enum WindowKind {
     /// All at once, at fixed moments.
     #[default]
     Fixed,
@@ -200,7 +200,7 @@ pub enum WindowKind {
 /// When a window lets a request in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Admission {
+pub(crate) enum Admission {
     /// If the count with it stays within the limit.
     #[default]
     Fits,
@@ -211,51 +211,51 @@ pub enum Admission {
 /// How many requests are served at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Concurrency {
+pub(crate) struct Concurrency {
     /// At once, from the admission to the last token.
-    pub max_inflight: u64,
+    pub(crate) max_inflight: u64,
     /// How many more may wait for a place, first come first served. Default: 0.
     #[serde(default)]
-    pub queue: u64,
+    pub(crate) queue: u64,
 }
 
 /// Somebody else's traffic on the same quota: Poisson arrivals of equal requests.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Foreign {
+pub(crate) struct Foreign {
     /// Tokens per minute that they ask for.
-    pub tpm: f64,
+    pub(crate) tpm: f64,
     /// Tokens of each of their requests. Default: 1,000.
     #[serde(default = "foreign_tokens")]
-    pub tokens: u64,
+    pub(crate) tokens: u64,
 }
 
 /// What a backend's headers say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Hints {
+pub(crate) struct Hints {
     /// How the time to wait is told. Default: exact.
     #[serde(default)]
-    pub policy: HintPolicy,
+    pub(crate) policy: HintPolicy,
     /// In which headers. Default: both.
     #[serde(default)]
-    pub form: HintForm,
+    pub(crate) form: HintForm,
     /// What `constant` and `optimistic` say. Default: 1 s.
     #[serde(default)]
-    pub constant: Option<Span>,
+    pub(crate) constant: Option<Span>,
     /// What `x-ratelimit-remaining-*` and `x-ratelimit-reset-*` of a refusal mean. The balancer reads them if there is no
     /// `retry-after`. Default: nothing is sent.
     #[serde(default)]
-    pub remaining: Remaining,
+    pub(crate) remaining: Remaining,
     /// A refusal comes as a 200 whose stream holds the error; its `retry-after` is all that tells. Default: false.
     #[serde(default)]
-    pub refuse_with_200: bool,
+    pub(crate) refuse_with_200: bool,
 }
 
 /// How the time to wait is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum HintPolicy {
+pub(crate) enum HintPolicy {
     /// The first moment at which the refused request would be let in.
     #[default]
     Exact,
@@ -274,7 +274,7 @@ pub enum HintPolicy {
 /// In which headers a hint comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum HintForm {
+pub(crate) enum HintForm {
     /// `retry-after`, whole seconds rounded up.
     Seconds,
     /// `retry-after-ms`, whole milliseconds rounded up.
@@ -287,7 +287,7 @@ pub enum HintForm {
 /// What `x-ratelimit-remaining-*` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Remaining {
+pub(crate) enum Remaining {
     /// Nothing is sent.
     #[default]
     None,

@@ -5,40 +5,40 @@ use super::Span;
 /// Who sends: how many workers, over which balancer, under which SDK.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Clients {
+pub(crate) struct Clients {
     /// What stands between the application and the backends. Default: the balancer.
     #[serde(default)]
-    pub client: Client,
+    pub(crate) client: Client,
     /// `direct`: the backend that gets every request. Default: the first of the best priority.
     #[serde(default)]
-    pub direct_to: Option<String>,
+    pub(crate) direct_to: Option<String>,
     /// Processes that send. Default: 1.
     #[serde(default = "one_worker")]
-    pub workers: u32,
+    pub(crate) workers: u32,
     /// Whether they know of each other's refusals. Default: each has a pool of its own.
     #[serde(default)]
-    pub pools: Pools,
+    pub(crate) pools: PoolSharing,
     /// Which worker takes a request. Default: a random one.
     #[serde(default)]
-    pub assignment: Assignment,
+    pub(crate) assignment: Assignment,
     /// What retries above the balancer, or above the backend if there is none. Default: nothing.
     #[serde(default)]
-    pub sdk: Sdk,
+    pub(crate) sdk: Sdk,
     /// How often the SDK tries again. Default: 2.
     #[serde(default = "two")]
-    pub max_retries: u32,
+    pub(crate) max_retries: u32,
     /// How long an attempt may take until the head of its answer. Default: 600 s, as openai-python.
     #[serde(default = "ten_minutes")]
-    pub timeout: Span,
+    pub(crate) timeout: Span,
     /// Time until a connection fails to a backend that is not there. Default: 10 ms.
     #[serde(default = "connect_time")]
-    pub connect_fault_latency: Span,
+    pub(crate) connect_fault_latency: Span,
 }
 
 /// What stands between the application and the backends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Client {
+pub(crate) enum Client {
     /// The balancer of lb-core.
     #[default]
     Balancer,
@@ -49,7 +49,7 @@ pub enum Client {
 /// Whose refusals a worker knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Pools {
+pub(crate) enum PoolSharing {
     /// Its own.
     #[default]
     Private,
@@ -60,7 +60,7 @@ pub enum Pools {
 /// Which worker takes a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Assignment {
+pub(crate) enum Assignment {
     /// A random one.
     #[default]
     Random,
@@ -73,7 +73,7 @@ pub enum Assignment {
 
 /// What retries above the balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub enum Sdk {
+pub(crate) enum Sdk {
     /// Nothing.
     #[default]
     #[serde(rename = "none")]
@@ -93,7 +93,7 @@ impl Default for Clients {
             client: Client::default(),
             direct_to: None,
             workers: one_worker(),
-            pools: Pools::default(),
+            pools: PoolSharing::default(),
             assignment: Assignment::default(),
             sdk: Sdk::default(),
             max_retries: two(),
@@ -106,25 +106,25 @@ impl Default for Clients {
 /// The options of every pool; the defaults are lb-core's.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pool {
+pub(crate) struct Pool {
     /// How long a backend cools down without a usable hint. Default: 10 s.
     #[serde(default)]
-    pub default_cooldown: Option<Span>,
+    pub(crate) default_cooldown: Option<Span>,
     /// The longest hint that is credible. Default: 600 s.
     #[serde(default)]
-    pub max_cooldown: Option<Span>,
+    pub(crate) max_cooldown: Option<Span>,
     /// More statuses, from 400 to 499, that fail over. Default: none.
     #[serde(default)]
-    pub fail_over_on: Vec<u16>,
+    pub(crate) fail_over_on: Vec<u16>,
     /// Whether a timeout or reset after the request went out fails over. Default: false.
     #[serde(default)]
-    pub fail_over_after_send: bool,
+    pub(crate) fail_over_after_send: bool,
     /// Whether exhaustion is always answered with a synthesised 429. Default: false.
     #[serde(default)]
-    pub always_synthesize: bool,
+    pub(crate) always_synthesize: bool,
     /// How many backends one request may try. Default: each once.
     #[serde(default)]
-    pub max_attempts: Option<u32>,
+    pub(crate) max_attempts: Option<u32>,
 }
 
 const fn one_worker() -> u32 {

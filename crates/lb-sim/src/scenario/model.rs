@@ -9,69 +9,69 @@ use super::{DeploymentType, Span};
 /// names.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Model {
+pub(crate) struct Model {
     /// The name.
-    pub name: String,
+    pub(crate) name: String,
     /// Input tokens per minute that one PTU works off.
     #[serde(default)]
-    pub input_tpm_per_ptu: Option<u64>,
+    pub(crate) input_tpm_per_ptu: Option<u64>,
     /// Input tokens that one output token counts as.
     #[serde(default)]
-    pub output_ratio: Option<u64>,
+    pub(crate) output_ratio: Option<u64>,
     /// The fewest PTUs that a global or data-zone deployment can have.
     #[serde(default)]
-    pub ptu_minimum: Option<u64>,
+    pub(crate) ptu_minimum: Option<u64>,
     /// The step in which their PTUs are sold.
     #[serde(default)]
-    pub ptu_step: Option<u64>,
+    pub(crate) ptu_step: Option<u64>,
     /// The fewest PTUs that a regional deployment can have.
     #[serde(default)]
-    pub regional_ptu_minimum: Option<u64>,
+    pub(crate) regional_ptu_minimum: Option<u64>,
     /// The step in which their PTUs are sold.
     #[serde(default)]
-    pub regional_ptu_step: Option<u64>,
+    pub(crate) regional_ptu_step: Option<u64>,
     /// Time to the first token.
     #[serde(default)]
-    pub ttft: FirstToken,
+    pub(crate) ttft: FirstToken,
     /// Time per output token after it.
     #[serde(default)]
-    pub tpot: PerToken,
+    pub(crate) tpot: PerToken,
     /// Dollars per million uncached input tokens, pay as you go.
     #[serde(default)]
-    pub price_input: Option<f64>,
+    pub(crate) price_input: Option<f64>,
     /// Dollars per million cached input tokens. Default: as uncached ones.
     #[serde(default)]
-    pub price_cached_input: Option<f64>,
+    pub(crate) price_cached_input: Option<f64>,
     /// Dollars per million output tokens.
     #[serde(default)]
-    pub price_output: Option<f64>,
+    pub(crate) price_output: Option<f64>,
 }
 
 /// Time to the first token: `(base + per_1k_input * uncached input tokens / 1000)`, times a lognormal noise of mean 1.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FirstToken {
+pub(crate) struct FirstToken {
     /// Without any input. Default: 250 ms.
     #[serde(default = "ttft_base")]
-    pub base: Span,
+    pub(crate) base: Span,
     /// Per 1,000 uncached input tokens. Default: 60 ms.
     #[serde(default = "ttft_per_1k_input")]
-    pub per_1k_input: Span,
+    pub(crate) per_1k_input: Span,
     /// Standard deviation of the noise's logarithm. Default: 0.35.
     #[serde(default = "ttft_sigma")]
-    pub sigma: f64,
+    pub(crate) sigma: f64,
 }
 
 /// Time per output token after the first, times a lognormal noise of mean 1 that is drawn once per attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PerToken {
+pub(crate) struct PerToken {
     /// The mean. Default: 13 ms, about the 80 tokens a second that Azure names as a target for gpt-4.1.
     #[serde(default = "tpot_mean")]
-    pub mean: Span,
+    pub(crate) mean: Span,
     /// Standard deviation of the noise's logarithm. Default: 0.25.
     #[serde(default = "tpot_sigma")]
-    pub sigma: f64,
+    pub(crate) sigma: f64,
 }
 
 const fn ttft_base() -> Span {
@@ -126,20 +126,17 @@ impl Model {
     }
 
     /// Input tokens per minute and PTU, if the entry or the table says.
-    #[must_use]
-    pub fn input_tpm_per_ptu(&self) -> Option<u64> {
+    pub(crate) fn input_tpm_per_ptu(&self) -> Option<u64> {
         self.input_tpm_per_ptu.or_else(|| Some(PtuModel::named(&self.name)?.input_tpm_per_ptu))
     }
 
     /// Input tokens that an output token counts as; 4 if neither the entry nor the table says.
-    #[must_use]
-    pub fn output_ratio(&self) -> u64 {
+    pub(crate) fn output_ratio(&self) -> u64 {
         self.output_ratio.or_else(|| Some(PtuModel::named(&self.name)?.output_ratio)).unwrap_or(4)
     }
 
     /// The PTU counts that can be bought.
-    #[must_use]
-    pub fn increment(&self, deployment: DeploymentType) -> Increment {
+    pub(crate) fn increment(&self, deployment: DeploymentType) -> Increment {
         let table = PtuModel::named(&self.name);
         let (own_minimum, own_step, table) = match deployment {
             DeploymentType::Global | DeploymentType::DataZone => {

@@ -5,13 +5,13 @@ use super::student;
 
 /// A number that was observed once, beside its distribution in the simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// As the log has it.
-    pub observed: f64,
+    pub(crate) observed: f64,
     /// The mean over the simulation's runs.
-    pub simulated: f64,
+    pub(crate) simulated: f64,
     /// Where one more run would be with 95 % probability; `None` from a single run.
-    pub interval: Option<(f64, f64)>,
+    pub(crate) interval: Option<(f64, f64)>,
 }
 
 impl Compared {
@@ -28,8 +28,7 @@ impl Compared {
     }
 
     /// Whether the observed number could be one of the simulation's; `None` if one run cannot tell.
-    #[must_use]
-    pub fn agrees(&self) -> Option<bool> {
+    pub(crate) fn agrees(&self) -> Option<bool> {
         self.interval.map(|(low, high)| (low..=high).contains(&self.observed))
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use super::{Axis, Point, SweepResult};
+use super::{Parameter, Point, SweepResult};
 use crate::{metric::Metric, report::Estimate};
 
 impl SweepResult {
@@ -76,6 +76,6 @@ impl SweepResult {
 
     /// The keys that are varied.
     pub(crate) fn parameters(&self) -> Vec<String> {
-        self.grid.axes().iter().map(|Axis { path, .. }| path.to_string()).collect()
+        self.grid.axes().iter().map(|Parameter { path, .. }| path.to_string()).collect()
     }
 }

@@ -5,8 +5,6 @@ pub(super) mod formats;
 mod table;
 mod trace;
 
-pub(super) use self::{azure_monitor::MOST, table::Table};
-pub use self::{
-    azure_monitor::{Minute, Minutes},
-    trace::{Row, Trace},
-};
+pub(crate) use self::azure_monitor::{Minute, Minutes};
+pub use self::trace::{Row, Trace};
+pub(super) use self::{azure_monitor::MOST, table::DataTable};

@@ -2,46 +2,46 @@ use super::Trace;
 
 /// How a stream of requests arrives, and how large its requests are.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stats {
+pub(crate) struct Stats {
     /// Requests.
-    pub requests: usize,
+    pub(crate) requests: usize,
     /// Requests per second.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// Coefficient of variation of the gaps: 1 for a Poisson process.
-    pub gap_cv: f64,
+    pub(crate) gap_cv: f64,
     /// The step in which times were recorded, in seconds, if most requests share theirs with the one before; else 0. What
     /// happened in less than some steps cannot be told.
-    pub resolution: f64,
+    pub(crate) resolution: f64,
     /// Index of dispersion by length of the window, for windows of which the stream has at least 15.
-    pub dispersion: Vec<Dispersion>,
+    pub(crate) dispersion: Vec<Dispersion>,
     /// Tokens of the prompts.
-    pub input: Spread,
+    pub(crate) input: LengthStats,
     /// Tokens of the completions.
-    pub output: Spread,
+    pub(crate) output: LengthStats,
     /// The share of the prompts' tokens that was cached.
-    pub cached_share: f64,
+    pub(crate) cached_share: f64,
 }
 
 /// How much the number of requests varies from window to window.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Dispersion {
+pub(crate) struct Dispersion {
     /// Length of a window, in seconds.
-    pub window: f64,
+    pub(crate) window: f64,
     /// Windows.
-    pub windows: usize,
+    pub(crate) windows: usize,
     /// Variance over mean of the number of requests in a window: 1 for a Poisson process, whatever the window.
-    pub index: f64,
+    pub(crate) index: f64,
 }
 
 /// Some figures of a distribution of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Spread {
+pub(crate) struct LengthStats {
     /// The mean.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// The median.
-    pub p50: f64,
+    pub(crate) p50: f64,
     /// The 99th percentile.
-    pub p99: f64,
+    pub(crate) p99: f64,
 }
 
 /// Lengths of windows, in seconds.
@@ -51,8 +51,7 @@ const LEAST_WINDOWS: usize = 15;
 
 impl Stats {
     /// The figures of a trace; `None` if it has fewer than two requests, or all at one time.
-    #[must_use]
-    pub fn of(trace: &Trace) -> Option<Self> {
+    pub(crate) fn of(trace: &Trace) -> Option<Self> {
         let rows = trace.rows();
         if rows.len() < 2 || trace.span() == 0 {
             return None;
@@ -68,15 +67,14 @@ impl Stats {
             gap_cv: libm::sqrt(variance) / mean,
             resolution: resolution(&seconds),
             dispersion,
-            input: Spread::of(&sorted(trace, |row| row.input)),
-            output: Spread::of(&sorted(trace, |row| row.output)),
+            input: LengthStats::of(&sorted(trace, |row| row.input)),
+            output: LengthStats::of(&sorted(trace, |row| row.output)),
             cached_share: sum(|row| row.cached) / sum(|row| row.input).max(1.0),
         })
     }
 
     /// The index of dispersion for windows of this length.
-    #[must_use]
-    pub fn dispersion_at(&self, window: f64) -> Option<f64> {
+    pub(crate) fn dispersion_at(&self, window: f64) -> Option<f64> {
         self.dispersion.iter().find(|known| known.window == window).map(|known| known.index)
     }
 }
@@ -97,7 +95,7 @@ impl Dispersion {
     }
 }
 
-impl Spread {
+impl LengthStats {
     fn of(sorted: &[f64]) -> Self {
         Self {
             mean: sorted.iter().sum::<f64>() / sorted.len() as f64,

@@ -24,12 +24,12 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::Value;
 
-use super::table::{Column, Table, excerpt, plain};
+use super::table::{DataColumn, DataTable, excerpt, plain};
 use crate::{scenario::Columns, time};
 
 /// Requests and tokens per minute, from the first minute on.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Minutes {
+pub(crate) struct Minutes {
     minutes: Vec<Minute>,
     step: u64,
     notes: Vec<String>,
@@ -39,17 +39,17 @@ pub struct Minutes {
 
 /// What an Azure Monitor export says of one minute.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Minute {
+pub(crate) struct Minute {
     /// When it begins, in nanoseconds from the first.
-    pub at: u64,
+    pub(crate) at: u64,
     /// Requests.
-    pub requests: f64,
+    pub(crate) requests: f64,
     /// Tokens of all prompts.
-    pub input: f64,
+    pub(crate) input: f64,
     /// Tokens of all completions.
-    pub output: f64,
+    pub(crate) output: f64,
     /// The share of the prompts' tokens that was cached, from 0 to 1.
-    pub cached_share: f64,
+    pub(crate) cached_share: f64,
 }
 
 /// The most requests of a minute.
@@ -58,7 +58,7 @@ const MINUTE: u64 = 60_000_000_000;
 const SECOND: u64 = 1_000_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Metric {
+enum MonitorMetric {
     Requests,
     Input,
     Output,
@@ -80,7 +80,7 @@ const TIMES: &[&str] = &[
     "TimeStamp [UTC]",
 ];
 
-impl Metric {
+impl MonitorMetric {
     fn named(name: &str) -> Option<Self> {
         let is = |names: &[&str]| names.iter().any(|known| plain(known) == plain(name));
         [(Self::Requests, REQUESTS), (Self::Input, INPUT), (Self::Output, OUTPUT), (Self::CacheRate, CACHE_RATE)]
@@ -91,10 +91,6 @@ impl Metric {
 
 impl Minutes {
     /// The export in a file.
-    ///
-    /// # Errors
-    ///
-    /// A sentence that names the file and, as far as there is one, line and column.
     pub(in crate::traffic) fn read(path: &Path, columns: Option<&Columns>) -> Result<Self, String> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let text = fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
@@ -107,26 +103,24 @@ impl Minutes {
         if begin.starts_with(['{', '[']) {
             points.read_json(&name, begin)?;
         } else {
-            points.read_csv(Table::read(name.clone(), Box::new(std::io::Cursor::new(text.into_bytes())))?, columns)?;
+            points
+                .read_csv(DataTable::read(name.clone(), Box::new(std::io::Cursor::new(text.into_bytes())))?, columns)?;
         }
         points.finish(&name)
     }
 
     /// The minutes that the export has; one without any request may be missing.
-    #[must_use]
-    pub fn minutes(&self) -> &[Minute] {
+    pub(crate) fn minutes(&self) -> &[Minute] {
         &self.minutes
     }
 
     /// Length of a minute, in nanoseconds: 60 s, unless the export has other steps.
-    #[must_use]
-    pub const fn step(&self) -> u64 {
+    pub(crate) const fn step(&self) -> u64 {
         self.step
     }
 
     /// From the start of the first minute to the end of the last, in nanoseconds.
-    #[must_use]
-    pub fn span(&self) -> u64 {
+    pub(crate) fn span(&self) -> u64 {
         self.minutes.last().map_or(0, |minute| minute.at.saturating_add(self.step))
     }
 
@@ -136,8 +130,7 @@ impl Minutes {
     }
 
     /// What a reader of figures made from the export should know about how it was read.
-    #[must_use]
-    pub fn notes(&self) -> &[String] {
+    pub(crate) fn notes(&self) -> &[String] {
         &self.notes
     }
 }
@@ -153,29 +146,29 @@ struct Points {
 }
 
 impl Points {
-    fn add(&mut self, at: u64, metric: Metric, value: f64) {
-        if metric == Metric::Requests {
+    fn add(&mut self, at: u64, metric: MonitorMetric, value: f64) {
+        if metric == MonitorMetric::Requests {
             self.unsorted |= at < self.last;
             self.last = at;
         }
         self.has[metric as usize] = true;
         let minute = self.at.entry(at).or_default();
         match metric {
-            Metric::Requests => minute.requests += value,
-            Metric::Input => minute.input += value,
-            Metric::Output => minute.output += value,
-            Metric::CacheRate => minute.cached_share = value / 100.0,
+            MonitorMetric::Requests => minute.requests += value,
+            MonitorMetric::Input => minute.input += value,
+            MonitorMetric::Output => minute.output += value,
+            MonitorMetric::CacheRate => minute.cached_share = value / 100.0,
         }
     }
 
-    fn read_csv(&mut self, mut table: Table, columns: Option<&Columns>) -> Result<(), String> {
+    fn read_csv(&mut self, mut table: DataTable, columns: Option<&Columns>) -> Result<(), String> {
         let time = match columns {
             Some(columns) => table.column(&[&columns.time])?,
             None => table.column(TIMES)?,
         };
         let unit = columns.and_then(|columns| columns.time_unit).map_or(SECOND, |unit| unit.as_nanos());
-        let when = |table: &Table| table.value(time, "a time", |text| time::nanos(text, unit));
-        let number = |table: &Table, column: Column| {
+        let when = |table: &DataTable| table.value(time, "a time", |text| time::nanos(text, unit));
+        let number = |table: &DataTable, column: DataColumn| {
             if table.text(column)?.is_empty() {
                 Ok(None)
             } else {
@@ -185,8 +178,8 @@ impl Points {
         if let (None, Some(name)) = (columns, table.find(&["MetricName", "Metric", "Name"])) {
             let (total, average) = (table.column(&["Total", "Sum"])?, table.find(&["Average"]));
             while table.advance()? {
-                let Some(metric) = Metric::named(table.text(name)?) else { continue };
-                let column = if metric == Metric::CacheRate { average.unwrap_or(total) } else { total };
+                let Some(metric) = MonitorMetric::named(table.text(name)?) else { continue };
+                let column = if metric == MonitorMetric::CacheRate { average.unwrap_or(total) } else { total };
                 let (at, value) = (when(&table)?, number(&table, column)?);
                 self.add(at, metric, value.unwrap_or(0.0));
             }
@@ -201,10 +194,10 @@ impl Points {
             None => table.column(REQUESTS)?,
         };
         let of = [
-            (Metric::Requests, Some(requests)),
-            (Metric::Input, named(columns.and_then(|columns| columns.input.as_ref()), INPUT)?),
-            (Metric::Output, named(columns.and_then(|columns| columns.output.as_ref()), OUTPUT)?),
-            (Metric::CacheRate, named(columns.and_then(|columns| columns.cached.as_ref()), CACHE_RATE)?),
+            (MonitorMetric::Requests, Some(requests)),
+            (MonitorMetric::Input, named(columns.and_then(|columns| columns.input.as_ref()), INPUT)?),
+            (MonitorMetric::Output, named(columns.and_then(|columns| columns.output.as_ref()), OUTPUT)?),
+            (MonitorMetric::CacheRate, named(columns.and_then(|columns| columns.cached.as_ref()), CACHE_RATE)?),
         ];
         while table.advance()? {
             let at = when(&table)?;
@@ -242,7 +235,7 @@ impl Points {
             return self.read_metric(name, document);
         }
         let Some(metric) = document.get("metricName").and_then(Value::as_str) else { return Ok(()) };
-        match Metric::named(metric) {
+        match MonitorMetric::named(metric) {
             Some(kind) => self.read_point(name, metric, kind, document),
             None => Ok(()),
         }
@@ -250,7 +243,7 @@ impl Points {
 
     fn read_metric(&mut self, name: &str, metric: &Value) -> Result<(), String> {
         let title = metric.pointer("/name/value").or_else(|| metric.get("name")).and_then(Value::as_str).unwrap_or("");
-        let Some(kind) = Metric::named(title) else { return Ok(()) };
+        let Some(kind) = MonitorMetric::named(title) else { return Ok(()) };
         for series in metric.get("timeseries").and_then(Value::as_array).into_iter().flatten() {
             self.last = 0;
             for point in series.get("data").and_then(Value::as_array).into_iter().flatten() {
@@ -260,13 +253,13 @@ impl Points {
         Ok(())
     }
 
-    fn read_point(&mut self, name: &str, metric: &str, kind: Metric, point: &Value) -> Result<(), String> {
+    fn read_point(&mut self, name: &str, metric: &str, kind: MonitorMetric, point: &Value) -> Result<(), String> {
         let time = ["timeStamp", "timestamp", "time"].iter().find_map(|key| point.get(key)?.as_str()).unwrap_or("");
         let at =
             time::nanos(time, SECOND).ok_or_else(|| format!("{name}, {metric}: `{}` is not a time", excerpt(time)))?;
         let keys: &[&str] = match kind {
-            Metric::CacheRate => &["average"],
-            Metric::Requests => &["total", "count"],
+            MonitorMetric::CacheRate => &["average"],
+            MonitorMetric::Requests => &["total", "count"],
             _ => &["total"],
         };
         let value = keys.iter().find_map(|key| point.get(key).filter(|value| !value.is_null()));
@@ -279,7 +272,7 @@ impl Points {
     }
 
     fn finish(self, name: &str) -> Result<Minutes, String> {
-        if !self.has[Metric::Requests as usize] {
+        if !self.has[MonitorMetric::Requests as usize] {
             return Err(format!("{name} has no metric of requests: it must be one of {}", REQUESTS.join(", ")));
         }
         let mut notes = Vec::new();

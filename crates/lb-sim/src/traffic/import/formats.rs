@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{
     Row, Trace,
-    table::{Column, Table, excerpt},
+    table::{DataColumn, DataTable, excerpt},
 };
 use crate::{
     scenario::{Columns, TraceFormat},
@@ -20,10 +20,6 @@ use crate::{
 };
 
 /// The trace in a file.
-///
-/// # Errors
-///
-/// A sentence that names file, line and column.
 pub(in crate::traffic) fn read(
     path: &Path,
     format: Option<TraceFormat>,
@@ -60,22 +56,22 @@ const CACHED: &[&str] = &["cached_tokens", "cached", "cached_input_tokens"];
 const MAX_TOKENS: &[&str] = &["max_tokens", "max_completion_tokens", "max_output_tokens"];
 
 struct Csv {
-    table: Table,
-    time: Column,
+    table: DataTable,
+    time: DataColumn,
     unit: u64,
-    input: Option<Column>,
-    output: Option<Column>,
-    cached: Option<Column>,
-    max_tokens: Option<Column>,
+    input: Option<DataColumn>,
+    output: Option<DataColumn>,
+    cached: Option<DataColumn>,
+    max_tokens: Option<DataColumn>,
     zero_is_failure: bool,
 }
 
 impl Csv {
     fn open(path: &Path, format: Option<TraceFormat>, columns: Option<&Columns>) -> Result<Self, String> {
-        Self::of(Table::open(path)?, format, columns)
+        Self::of(DataTable::open(path)?, format, columns)
     }
 
-    fn of(table: Table, format: Option<TraceFormat>, columns: Option<&Columns>) -> Result<Self, String> {
+    fn of(table: DataTable, format: Option<TraceFormat>, columns: Option<&Columns>) -> Result<Self, String> {
         if let Some(columns) = columns {
             let named = |name: &Option<String>| name.as_ref().map(|name| table.column(&[name])).transpose();
             return Ok(Self {
@@ -112,7 +108,7 @@ impl Csv {
     fn rows(mut self) -> Result<Trace, String> {
         let mut rows = Vec::new();
         while self.table.advance()? {
-            let tokens = |column: Option<Column>| match column {
+            let tokens = |column: Option<DataColumn>| match column {
                 Some(column) => self.table.value(column, "a whole number of tokens", whole),
                 None => Ok(0),
             };
@@ -223,7 +219,7 @@ mod tests {
     }
 
     fn csv_as(text: &str, format: Option<TraceFormat>, columns: Option<&Columns>) -> Result<Trace, String> {
-        let table = Table::read("t.csv".to_owned(), Box::new(std::io::Cursor::new(text.as_bytes().to_vec())))?;
+        let table = DataTable::read("t.csv".to_owned(), Box::new(std::io::Cursor::new(text.as_bytes().to_vec())))?;
         Csv::of(table, format, columns)?.rows()
     }
 
@@ -372,7 +368,7 @@ mod tests {
             if number % 3 == 0 {
                 bytes.insert(bytes.len() / 2, 0xff);
             }
-            let table = Table::read("t.csv".to_owned(), Box::new(std::io::Cursor::new(bytes.clone())));
+            let table = DataTable::read("t.csv".to_owned(), Box::new(std::io::Cursor::new(bytes.clone())));
             if let Err(error) = table.and_then(|table| Csv::of(table, None, None)).and_then(Csv::rows) {
                 assert!(error.starts_with("t.csv:"), "{error}");
             }

@@ -5,18 +5,18 @@ use std::{fmt::Display, fs::File, path::Path};
 use csv::{Position, Reader, ReaderBuilder, StringRecord};
 
 /// Reads a CSV file line by line.
-pub(in crate::traffic) struct Table {
+pub(in crate::traffic) struct DataTable {
     name: String,
     reader: Reader<Box<dyn std::io::Read>>,
     headers: Vec<String>,
     record: StringRecord,
 }
 
-/// A column of a [`Table`].
+/// A column of a [`DataTable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::traffic) struct Column(usize);
+pub(in crate::traffic) struct DataColumn(usize);
 
-impl Table {
+impl DataTable {
     pub(in crate::traffic) fn open(path: &Path) -> Result<Self, String> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let file = File::open(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
@@ -31,12 +31,14 @@ impl Table {
     }
 
     /// The column with one of these names, in this order of preference; case, spaces and punctuation do not matter.
-    pub(in crate::traffic) fn find(&self, names: &[&str]) -> Option<Column> {
-        names.iter().find_map(|name| self.headers.iter().position(|header| plain(header) == plain(name)).map(Column))
+    pub(in crate::traffic) fn find(&self, names: &[&str]) -> Option<DataColumn> {
+        names
+            .iter()
+            .find_map(|name| self.headers.iter().position(|header| plain(header) == plain(name)).map(DataColumn))
     }
 
     /// The column with one of these names, which must be there.
-    pub(in crate::traffic) fn column(&self, names: &[&str]) -> Result<Column, String> {
+    pub(in crate::traffic) fn column(&self, names: &[&str]) -> Result<DataColumn, String> {
         self.find(names).ok_or_else(|| {
             let wanted = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
             format!("{}:1: there is no column {wanted}; the header has: {}", self.name, self.headers.join(", "))
@@ -49,14 +51,14 @@ impl Table {
     }
 
     /// The value of this line in a column; an error if the line is too short.
-    pub(in crate::traffic) fn text(&self, column: Column) -> Result<&str, String> {
+    pub(in crate::traffic) fn text(&self, column: DataColumn) -> Result<&str, String> {
         self.record.get(column.0).ok_or_else(|| self.wrong(column, "the line ends before it"))
     }
 
     /// A value that `parse` understands.
     pub(in crate::traffic) fn value<T>(
         &self,
-        column: Column,
+        column: DataColumn,
         what: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<T, String> {
@@ -67,7 +69,7 @@ impl Table {
         })
     }
 
-    fn wrong(&self, column: Column, problem: impl Display) -> String {
+    fn wrong(&self, column: DataColumn, problem: impl Display) -> String {
         let line = self.record.position().map_or(0, Position::line);
         format!("{}:{line}, column {}: {problem}", self.name, self.headers[column.0])
     }

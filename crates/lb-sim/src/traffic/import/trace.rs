@@ -1,7 +1,7 @@
 use std::{num::NonZeroU32, path::Path};
 
 use super::formats;
-use crate::scenario::{Columns, ScenarioError, TraceFormat};
+use crate::scenario::{Columns, Scenario, ScenarioError, TraceFormat};
 
 /// Recorded requests, in order of arrival, the first at time 0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,8 +29,7 @@ pub struct Row {
 impl Trace {
     /// A trace of these requests: sorted by time, those of one time in the order given, and shifted so that the first
     /// arrives at 0.
-    #[must_use]
-    pub fn new(mut rows: Vec<Row>) -> Self {
+    pub(crate) fn new(mut rows: Vec<Row>) -> Self {
         let mut notes = Vec::new();
         let late = rows.windows(2).filter(|pair| pair[1].at < pair[0].at).count();
         if late > 0 {
@@ -47,12 +46,25 @@ impl Trace {
         Self { rows, notes, has_max_tokens }
     }
 
-    /// The trace in a file; without a format, by its columns.
+    /// The trace that a workload of a scenario replays.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or has a value that makes no sense: with its line and column.
-    pub fn read(file: &Path, format: Option<TraceFormat>, columns: Option<&Columns>) -> Result<Self, ScenarioError> {
+    /// If there is no such workload, it has no file, or the file is no trace: with the key, or its line and column.
+    pub fn of(scenario: &Scenario, workload: &str) -> Result<Self, ScenarioError> {
+        let wrong = |problem: &str| ScenarioError::new(format!("workload.{workload}.file"), problem);
+        let entry = scenario.workloads.iter().find(|entry| entry.name == workload);
+        let entry = entry.ok_or_else(|| wrong("there is no such workload"))?;
+        let file = entry.file.as_ref().ok_or_else(|| wrong("it replays no file"))?;
+        Self::read(&scenario.folder.join(file), entry.format, entry.columns.as_ref())
+    }
+
+    /// The trace in a file; without a format, by its columns.
+    pub(crate) fn read(
+        file: &Path,
+        format: Option<TraceFormat>,
+        columns: Option<&Columns>,
+    ) -> Result<Self, ScenarioError> {
         formats::read(file, format, columns).map_err(|problem| ScenarioError::new("", problem))
     }
 
@@ -68,14 +80,12 @@ impl Trace {
     }
 
     /// What a reader of figures made from the trace should know about how it was read.
-    #[must_use]
-    pub fn notes(&self) -> &[String] {
+    pub(crate) fn notes(&self) -> &[String] {
         &self.notes
     }
 
     /// Whether any request said something as `max_tokens`.
-    #[must_use]
-    pub const fn has_max_tokens(&self) -> bool {
+    pub(crate) const fn has_max_tokens(&self) -> bool {
         self.has_max_tokens
     }
 
@@ -86,8 +96,7 @@ impl Trace {
     }
 
     /// After how long a loop begins again: the span, and one mean gap between the last request and the first.
-    #[must_use]
-    pub fn period(&self) -> u64 {
+    pub(crate) fn period(&self) -> u64 {
         let gaps = (self.rows.len() as u64).saturating_sub(1).max(1);
         self.span().saturating_add((self.span() / gaps).max(1))
     }

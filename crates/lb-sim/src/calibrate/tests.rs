@@ -1,14 +1,14 @@
 //! Calibration against synthetic logs of deployments whose depth is known.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
-use lb_limits::{Demand, Ptu, SECOND, Usage, azure_ptu};
-use lb_sim::{
+use crate::{
     Scenario,
     backtest::{self, AgainstError, Arriving},
-    calibrate::{CalibrateError, Calibration, Hints, Reason, Verdict, calibrate},
+    calibrate::{CalibrateError, Calibration, HintUnit, Reason, Verdict, calibrate},
     log::{Attempt, Log},
     random::{Draws, Purpose},
 };
+use lb_limits::{Demand, Ptu, SECOND, Usage, azure_ptu};
 
 /// A deployment, its traffic, and how well it is observed.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ struct Case {
     depth: f64,
     /// Mean demand over what drains.
     load: f64,
-    max_tokens: MaxTokens,
+    max_tokens: SaidMaxTokens,
     /// What the service reserves, over the estimate.
     bias: f64,
     /// What the service assumes without `max_tokens`.
@@ -31,7 +31,7 @@ struct Case {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum MaxTokens {
+enum SaidMaxTokens {
     Exact,
     Twice,
     Constant(u64),
@@ -52,7 +52,7 @@ enum Told {
 const PLAIN: Case = Case {
     depth: 10.0,
     load: 1.2,
-    max_tokens: MaxTokens::Twice,
+    max_tokens: SaidMaxTokens::Twice,
     bias: 1.0,
     default_max_tokens: 500,
     hints: Told::Milliseconds,
@@ -107,11 +107,11 @@ impl Case {
             }
             let (input, output) = size(draws, number);
             let max_tokens = match self.max_tokens {
-                MaxTokens::Exact => Some(output),
-                MaxTokens::Twice => Some(2 * output),
-                MaxTokens::Constant(most) => Some(most),
-                MaxTokens::Absent => None,
-                MaxTokens::Mixed => (number % 2 == 0).then_some(2 * output),
+                SaidMaxTokens::Exact => Some(output),
+                SaidMaxTokens::Twice => Some(2 * output),
+                SaidMaxTokens::Constant(most) => Some(most),
+                SaidMaxTokens::Absent => None,
+                SaidMaxTokens::Mixed => (number % 2 == 0).then_some(2 * output),
             };
             let estimate = input + 4 * max_tokens.unwrap_or(self.default_max_tokens);
             let demand = Demand::tokens(nanos(estimate as f64 * self.bias / 1e9));
@@ -206,14 +206,14 @@ fn the_load_does_not_matter_if_it_reaches_the_limit() {
 
 #[test]
 fn what_callers_say_as_max_tokens_does_not_matter() {
-    Case { max_tokens: MaxTokens::Exact, ..REAL }.is_recovered();
-    Case { max_tokens: MaxTokens::Constant(1_600), ..REAL }.is_recovered();
-    Case { max_tokens: MaxTokens::Constant(1_600), hints: Told::Nothing, ..REAL }.is_recovered();
+    Case { max_tokens: SaidMaxTokens::Exact, ..REAL }.is_recovered();
+    Case { max_tokens: SaidMaxTokens::Constant(1_600), ..REAL }.is_recovered();
+    Case { max_tokens: SaidMaxTokens::Constant(1_600), hints: Told::Nothing, ..REAL }.is_recovered();
 }
 
 #[test]
 fn without_max_tokens_the_services_default_is_fitted_too() {
-    let case = Case { max_tokens: MaxTokens::Absent, ..REAL };
+    let case = Case { max_tokens: SaidMaxTokens::Absent, ..REAL };
     case.is_recovered();
     let calibration = case.calibrate();
     let default = calibration.default_max_tokens.unwrap();
@@ -223,7 +223,7 @@ fn without_max_tokens_the_services_default_is_fitted_too() {
 
 #[test]
 fn a_mix_of_requests_with_and_without_max_tokens_is_fitted() {
-    Case { max_tokens: MaxTokens::Mixed, requests: 1_500, ..REAL }.is_recovered();
+    Case { max_tokens: SaidMaxTokens::Mixed, requests: 1_500, ..REAL }.is_recovered();
 }
 
 #[test]
@@ -239,16 +239,16 @@ fn a_service_that_reserves_more_than_the_estimate_is_found_out() {
 #[test]
 fn hints_in_whole_seconds_are_read_as_rounded_up() {
     // Reservations of about 3 s, so that hints are of one to three seconds.
-    let case = Case { hints: Told::Seconds, depth: 30.0, max_tokens: MaxTokens::Constant(8_000), ..REAL };
+    let case = Case { hints: Told::Seconds, depth: 30.0, max_tokens: SaidMaxTokens::Constant(8_000), ..REAL };
     case.is_recovered();
-    assert_eq!(case.calibrate().hints, Hints::Seconds);
+    assert_eq!(case.calibrate().hints, HintUnit::Seconds);
 }
 
 #[test]
 fn hints_that_say_nothing_do_no_harm() {
     let constant = Case { hints: Told::Always(1_000), ..REAL };
     constant.is_recovered();
-    assert_eq!(constant.calibrate().hints, Hints::Constant(1_000));
+    assert_eq!(constant.calibrate().hints, HintUnit::Constant(1_000));
     Case { hints: Told::AtMost(300), ..REAL }.is_recovered();
 }
 

@@ -5,20 +5,20 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use lb_core::{
-    Clock, Error, Event, Exhausted, Fault, Head, Instant, Observer, Rng, SeededRng, Served, Target, Transport,
-};
-use lb_sim::{
+use crate::{
     deployment::{Advice, Answer, Call, HeaderLines},
     random::Purpose,
     traffic::Arrival,
+};
+use lb_core::{
+    Clock, Error, Event, Exhausted, Fault, Head, Instant, Observer, Rng, SeededRng, Served, Target, Transport,
 };
 use tokio::{
     sync::oneshot,
     time::{sleep_until, timeout_at},
 };
 
-use crate::live::{CALL, Servers, Work, World};
+use super::live::{CALL, LiveWork, Servers, World};
 
 /// An answer: of a service with what tells its end.
 pub(crate) struct Reply {
@@ -50,7 +50,7 @@ impl Direct {
             (answer, *tickets, server.refusal_latency(), server.connect_fault_latency())
         };
         let (done, over) = oneshot::channel();
-        let work = |service, done| Work { context: CALL.with(Arc::clone), backend, attempt, service, done };
+        let work = |service, done| LiveWork { context: CALL.with(Arc::clone), backend, attempt, service, done };
         let answered = |status, advice| Ok(Reply { status, lines: HeaderLines::new(advice), done: None });
         let (answer, delay) = match answer {
             Answer::Served(service) => {

@@ -11,9 +11,9 @@
 mod live;
 mod seams;
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
+use std::{collections::BTreeMap, env, fmt::Write as _, fs, process};
 
-use lb_sim::{
+use crate::{
     Scenario, Simulation,
     random::{Draws, Purpose},
 };
@@ -147,7 +147,7 @@ fn v22_the_async_balancer_decides_as_the_simulator_does() {
 
 /// The scenario with arrivals at which no two requests have anything at the same moment, and its log.
 fn distinct() -> (Scenario, Vec<String>) {
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("equivalence.csv");
+    let file = env::temp_dir().join(format!("lb-sim-equivalence-{}.csv", process::id()));
     let draws = Draws::new(22);
     let number = |second, below: u64| draws.bits(Purpose::Sample, 0, second) % below;
     // Calm and busy minutes in turn; in the mean a request every 1.4 s.

@@ -4,10 +4,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use lb_sim::{
+use super::{Arrival, Stream, Traffic};
+use crate::{
     random::Draws,
     scenario::{ScenarioError, Workload},
-    traffic::{Arrival, Traffic},
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -257,6 +257,19 @@ fn lengths_have_the_distribution_that_is_named() {
     near(mean(|arrival| arrival.size.cached), 0.25 * mean(|arrival| arrival.size.input), 0.001, "cached tokens");
 }
 
+#[test]
+fn a_poisson_workload_has_its_rate_and_its_sizes() {
+    let chat = "name = \"chat\"\nkind = \"poisson\"\nrate = 5\ninput = { mean = 1200, sigma = 0.8 }\noutput = 200";
+    let chat: Workload = toml::from_str(chat).unwrap();
+    let mut traffic = Traffic::new(&[chat], Path::new("."), 1.0, Draws::new(7), Some(3_600 * SECOND)).unwrap();
+    let mut arrivals = 0;
+    while let Some(arrival) = traffic.next() {
+        assert!(arrival.at < 3_600 * SECOND && arrival.size.output == 200);
+        arrivals += 1;
+    }
+    assert!((17_500..18_500).contains(&arrivals));
+}
+
 /// A folder with these files.
 fn folder(name: &str, files: &[(&str, &str)]) -> std::path::PathBuf {
     let folder = std::env::temp_dir().join(format!("lb-sim-traffic-{name}-{}", std::process::id()));
@@ -275,7 +288,8 @@ fn a_trace_is_replayed_and_gives_the_run_its_length() {
     let folder = folder("replay", &[("t.csv", TRACE)]);
     let load = |text: &str| Traffic::new(&[workload(text)], &folder, 1.0, Draws::new(1), None);
     let once = load("kind = \"trace\"\nfile = \"t.csv\"").unwrap();
-    assert_eq!((once.span(), once.until()), (Some(4_500_000_000), 4_500_000_000));
+    let span = once.streams.iter().filter_map(Stream::span).max();
+    assert_eq!((span, once.until()), (Some(4_500_000_000), 4_500_000_000));
     let found: Vec<_> = all(once).iter().map(|a| (a.at / 1_000_000, a.size.input, a.size.output)).collect();
     assert_eq!(found, [(0, 100, 10), (1_500, 200, 20), (3_000, 300, 30)]);
     let endless = load("kind = \"trace\"\nfile = \"t.csv\"\nloop = true").unwrap_err();

@@ -9,20 +9,20 @@ use std::{
     time::Duration,
 };
 
-use lb_core::{Backend, Error, LoadBalancer, Pool};
-use lb_limits::Quotas;
-use lb_sim::{
+use crate::{
     Scenario,
     deployment::{Outages, Server, Service},
     random::Draws,
     traffic::{Arrival, Traffic},
 };
+use lb_core::{Backend, Error, LoadBalancer, Pool};
+use lb_limits::Quotas;
 use tokio::{
     sync::oneshot,
     time::{sleep_until, timeout_at},
 };
 
-use crate::seams::{Direct, Keyed, Noting, Paused, Reply};
+use super::seams::{Direct, Keyed, Noting, Paused, Reply};
 
 /// The log of the scenario's requests.
 pub(crate) fn run(scenario: &Scenario) -> Vec<String> {
@@ -103,12 +103,12 @@ pub(crate) struct Servers {
     pub(crate) quotas: Quotas,
     pub(crate) outages: Outages,
     /// Requests in a queue, by ticket: what starts them, with what the service needs.
-    pub(crate) queued: BTreeMap<u32, (oneshot::Sender<()>, Work)>,
+    pub(crate) queued: BTreeMap<u32, (oneshot::Sender<()>, LiveWork)>,
     pub(crate) tickets: u32,
 }
 
 /// A service, and who wants to know when it is over.
-pub(crate) struct Work {
+pub(crate) struct LiveWork {
     pub(crate) context: Arc<Context>,
     pub(crate) backend: usize,
     pub(crate) attempt: u32,
@@ -166,7 +166,7 @@ impl World {
     }
 
     /// The service begins; gives the moment of its first token.
-    pub(crate) fn start(self: &Arc<Self>, work: Work) -> tokio::time::Instant {
+    pub(crate) fn start(self: &Arc<Self>, work: LiveWork) -> tokio::time::Instant {
         let (first, last) = (self.now() + work.service.first, self.now() + work.service.last);
         let world = Arc::clone(self);
         tokio::spawn(async move {
@@ -177,7 +177,7 @@ impl World {
     }
 
     /// The last token.
-    fn end(self: &Arc<Self>, work: Work) {
+    fn end(self: &Arc<Self>, work: LiveWork) {
         let mut guard = self.servers();
         let Servers { servers, quotas, queued, .. } = &mut *guard;
         let size = work.context.arrival.size;
