@@ -43,12 +43,18 @@ enum Limits {
 }
 
 impl EmulatorBuilder {
+    /// The [name](Self::name) of an emulator that is given none.
+    pub const DEFAULT_NAME: &str = "emulator";
+
+    /// The [region](Self::region) of an emulator that is given none.
+    pub const DEFAULT_REGION: &str = "East US";
+
     pub(crate) fn new() -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             config: Config {
-                name: "emulator".to_owned(),
-                region: "East US".to_owned(),
+                name: Self::DEFAULT_NAME.to_owned(),
+                region: Self::DEFAULT_REGION.to_owned(),
                 path_prefix: String::new(),
                 keys: Default::default(),
                 deployments: Default::default(),

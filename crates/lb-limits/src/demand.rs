@@ -46,7 +46,11 @@ pub struct Usage {
 }
 
 /// OpenAI's rule of thumb for English text: one token is about four characters.
-const CHARS_PER_TOKEN: u64 = 4;
+pub const CHARS_PER_TOKEN: u64 = 4;
+
+/// Completion tokens that a standard deployment reserves for a request without `max_tokens`: what
+/// `microsoft/aoai-api-simulator` does, "based on experimentation".
+pub const STANDARD_MAX_TOKENS: u64 = 16;
 
 /// Tokens that a standard deployment reserves when a request arrives: `prompt_chars / 4`, rounded **up**, plus
 /// `max_tokens * best_of`.

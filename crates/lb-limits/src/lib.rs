@@ -47,17 +47,21 @@ mod quotas;
 mod window;
 
 pub use chain::{Chain, Refusal};
-pub use demand::{Demand, Usage, standard_estimate};
+pub use demand::{CHARS_PER_TOKEN, Demand, STANDARD_MAX_TOKENS, Usage, standard_estimate};
 pub use limit::Limit;
 pub use presets::{
-    Increment, PTU_MODELS, PtuModel, RequestPeriod, azure_ptu, azure_standard, azure_standard_with_period,
+    Increment, PTU_MODELS, PtuModel, RPM_PER_1000_TPM, RequestPeriod, azure_ptu, azure_standard,
+    azure_standard_with_period,
 };
 pub use ptu::Ptu;
 pub use quotas::{QuotaId, Quotas};
 pub use window::{Admit, Kind, Unit, Window};
 
+/// Nanoseconds in a millisecond.
+pub const MILLISECOND: u64 = 1_000_000;
+
 /// Nanoseconds in a second.
-pub const SECOND: u64 = 1_000_000_000;
+pub const SECOND: u64 = 1_000 * MILLISECOND;
 
 /// Nanoseconds in a minute.
 pub const MINUTE: u64 = 60 * SECOND;

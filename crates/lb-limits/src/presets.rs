@@ -5,6 +5,10 @@ use crate::{
     window::{Kind, Unit, Window},
 };
 
+/// Requests per minute that come with 1,000 tokens per minute (Microsoft Learn, "Manage Azure OpenAI quota", for the chat
+/// models before o1).
+pub const RPM_PER_1000_TPM: u32 = 6;
+
 /// The period over which a standard deployment evaluates its requests.
 ///
 /// Microsoft Learn: "a small period of time, typically 1 or 10 seconds". Ten is what the headers of live deployments

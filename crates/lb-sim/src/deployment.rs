@@ -6,7 +6,10 @@ mod latency;
 
 use std::collections::VecDeque;
 
-use lb_limits::{Chain, Demand, Kind, Limit, MINUTE, QuotaId, Quotas, SECOND, Unit, Usage, Window, standard_estimate};
+use lb_limits::{
+    CHARS_PER_TOKEN, Chain, Demand, Kind, Limit, MINUTE, QuotaId, Quotas, RPM_PER_1000_TPM, SECOND,
+    STANDARD_MAX_TOKENS, Unit, Usage, Window, standard_estimate,
+};
 
 use crate::{
     random::{Draws, Purpose},
@@ -245,7 +248,7 @@ impl Server {
     fn demand(&self, call: &Call) -> Demand {
         let size = &call.size;
         let chars = match call.milli_chars_per_token {
-            4_000 => size.input.saturating_mul(4),
+            MILLI_CHARS_PER_TOKEN => size.input.saturating_mul(CHARS_PER_TOKEN),
             milli => size.input.saturating_mul(milli) / 1_000,
         };
         Demand {
@@ -269,9 +272,8 @@ impl Server {
     }
 }
 
-/// What a standard deployment takes a request without `max_tokens` to ask for: what `microsoft/aoai-api-simulator`
-/// does, "based on experimentation".
-const STANDARD_MAX_TOKENS: u64 = 16;
+/// The usual [`Call::milli_chars_per_token`], for which no division is needed.
+const MILLI_CHARS_PER_TOKEN: u64 = 1_000 * CHARS_PER_TOKEN;
 
 fn ptu(backend: &scenario::Backend, model: &scenario::Model) -> Option<lb_limits::Ptu> {
     if backend.preset != Preset::AzurePtu {
@@ -333,7 +335,7 @@ fn chain(index: usize, backend: &scenario::Backend, ptu: Option<lb_limits::Ptu>,
 }
 
 fn rpm(backend: &scenario::Backend, tpm: u64) -> u64 {
-    let per_1k = backend.rpm_per_1k_tpm.unwrap_or(6.0);
+    let per_1k = backend.rpm_per_1k_tpm.unwrap_or(RPM_PER_1000_TPM.into());
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
