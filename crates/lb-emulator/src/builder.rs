@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use lb_limits::{Chain, Ptu, azure_ptu, azure_standard};
+use lb_limits::{Chain, HintForm, Ptu, azure_ptu, azure_standard};
 
-use crate::{config::Config, emulator::Emulator, error::StartError, hint::HintForm, quota::Quota, reply::Reply};
+use crate::{config::Config, emulator::Emulator, error::StartError, quota::Quota, reply::Reply};
 
 /// How an emulator is to be; from [`Emulator::builder`].
 ///

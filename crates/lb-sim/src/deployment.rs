@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub use fault::Outages;
-pub use headers::{Advice, Counter, HeaderLines};
+pub use headers::{Advice, HeaderLines};
 pub use latency::Latency;
 
 /// A deployment.

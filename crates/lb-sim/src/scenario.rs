@@ -23,7 +23,7 @@ use std::{
 use serde::Deserialize;
 
 pub use backend::{
-    Admission, Backend, Concurrency, DeploymentType, Foreign, HintForm, HintPolicy, Hints, Phase, Preset, Remaining,
+    Admission, Backend, Concurrency, DeploymentType, Foreign, HintPolicy, Hints, Phase, Preset, Remaining,
     RequestPeriod, Window, WindowKind, WindowUnit,
 };
 pub use clients::{Assignment, Client, Clients, Pool, Pools, Sdk};

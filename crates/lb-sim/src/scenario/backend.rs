@@ -1,3 +1,4 @@
+use lb_limits::HintForm;
 use serde::{Deserialize, Serialize};
 
 use super::{Span, unit};
@@ -231,25 +232,32 @@ pub struct Foreign {
 }
 
 /// What a backend's headers say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Hints {
     /// How the time to wait is told. Default: exact.
-    #[serde(default)]
     pub policy: HintPolicy,
     /// In which headers. Default: both.
-    #[serde(default)]
     pub form: HintForm,
     /// What `constant` and `optimistic` say. Default: 1 s.
-    #[serde(default)]
     pub constant: Option<Span>,
     /// What `x-ratelimit-remaining-*` and `x-ratelimit-reset-*` of a refusal mean. The balancer reads them if there is no
     /// `retry-after`. Default: nothing is sent.
-    #[serde(default)]
     pub remaining: Remaining,
     /// A refusal comes as a 200 whose stream holds the error; its `retry-after` is all that tells. Default: false.
-    #[serde(default)]
     pub refuse_with_200: bool,
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self {
+            policy: HintPolicy::default(),
+            form: HintForm::Millis,
+            constant: None,
+            remaining: Remaining::default(),
+            refuse_with_200: false,
+        }
+    }
 }
 
 /// How the time to wait is told.
@@ -269,19 +277,6 @@ pub enum HintPolicy {
     Zero,
     /// Nothing: the client's default applies.
     None,
-}
-
-/// In which headers a hint comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HintForm {
-    /// `retry-after`, whole seconds rounded up.
-    Seconds,
-    /// `retry-after-ms`, whole milliseconds rounded up.
-    Ms,
-    /// Both.
-    #[default]
-    Both,
 }
 
 /// What `x-ratelimit-remaining-*` means.
