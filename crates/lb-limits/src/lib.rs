@@ -62,7 +62,7 @@ pub use hint::{Hint, HintForm, NEVER_NS, whole_seconds};
 pub use limit::Limit;
 pub use presets::{
     Increment, PTU_MODELS, PtuModel, RPM_PER_1000_TPM, RequestPeriod, azure_ptu, azure_standard,
-    azure_standard_with_period,
+    azure_standard_windows, azure_standard_with_period,
 };
 pub use ptu::Ptu;
 pub use quotas::{QuotaId, Quotas};

@@ -22,10 +22,7 @@ use std::{
 
 use serde::Deserialize;
 
-pub use backend::{
-    Admission, Backend, Concurrency, DeploymentType, Foreign, HintPolicy, Hints, Phase, Preset, Remaining,
-    RequestPeriod, Window, WindowKind, WindowUnit,
-};
+pub use backend::{Backend, Concurrency, DeploymentType, Foreign, HintPolicy, Hints, Phase, Preset, Remaining, Window};
 pub use clients::{Assignment, Client, Clients, Pool, Pools, Sdk};
 pub use error::ScenarioError;
 pub use fault::{Fault, FaultKind};

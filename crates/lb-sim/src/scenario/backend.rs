@@ -1,4 +1,4 @@
-use lb_limits::HintForm;
+use lb_limits::{Admit, HintForm, Kind, RequestPeriod, Unit};
 use serde::{Deserialize, Serialize};
 
 use super::{Span, unit};
@@ -117,18 +117,6 @@ pub enum DeploymentType {
     Regional,
 }
 
-/// Over what a standard deployment counts its requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub enum RequestPeriod {
-    /// `rpm / 60` requests per second.
-    #[serde(rename = "1s")]
-    OneSecond,
-    /// `rpm / 6` requests per ten seconds.
-    #[default]
-    #[serde(rename = "10s")]
-    TenSeconds,
-}
-
 /// When fixed windows reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
@@ -156,57 +144,23 @@ impl<'de> Deserialize<'de> for Phase {
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// What is counted.
-    pub unit: WindowUnit,
+    pub unit: Unit,
     /// Units in one length.
     pub limit: u64,
     /// The length.
     pub length: Span,
     /// How the count is forgotten. Default: fixed.
     #[serde(default)]
-    pub kind: WindowKind,
+    pub kind: Kind,
     /// When a fixed window resets. Default: at random.
     #[serde(default)]
     pub phase: Phase,
     /// When a request is let in. Default: if it fits.
     #[serde(default)]
-    pub admit: Admission,
+    pub admit: Admit,
     /// Whether refused requests are charged too. Default: false.
     #[serde(default)]
     pub counts_refused: bool,
-}
-
-/// What a window counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WindowUnit {
-    /// Requests.
-    Requests,
-    /// Tokens, by the service's estimate.
-    Tokens,
-}
-
-/// How a window forgets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WindowKind {
-    /// All at once, at fixed moments.
-    #[default]
-    Fixed,
-    /// Each charge at the age of `length`.
-    Sliding,
-    /// Continuously.
-    Gcra,
-}
-
-/// When a window lets a request in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Admission {
-    /// If the count with it stays within the limit.
-    #[default]
-    Fits,
-    /// If the count without it is below the limit.
-    UntilReached,
 }
 
 /// How many requests are served at once.
