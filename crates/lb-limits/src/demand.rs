@@ -4,6 +4,7 @@
 /// fields. They are separate because the service counts them separately: the admission estimate is not the usage that
 /// is billed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "plain data that callers build by literal, per request")]
 pub struct Demand {
     /// Tokens that a token window is charged with.
     pub tokens: u64,
@@ -36,6 +37,7 @@ impl Demand {
 
 /// What a request turned out to need, known when its answer is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "plain data that callers build by literal, per request")]
 pub struct Usage {
     /// Tokens of the prompt, cached ones included.
     pub input_tokens: u64,

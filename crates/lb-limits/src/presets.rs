@@ -16,6 +16,7 @@ pub const RPM_PER_1000_TPM: u32 = 6;
 /// show (`x-ratelimit-limit-requests: 20` at 120 RPM).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[expect(clippy::exhaustive_enums, reason = "the two periods that Microsoft names")]
 pub enum RequestPeriod {
     /// `rpm / 60` requests per second.
     #[cfg_attr(feature = "serde", serde(rename = "1s"))]

@@ -1,6 +1,7 @@
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[expect(clippy::exhaustive_enums, reason = "every name of a header depends on it: a third unit is another protocol")]
 pub enum Unit {
     /// Every request counts 1.
     Requests,
@@ -11,6 +12,7 @@ pub enum Unit {
 /// How a window forgets what it has counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[expect(clippy::exhaustive_enums, reason = "who explains a window to users must explain every kind")]
 pub enum Kind {
     /// The count is reset to zero at [`phase_ns`](Window::phase_ns), `phase_ns + length_ns`, and so on, and also before
     /// `phase_ns` at the same distances.
@@ -27,6 +29,7 @@ pub enum Kind {
 /// When a window lets a request in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "snake_case"))]
+#[expect(clippy::exhaustive_enums, reason = "a last request overshoots or it does not")]
 pub enum Admit {
     /// If the count with this request stays within the limit.
     #[default]
