@@ -6,11 +6,14 @@ mod latency;
 
 use std::collections::VecDeque;
 
-use lb_limits::{Chain, Demand, Kind, Limit, MINUTE, QuotaId, Quotas, SECOND, Unit, Usage, Window, standard_estimate};
+use lb_limits::{
+    CHARS_PER_TOKEN, Chain, Demand, Limit, MINUTE, Ptu, QuotaId, Quotas, RPM_PER_1000_TPM, SECOND, STANDARD_MAX_TOKENS,
+    Usage, Window, azure_standard_windows, standard_estimate,
+};
 
 use crate::{
     random::{Draws, Purpose},
-    scenario::{self, Admission, FaultKind, Phase, Preset, RequestPeriod, Scenario, WindowKind, WindowUnit},
+    scenario::{self, FaultKind, Phase, Preset, Scenario},
     traffic::Size,
 };
 
@@ -25,7 +28,7 @@ pub(crate) struct Server {
     index: usize,
     quota: QuotaId,
     /// The rules of its bucket, if it is provisioned: they say what a request counts.
-    ptu: Option<lb_limits::Ptu>,
+    ptu: Option<Ptu>,
     /// What a request without `max_tokens` is taken to ask for.
     default_max_tokens: u64,
     places: Option<Places>,
@@ -241,7 +244,7 @@ impl Server {
     fn demand(&self, call: &Call) -> Demand {
         let size = &call.size;
         let chars = match call.milli_chars_per_token {
-            4_000 => size.input.saturating_mul(4),
+            MILLI_CHARS_PER_TOKEN => size.input.saturating_mul(CHARS_PER_TOKEN),
             milli => size.input.saturating_mul(milli) / 1_000,
         };
         Demand {
@@ -265,16 +268,15 @@ impl Server {
     }
 }
 
-/// What a standard deployment takes a request without `max_tokens` to ask for: what `microsoft/aoai-api-simulator`
-/// does, "based on experimentation".
-const STANDARD_MAX_TOKENS: u64 = 16;
+/// The usual [`Call::milli_chars_per_token`], for which no division is needed.
+const MILLI_CHARS_PER_TOKEN: u64 = 1_000 * CHARS_PER_TOKEN;
 
-fn ptu(backend: &scenario::Backend, model: &scenario::Model) -> Option<lb_limits::Ptu> {
+fn ptu(backend: &scenario::Backend, model: &scenario::Model) -> Option<Ptu> {
     if backend.preset != Preset::AzurePtu {
         return None;
     }
-    let mut ptu = lb_limits::Ptu::new(backend.ptus.unwrap_or(0), model.input_tpm_per_ptu().unwrap_or(0))
-        .output_ratio(model.output_ratio());
+    let mut ptu =
+        Ptu::new(backend.ptus.unwrap_or(0), model.input_tpm_per_ptu().unwrap_or(0)).output_ratio(model.output_ratio());
     if let Some(burst) = backend.burst {
         ptu = ptu.burst_ns(burst.as_nanos());
     }
@@ -287,7 +289,7 @@ fn ptu(backend: &scenario::Backend, model: &scenario::Model) -> Option<lb_limits
     Some(ptu)
 }
 
-fn chain(index: usize, backend: &scenario::Backend, ptu: Option<lb_limits::Ptu>, draws: Draws) -> Chain {
+fn chain(index: usize, backend: &scenario::Backend, ptu: Option<Ptu>, draws: Draws) -> Chain {
     let mut limits: Vec<Limit> = ptu.map(Limit::from).into_iter().collect();
     let phase = |phase: Phase, length: u64, window: usize| match phase {
         Phase::At(span) => span.as_nanos(),
@@ -295,41 +297,24 @@ fn chain(index: usize, backend: &scenario::Backend, ptu: Option<lb_limits::Ptu>,
     };
     if backend.preset == Preset::AzureStandard {
         let tpm = backend.tpm.unwrap_or(0);
-        let (per_minute, length) = match backend.request_period {
-            RequestPeriod::OneSecond => (60, SECOND),
-            RequestPeriod::TenSeconds => (6, 10 * SECOND),
-        };
-        let kind = Kind::Fixed { phase_ns: phase(backend.phase, MINUTE, 0) };
-        let window =
-            |unit, limit, length| Window::new(unit, limit, length).kind(kind).counts_refused(backend.counts_refused);
-        limits.push(window(Unit::Tokens, tpm, MINUTE).into());
-        // Rounded up, so that a small RPM is not none.
-        limits.push(window(Unit::Requests, rpm(backend, tpm).div_ceil(per_minute), length).into());
+        let phase = phase(backend.phase, MINUTE, 0);
+        let windows = azure_standard_windows(tpm, rpm(backend, tpm), phase, backend.request_period);
+        limits.extend(windows.map(|window| window.counts_refused(backend.counts_refused).into()));
     }
     for (number, rules) in backend.windows.iter().enumerate() {
         let length = rules.length.as_nanos();
-        let kind = match rules.kind {
-            WindowKind::Fixed => Kind::Fixed { phase_ns: phase(rules.phase, length, number + 1) },
-            WindowKind::Sliding => Kind::Sliding,
-            WindowKind::Gcra => Kind::Gcra,
-        };
-        let unit = match rules.unit {
-            WindowUnit::Requests => Unit::Requests,
-            WindowUnit::Tokens => Unit::Tokens,
-        };
-        let admit = match rules.admit {
-            Admission::Fits => lb_limits::Admit::Fits,
-            Admission::UntilReached => lb_limits::Admit::UntilReached,
-        };
-        limits.push(
-            Window::new(unit, rules.limit, length).kind(kind).admit(admit).counts_refused(rules.counts_refused).into(),
-        );
+        let window = Window::new(rules.unit, rules.limit, length)
+            .kind(rules.kind)
+            .phase_ns(phase(rules.phase, length, number + 1))
+            .admit(rules.admit)
+            .counts_refused(rules.counts_refused);
+        limits.push(window.into());
     }
     Chain::new(limits)
 }
 
 fn rpm(backend: &scenario::Backend, tpm: u64) -> u64 {
-    let per_1k = backend.rpm_per_1k_tpm.unwrap_or(6.0);
+    let per_1k = backend.rpm_per_1k_tpm.unwrap_or(RPM_PER_1000_TPM.into());
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

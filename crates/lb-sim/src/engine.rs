@@ -16,7 +16,7 @@ mod service;
 
 use std::io;
 
-use lb_core::Dispatch;
+use lb_core::{Dispatch, SeededRng};
 use lb_limits::Quotas;
 use slab::Slab;
 
@@ -167,7 +167,7 @@ impl<'p, 'j> Engine<'p, 'j> {
 /// The key of a request in the draws: another for every number of every workload.
 const fn key(workload: u32, number: u64) -> u64 {
     // A workload's numbers use the upper bits sparingly; an odd multiple spreads the workloads over all of them.
-    number ^ (workload as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    number ^ (workload as u64).wrapping_mul(SeededRng::GAMMA)
 }
 
 /// The backend of a direct client.

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use lb_core::SeededRng;
+
 use crate::traffic::Arrival;
 
 /// What happened.
@@ -91,7 +93,7 @@ impl<'a> Journal<'a> {
         let request_word = request.number ^ u64::from(request.workload) << 56;
         let mut hash = self.hash;
         for word in [at, place, request_word, detail] {
-            hash = (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            hash = (hash.rotate_left(23) ^ word).wrapping_mul(SeededRng::GAMMA);
         }
         self.hash = hash ^ (hash >> 29);
         if let Some(lines) = &mut self.lines {

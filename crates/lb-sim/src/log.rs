@@ -29,7 +29,6 @@
 
 mod error;
 mod read;
-mod time;
 mod write;
 
 use std::{collections::BTreeSet, fs, path::Path};

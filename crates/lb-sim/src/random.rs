@@ -66,13 +66,13 @@ impl Draws {
     /// The draws of the run with this seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { seed: mix(seed ^ 0x6a09_e667_f3bc_c908) }
+        Self { seed: SeededRng::first(seed ^ 0x6a09_e667_f3bc_c908) }
     }
 
     /// The draws of one replication of the run.
     #[must_use]
     pub const fn replication(self, number: u64) -> Self {
-        if number == 0 { self } else { Self { seed: mix(self.seed ^ mix(number)) } }
+        if number == 0 { self } else { Self { seed: SeededRng::first(self.seed ^ SeededRng::first(number)) } }
     }
 
     /// 64 uniform bits.
@@ -80,8 +80,8 @@ impl Draws {
     #[must_use]
     pub const fn bits(self, purpose: Purpose, first: u64, second: u64) -> u64 {
         let purpose = (purpose as u64).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        let first = mix(self.seed ^ purpose ^ first.wrapping_mul(GOLDEN_GAMMA));
-        mix(first ^ second.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).wrapping_add(GOLDEN_GAMMA))
+        let first = SeededRng::first(self.seed ^ purpose ^ first.wrapping_mul(SeededRng::GAMMA));
+        SeededRng::first(first ^ second.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).wrapping_add(SeededRng::GAMMA))
     }
 
     /// A uniform number above 0 and below 1.
@@ -104,17 +104,6 @@ impl Draws {
 pub(crate) const fn unit(bits: u64) -> f64 {
     // 52 bits, so that the half that keeps it off zero is exact.
     ((bits >> 12) as f64 + 0.5) * (1.0 / 4_503_599_627_370_496.0)
-}
-
-/// The increment of SplitMix64.
-const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// The output function of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), a bijection that spreads every bit.
-const fn mix(state: u64) -> u64 {
-    let z = state.wrapping_add(GOLDEN_GAMMA);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -22,10 +22,7 @@ use std::{
 
 use serde::Deserialize;
 
-pub(crate) use backend::{
-    Admission, Backend, DeploymentType, HintForm, HintPolicy, Hints, Phase, Preset, Remaining, RequestPeriod, Window,
-    WindowKind, WindowUnit,
-};
+pub(crate) use backend::{Backend, DeploymentType, HintPolicy, Hints, Phase, Preset, Remaining, Window};
 pub(crate) use clients::{Assignment, Client, Clients, Pool, PoolSharing, Sdk};
 pub use error::ScenarioError;
 pub(crate) use fault::{Fault, FaultKind};

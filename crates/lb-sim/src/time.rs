@@ -1,6 +1,8 @@
-//! Times as logs write them: numbers, and dates in a few forms.
+//! Times as logs and traces write them: numbers, and dates in a few forms.
 
 use std::time::UNIX_EPOCH;
+
+use lb_limits::SECOND;
 
 /// A time in nanoseconds: a number of `unit`s, or a date counted from 1970.
 ///
@@ -18,7 +20,20 @@ pub(crate) fn nanos(text: &str, unit: u64) -> Option<u64> {
     }
 }
 
-/// Without a detour over floats, which have too few digits for nanoseconds since 1970.
+/// The time of a log that must not be misread: a decimal number of seconds, or a date in RFC 3339 with its offset.
+pub(crate) fn seconds(text: &str) -> Option<u64> {
+    if !text.contains(':') {
+        return decimal(text, SECOND);
+    }
+    let text = text.to_ascii_uppercase();
+    has_offset(&text).then(|| date(&text))?
+}
+
+/// The same number of nanoseconds as a decimal number of seconds.
+pub(crate) fn to_seconds(nanos: u64) -> String {
+    format!("{}.{:09}", nanos / SECOND, nanos % SECOND)
+}
+
 fn number(text: &str, unit: u64) -> Option<u64> {
     if text.contains(['e', 'E']) {
         let value = text.parse::<f64>().ok()? * unit as f64;
@@ -26,6 +41,11 @@ fn number(text: &str, unit: u64) -> Option<u64> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was checked to fit")]
         return fits.then_some(value as u64);
     }
+    decimal(text, unit)
+}
+
+/// Without a detour over floats, which have too few digits for nanoseconds since 1970.
+fn decimal(text: &str, unit: u64) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
@@ -62,6 +82,17 @@ fn split_offset(text: &str) -> Option<(&str, i128)> {
     Some((&text[..sign], if text.as_bytes()[sign] == b'-' { -offset } else { offset }))
 }
 
+/// Whether the date ends with an offset as RFC 3339 has it: `Z`, or hours and minutes.
+fn has_offset(date: &str) -> bool {
+    match date.as_bytes() {
+        [.., b'Z'] => true,
+        [.., b'+' | b'-', hours @ b'0'..=b'2', hour, b':', minutes, _] => {
+            (*hours, *hour) < (b'2', b'4') && *minutes < b'6'
+        }
+        _ => false,
+    }
+}
+
 fn portal_date(text: &str) -> Option<u64> {
     let (day, time) = text.split_once([',', ' '])?;
     let mut parts = day.split('/');
@@ -83,8 +114,6 @@ fn portal_date(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SECOND: u64 = 1_000_000_000;
 
     #[test]
     fn numbers_count_units_to_the_nanosecond() {
@@ -135,6 +164,42 @@ mod tests {
             "2023-11-16 18:17:03.5-99:99x",
         ] {
             assert_eq!(nanos(text, SECOND), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_read_to_the_nanosecond_without_rounding() {
+        assert_eq!(seconds("1795360935.123456789"), Some(1_795_360_935_123_456_789));
+        assert_eq!(seconds("0.5"), Some(500_000_000));
+        assert_eq!(seconds("7"), Some(7_000_000_000));
+        assert_eq!(seconds(&to_seconds(1_000_000_001)), Some(1_000_000_001));
+    }
+
+    #[test]
+    fn dates_with_an_offset_are_moments() {
+        assert_eq!(seconds("1970-01-01T01:00:00.25+01:00"), Some(250_000_000));
+        assert_eq!(seconds("1970-01-01T00:00:00.25Z"), Some(250_000_000));
+        assert_eq!(seconds("1970-01-01t23:00:00z"), Some(82_800 * SECOND));
+    }
+
+    #[test]
+    fn what_is_no_moment_is_none() {
+        for text in [
+            "",
+            "soon",
+            "-1",
+            "1.2.3",
+            "1.x",
+            "1e9",
+            "1969-12-31T23:59:59Z",
+            "99999999999999999999",
+            "2023-11-16T18:17:03",
+            "2023-11-16T18:17:03+24:00",
+            "2023-11-16T18:17:03+01:60",
+            "2023-11-16T18:17:03+01",
+            "11/16/2023, 6:17:03 PM",
+        ] {
+            assert_eq!(seconds(text), None, "{text}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use lb_limits::MINUTE;
+
 use super::{Against, Arriving, BackendAgainst, BackendCounts, Compared, arrivals::LoggedArrivals};
 use crate::{
     log::{Attempt, Log},
@@ -18,7 +20,6 @@ pub(super) struct Periods {
     bins: u64,
 }
 
-const MINUTE: u64 = 60_000_000_000;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 

@@ -1,42 +1,28 @@
-use std::io::Write as _;
+use std::{
+    io::Write as _,
+    time::{Duration, SystemTime},
+};
 
 use lb_core::Headers;
-use lb_limits::{Chain, Unit};
+use lb_limits::{Chain, Counter, HeaderValue, Hint, NEVER_NS, SECOND, Unit};
 
-use crate::scenario::{HintForm, HintPolicy, Hints, Remaining};
+use crate::scenario::{HintPolicy, Hints, Remaining};
 
-/// What a refusal tells about the time to wait, in whole units as the headers have them.
+/// What the headers of a refusal tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Advice {
-    /// `retry-after-ms`.
-    pub(crate) millis: Option<u64>,
-    /// `retry-after`.
-    pub(crate) seconds: Option<u64>,
-    /// `x-ratelimit-remaining-requests` and `x-ratelimit-reset-requests`.
+    /// How long to wait.
+    pub(crate) hint: Hint,
+    /// What is left of the requests.
     pub(crate) requests: Option<Counter>,
-    /// `x-ratelimit-remaining-tokens` and `x-ratelimit-reset-tokens`.
+    /// What is left of the tokens.
     pub(crate) tokens: Option<Counter>,
 }
-
-/// What the headers of one rate limit tell; numbers above 32 bits are told as the largest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Counter {
-    /// Units that are left.
-    pub(crate) remaining: u32,
-    /// Seconds until all are.
-    pub(crate) reset: u32,
-}
-
-/// What Azure OpenAI was seen to answer to a prompt that can never be let in.
-const NEVER_SECONDS: u64 = 86_400;
-
-const MILLI: u64 = 1_000_000;
-const SECOND: u64 = 1_000 * MILLI;
 
 impl Advice {
     /// What a backend with these hints tells, if the wait really is `hint` nanoseconds (`None`: for ever).
     pub(crate) fn new(hints: &Hints, constant: u64, hint: Option<u64>) -> Self {
-        let exact = hint.unwrap_or(NEVER_SECONDS * SECOND);
+        let exact = hint.unwrap_or(NEVER_NS);
         let told = match hints.policy {
             HintPolicy::Exact => exact,
             HintPolicy::Ceiling => exact.div_ceil(SECOND).saturating_mul(SECOND),
@@ -45,9 +31,7 @@ impl Advice {
             HintPolicy::Zero => 0,
             HintPolicy::None => return Self::default(),
         };
-        let millis = Some(told.div_ceil(MILLI)).filter(|_| hints.form != HintForm::Seconds);
-        let seconds = Some(told.div_ceil(SECOND)).filter(|_| hints.form != HintForm::Ms);
-        Self { millis, seconds, ..Self::default() }
+        Self { hint: Hint::new(hints.form, Duration::from_nanos(told), SystemTime::UNIX_EPOCH), ..Self::default() }
     }
 
     /// With what the counters of these limits tell at `now`. A PTU's bucket has none.
@@ -57,12 +41,9 @@ impl Advice {
         }
         for limit in chain.limits().iter().filter(|limit| limit.window().is_some()) {
             let counter = match meaning {
-                Remaining::Documented => Counter {
-                    remaining: narrow(limit.remaining(now)),
-                    reset: narrow(limit.resets_at(now).map_or(u64::MAX, |at| at.saturating_sub(now).div_ceil(SECOND))),
-                },
+                Remaining::Documented => Counter { limit: None, ..Counter::of(limit, now) },
                 // What is quoted is a bucket of less than a second, which is full again before anybody reads it.
-                Remaining::Observed | Remaining::None => Counter { remaining: narrow(limit.limit()), reset: 0 },
+                Remaining::Observed | Remaining::None => Counter { limit: None, remaining: limit.limit(), reset: 0 },
             };
             let slot = match limit.unit() {
                 Unit::Requests => &mut self.requests,
@@ -75,10 +56,12 @@ impl Advice {
         }
         self
     }
-}
 
-fn narrow(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
+    /// Names and values of the headers.
+    fn headers(self) -> impl Iterator<Item = (&'static str, HeaderValue)> {
+        let of = |counter: Option<Counter>, unit| counter.into_iter().flat_map(move |counter| counter.headers(unit));
+        self.hint.headers().chain(of(self.requests, Unit::Requests)).chain(of(self.tokens, Unit::Tokens))
+    }
 }
 
 /// The headers of a refusal, as bytes on the wire: they go through lb-core's parser like a real response's.
@@ -92,48 +75,25 @@ impl HeaderLines {
     }
 }
 
+/// The length of the longest value, a date.
+const LONGEST_VALUE: usize = 29;
+
 impl Headers for HeaderLines {
     fn visit(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
-        let Self(advice) = self;
-        let remaining = |counter: Option<Counter>| counter.map(|counter| u64::from(counter.remaining));
-        let reset = |counter: Option<Counter>| counter.map(|counter| u64::from(counter.reset));
-        let number = match name {
-            "retry-after-ms" => advice.millis,
-            "retry-after" => advice.seconds,
-            "x-ratelimit-remaining-requests" => remaining(advice.requests),
-            "x-ratelimit-reset-requests" => reset(advice.requests),
-            "x-ratelimit-remaining-tokens" => remaining(advice.tokens),
-            "x-ratelimit-reset-tokens" => reset(advice.tokens),
-            _ => None,
-        };
-        if let Some(number) = number {
-            let digits = Digits::new(number);
-            visit(&digits.bytes[..digits.length]);
+        if let Some((_, value)) = self.0.headers().find(|(told, _)| *told == name) {
+            let mut bytes = [0; LONGEST_VALUE];
+            let mut rest = &mut bytes[..];
+            // Every value fits.
+            let _ = write!(rest, "{value}");
+            let length = LONGEST_VALUE - rest.len();
+            visit(&bytes[..length]);
         }
-    }
-}
-
-/// A number in decimal digits.
-#[derive(Debug)]
-struct Digits {
-    bytes: [u8; 20],
-    length: usize,
-}
-
-impl Digits {
-    fn new(number: u64) -> Self {
-        let mut bytes = [0; 20];
-        let mut rest = &mut bytes[..];
-        // 20 digits hold every number.
-        let _ = write!(rest, "{number}");
-        let length = 20 - rest.len();
-        Self { bytes, length }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use lb_limits::HintForm;
 
     use super::*;
     use crate::scenario::Span;
@@ -147,16 +107,16 @@ mod tests {
     #[test]
     fn the_balancer_hears_what_the_policy_tells() {
         let wait = Some(3 * SECOND + 1);
-        assert_eq!(heard(HintPolicy::Exact, HintForm::Ms, wait), Some(Duration::from_millis(3_001)));
-        assert_eq!(heard(HintPolicy::Exact, HintForm::Both, wait), Some(Duration::from_millis(3_001)));
+        assert_eq!(heard(HintPolicy::Exact, HintForm::MillisAlone, wait), Some(Duration::from_millis(3_001)));
+        assert_eq!(heard(HintPolicy::Exact, HintForm::Millis, wait), Some(Duration::from_millis(3_001)));
         assert_eq!(heard(HintPolicy::Exact, HintForm::Seconds, wait), Some(Duration::from_secs(4)));
-        assert_eq!(heard(HintPolicy::Ceiling, HintForm::Both, wait), Some(Duration::from_secs(4)));
-        assert_eq!(heard(HintPolicy::Constant, HintForm::Both, wait), Some(Duration::from_secs(2)));
-        assert_eq!(heard(HintPolicy::Optimistic, HintForm::Both, wait), Some(Duration::from_secs(2)));
-        assert_eq!(heard(HintPolicy::Optimistic, HintForm::Both, Some(SECOND)), Some(Duration::from_secs(1)));
-        assert_eq!(heard(HintPolicy::Zero, HintForm::Both, wait), Some(Duration::ZERO));
-        assert_eq!(heard(HintPolicy::None, HintForm::Both, wait), None);
-        assert_eq!(heard(HintPolicy::Exact, HintForm::Both, None), Some(Duration::from_secs(86_400)));
+        assert_eq!(heard(HintPolicy::Ceiling, HintForm::Millis, wait), Some(Duration::from_secs(4)));
+        assert_eq!(heard(HintPolicy::Constant, HintForm::Millis, wait), Some(Duration::from_secs(2)));
+        assert_eq!(heard(HintPolicy::Optimistic, HintForm::Millis, wait), Some(Duration::from_secs(2)));
+        assert_eq!(heard(HintPolicy::Optimistic, HintForm::Millis, Some(SECOND)), Some(Duration::from_secs(1)));
+        assert_eq!(heard(HintPolicy::Zero, HintForm::Millis, wait), Some(Duration::ZERO));
+        assert_eq!(heard(HintPolicy::None, HintForm::Millis, wait), None);
+        assert_eq!(heard(HintPolicy::Exact, HintForm::Millis, None), Some(Duration::from_secs(86_400)));
     }
 
     #[test]

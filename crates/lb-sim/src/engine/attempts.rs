@@ -1,6 +1,7 @@
 //! A request's way: over the pool, from try to try, to its end.
 
 use lb_core::{Instant, Outcome, Step, Verdict};
+use lb_limits::Hint;
 
 use super::{
     Engine, narrow,
@@ -9,7 +10,7 @@ use super::{
     sdk_retry,
 };
 use crate::{
-    deployment::{Advice, Answer, Call},
+    deployment::{Answer, Call},
     journal::{Entry, NO_BACKEND},
     random::{Purpose, unit},
 };
@@ -19,7 +20,7 @@ impl Engine<'_, '_> {
     pub(super) fn begin_try(&mut self, id: u32) {
         let request = &mut self.requests[id as usize];
         self.dispatches[id as usize] = self.pools.of(request.worker).map(|(_, pool)| pool.dispatch());
-        request.last_end = TryEnd::Throttled(Advice::default());
+        request.last_end = TryEnd::Throttled(Hint::default());
         self.advance(id);
     }
 
@@ -53,10 +54,10 @@ impl Engine<'_, '_> {
             Step::Exhausted(exhausted) => {
                 let delay = u64::try_from(exhausted.retry_after().as_nanos()).unwrap_or(u64::MAX);
                 self.journal.note(now, Entry::Exhausted, &request.arrival, request.attempts, NO_BACKEND, delay);
-                TryEnd::Throttled(Advice {
+                TryEnd::Throttled(Hint {
                     millis: Some(exhausted.retry_after_millis()),
                     seconds: Some(exhausted.retry_after_secs()),
-                    ..Advice::default()
+                    ..Hint::default()
                 })
             }
         };
@@ -187,7 +188,7 @@ impl Engine<'_, '_> {
         let request = &mut self.requests[id as usize];
         request.is_sent = false;
         let jitter = || unit(self.draws.bits(Purpose::Backoff, request.key, u64::from(request.retries)));
-        let wait = sdk_retry::wait(clients.sdk, clients.max_retries, request.retries, end.advice(), jitter());
+        let wait = sdk_retry::wait(clients.sdk, clients.max_retries, request.retries, end.hint(), jitter());
         let Some(wait) = wait else { return self.give_up(id, end.into()) };
         let at = self.now.saturating_add(wait);
         request.retries += 1;

@@ -1,3 +1,4 @@
+use lb_limits::{Admit, HintForm, Kind, RequestPeriod, Unit};
 use serde::{Deserialize, Serialize};
 
 use super::{Span, unit};
@@ -116,18 +117,6 @@ pub(crate) enum DeploymentType {
     Regional,
 }
 
-/// Over what a standard deployment counts its requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub(crate) enum RequestPeriod {
-    /// `rpm / 60` requests per second.
-    #[serde(rename = "1s")]
-    OneSecond,
-    /// `rpm / 6` requests per ten seconds.
-    #[default]
-    #[serde(rename = "10s")]
-    TenSeconds,
-}
-
 /// When fixed windows reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Phase {
@@ -155,57 +144,23 @@ impl<'de> Deserialize<'de> for Phase {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Window {
     /// What is counted.
-    pub(crate) unit: WindowUnit,
+    pub(crate) unit: Unit,
     /// Units in one length.
     pub(crate) limit: u64,
     /// The length.
     pub(crate) length: Span,
     /// How the count is forgotten. Default: fixed.
     #[serde(default)]
-    pub(crate) kind: WindowKind,
+    pub(crate) kind: Kind,
     /// When a fixed window resets. Default: at random.
     #[serde(default)]
     pub(crate) phase: Phase,
     /// When a request is let in. Default: if it fits.
     #[serde(default)]
-    pub(crate) admit: Admission,
+    pub(crate) admit: Admit,
     /// Whether refused requests are charged too. Default: false.
     #[serde(default)]
     pub(crate) counts_refused: bool,
-}
-
-/// What a window counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum WindowUnit {
-    /// Requests.
-    Requests,
-    /// Tokens, by the service's estimate.
-    Tokens,
-}
-
-/// How a window forgets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum WindowKind {
-    /// All at once, at fixed moments.
-    #[default]
-    Fixed,
-    /// Each charge at the age of `length`.
-    Sliding,
-    /// Continuously.
-    Gcra,
-}
-
-/// When a window lets a request in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Admission {
-    /// If the count with it stays within the limit.
-    #[default]
-    Fits,
-    /// If the count without it is below the limit.
-    UntilReached,
 }
 
 /// How many requests are served at once.
@@ -231,25 +186,32 @@ pub(crate) struct Foreign {
 }
 
 /// What a backend's headers say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Hints {
     /// How the time to wait is told. Default: exact.
-    #[serde(default)]
     pub(crate) policy: HintPolicy,
     /// In which headers. Default: both.
-    #[serde(default)]
     pub(crate) form: HintForm,
     /// What `constant` and `optimistic` say. Default: 1 s.
-    #[serde(default)]
     pub(crate) constant: Option<Span>,
     /// What `x-ratelimit-remaining-*` and `x-ratelimit-reset-*` of a refusal mean. The balancer reads them if there is no
     /// `retry-after`. Default: nothing is sent.
-    #[serde(default)]
     pub(crate) remaining: Remaining,
     /// A refusal comes as a 200 whose stream holds the error; its `retry-after` is all that tells. Default: false.
-    #[serde(default)]
     pub(crate) refuse_with_200: bool,
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self {
+            policy: HintPolicy::default(),
+            form: HintForm::Millis,
+            constant: None,
+            remaining: Remaining::default(),
+            refuse_with_200: false,
+        }
+    }
 }
 
 /// How the time to wait is told.
@@ -269,19 +231,6 @@ pub(crate) enum HintPolicy {
     Zero,
     /// Nothing: the client's default applies.
     None,
-}
-
-/// In which headers a hint comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum HintForm {
-    /// `retry-after`, whole seconds rounded up.
-    Seconds,
-    /// `retry-after-ms`, whole milliseconds rounded up.
-    Ms,
-    /// Both.
-    #[default]
-    Both,
 }
 
 /// What `x-ratelimit-remaining-*` means.

@@ -1,4 +1,4 @@
-use lb_limits::{Increment, PtuModel};
+use lb_limits::{Increment, Ptu, PtuModel};
 use serde::Deserialize;
 
 use super::{DeploymentType, Span};
@@ -132,7 +132,9 @@ impl Model {
 
     /// Input tokens that an output token counts as; 4 if neither the entry nor the table says.
     pub(crate) fn output_ratio(&self) -> u64 {
-        self.output_ratio.or_else(|| Some(PtuModel::named(&self.name)?.output_ratio)).unwrap_or(4)
+        self.output_ratio
+            .or_else(|| Some(PtuModel::named(&self.name)?.output_ratio))
+            .unwrap_or(Ptu::DEFAULT_OUTPUT_RATIO)
     }
 
     /// The PTU counts that can be bought.

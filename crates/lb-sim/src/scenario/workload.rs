@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use lb_limits::CHARS_PER_TOKEN;
 use serde::Deserialize;
 
 use super::{Span, unit};
@@ -288,7 +289,7 @@ const fn one_copy() -> u32 {
 }
 
 const fn chars_per_token() -> f64 {
-    4.0
+    CHARS_PER_TOKEN as f64
 }
 
 const fn yes() -> bool {

@@ -1,7 +1,9 @@
+use lb_limits::{Kind, RequestPeriod};
+
 use super::{List, Source, distinct, named, span};
 use crate::{
     number,
-    scenario::{Backend, HintPolicy, Model, Preset, Remaining, RequestPeriod, Scenario, Span, WindowKind},
+    scenario::{Backend, HintPolicy, Model, Preset, Remaining, Scenario, Span},
 };
 
 const SIZING: &str = "Microsoft Learn, Provisioned throughput sizing, 2026-05-21";
@@ -124,9 +126,9 @@ pub(super) fn standard(list: &mut List, scenario: &Scenario, backend: &Backend) 
 pub(super) fn windows(list: &mut List, backend: &Backend) {
     for window in &backend.windows {
         let kind = match window.kind {
-            WindowKind::Fixed => "fixed",
-            WindowKind::Sliding => "sliding",
-            WindowKind::Gcra => "continuous (GCRA)",
+            Kind::Fixed => "fixed",
+            Kind::Sliding => "sliding",
+            Kind::Gcra => "continuous (GCRA)",
         };
         let refused = if window.counts_refused { "charged too" } else { "not charged" };
         let unit = format!("{:?}", window.unit).to_lowercase();

@@ -22,6 +22,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use lb_limits::{MINUTE, SECOND};
 use serde_json::Value;
 
 use super::table::{DataColumn, DataTable, excerpt, plain};
@@ -54,8 +55,6 @@ pub(crate) struct Minute {
 
 /// The most requests of a minute.
 pub(in crate::traffic) const MOST: f64 = 16_777_215.0;
-const MINUTE: u64 = 60_000_000_000;
-const SECOND: u64 = 1_000_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MonitorMetric {

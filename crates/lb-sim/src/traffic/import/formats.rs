@@ -8,6 +8,7 @@ use std::{
     path::Path,
 };
 
+use lb_limits::{MILLISECOND, SECOND};
 use serde::Deserialize;
 
 use super::{
@@ -33,9 +34,6 @@ pub(in crate::traffic) fn read(
     }
     Ok(trace)
 }
-
-const SECOND: u64 = 1_000_000_000;
-const MILLISECOND: u64 = 1_000_000;
 
 /// Names of columns by which traces are recognised, best first.
 const TIMES: &[&str] = &["timestamp", "time", "arrival", "arrival_time", "start", "start_time"];
