@@ -1,7 +1,9 @@
 //! Scenarios: what is simulated, as a TOML file says it.
 //!
-//! The types here are the file, table by table; unknown keys are refused. [`Scenario::read`] gives a scenario that is
-//! consistent (names exist, numbers are in range), or an error with file, line and key.
+//! [`Scenario::read`] gives a scenario that is consistent (names exist, numbers are in range), or an error with file, line
+//! and key. The types of this module are the file, table by table; what their fields mean stands in `scenario/keys.md`,
+//! for those who write scenarios and for those who read the code.
+#![doc = include_str!("scenario/keys.md")]
 
 mod backend;
 mod check;
@@ -68,31 +70,21 @@ pub struct Scenario {
     /// A line that says what the scenario is about; reports show it.
     #[serde(default)]
     pub title: String,
-    /// How long, from which seed.
     pub(crate) run: Run,
-    /// Who sends.
     #[serde(default)]
     pub(crate) clients: Clients,
-    /// The options of every pool.
     #[serde(default)]
     pub(crate) pool: Pool,
-    /// Models that the built-in table does not have, or that it has with other numbers.
     #[serde(default, rename = "model")]
     pub(crate) models: Vec<Model>,
-    /// The deployments.
     #[serde(default, rename = "backend")]
     pub(crate) backends: Vec<Backend>,
-    /// The traffic, a table per request class.
     #[serde(default, rename = "workload")]
     pub(crate) workloads: Vec<Workload>,
-    /// What breaks.
     #[serde(default, rename = "fault")]
     pub(crate) faults: Vec<Fault>,
-    /// What `lb-sim sweep` varies: a key path, and the values it takes.
     #[serde(default)]
     pub(crate) sweep: BTreeMap<String, Vec<toml::Value>>,
-    /// What `lb-sim plan` varies, and the limits to meet.
-    #[serde(default)]
     pub(crate) plan: Option<Plan>,
     /// Where relative file names start.
     #[serde(skip)]
@@ -106,23 +98,14 @@ pub struct Scenario {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Run {
-    /// Seed of every draw. Default: 1.
     #[serde(default = "one")]
     pub(crate) seed: u64,
-    /// Simulated time during which requests arrive. Default: until the traces end.
-    #[serde(default)]
     pub(crate) duration: Option<Span>,
-    /// Requests that arrive before this count for no metric of requests. Default: 0 s.
     #[serde(default)]
     pub(crate) warmup: Span,
-    /// Runs with different draws; reports give their mean and its 95 % interval. Default: 1.
     #[serde(default = "one_run")]
     pub(crate) replications: u32,
-    /// The span of real time whose traffic the run stands for; costs per month are scaled by it. A run over the eight
-    /// busy hours of a day represents `"1 day"`. Default: the duration.
-    #[serde(default)]
     pub(crate) represents: Option<Span>,
-    /// Multiplies the rate of every workload. Default: 1.
     #[serde(default = "unit")]
     pub(crate) growth: f64,
 }
@@ -195,4 +178,47 @@ const fn one_run() -> u32 {
 
 pub(crate) const fn unit() -> f64 {
     1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The keys that a table can have, as its reader lists them.
+    fn keys<T: serde::de::DeserializeOwned>() -> Vec<String> {
+        let error = toml::from_str::<T>("\"?\" = 1").err().unwrap().to_string();
+        let (_, list) = error.split_once("expected ").unwrap_or_else(|| panic!("{error}"));
+        list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_key_is_described() {
+        let text = include_str!("scenario/keys.md");
+        let described = |section: &str, keys: Vec<String>| {
+            let (_, rest) = text.split_once(&format!("## {section}\n")).unwrap_or_else(|| panic!("no {section}"));
+            let section = rest.split("\n## ").next().unwrap();
+            assert!(!keys.is_empty());
+            for key in keys {
+                assert!(section.contains(&format!("| `{key}` |")), "{key} is not described: {section}");
+            }
+        };
+        described("The top level", keys::<Scenario>());
+        described("`[run]`", keys::<Run>());
+        described("`[clients]`", keys::<Clients>());
+        described("`[[model]]`", keys::<Model>());
+        described("`ttft` of a model", keys::<model::FirstToken>());
+        described("`tpot` of a model", keys::<model::PerToken>());
+        described("`[[backend]]`", keys::<Backend>());
+        described("`[[backend.window]]`", keys::<Window>());
+        described("`concurrency` of a backend", keys::<backend::Concurrency>());
+        described("`foreign` of a backend", keys::<backend::Foreign>());
+        described("`hints` of a backend", keys::<Hints>());
+        described("`[[workload]]`", keys::<Workload>());
+        described("`bursts` of a workload", keys::<Bursts>());
+        described("`rates` of a workload, a list", keys::<RatePoint>());
+        described("`columns` of a workload", keys::<Columns>());
+        described("`[[fault]]`", keys::<Fault>());
+        described("`[plan]`", keys::<Plan>());
+        described("`[plan.limits]`", keys::<Limits>());
+    }
 }

@@ -4,34 +4,16 @@ use super::Span;
 
 /// Who sends: how many workers, over which balancer, under which SDK.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Clients {
-    /// What stands between the application and the backends. Default: the balancer.
-    #[serde(default)]
     pub(crate) client: Client,
-    /// `direct`: the backend that gets every request. Default: the first of the best priority.
-    #[serde(default)]
     pub(crate) direct_to: Option<String>,
-    /// Processes that send. Default: 1.
-    #[serde(default = "one_worker")]
     pub(crate) workers: u32,
-    /// Whether they know of each other's refusals. Default: each has a pool of its own.
-    #[serde(default)]
     pub(crate) pools: PoolSharing,
-    /// Which worker takes a request. Default: a random one.
-    #[serde(default)]
     pub(crate) assignment: Assignment,
-    /// What retries above the balancer, or above the backend if there is none. Default: nothing.
-    #[serde(default)]
     pub(crate) sdk: Sdk,
-    /// How often the SDK tries again. Default: 2.
-    #[serde(default = "two")]
     pub(crate) max_retries: u32,
-    /// How long an attempt may take until the head of its answer. Default: 600 s, as openai-python.
-    #[serde(default = "ten_minutes")]
     pub(crate) timeout: Span,
-    /// Time until a connection fails to a backend that is not there. Default: 10 ms.
-    #[serde(default = "connect_time")]
     pub(crate) connect_fault_latency: Span,
 }
 
@@ -39,10 +21,8 @@ pub(crate) struct Clients {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Client {
-    /// The balancer of lb-core.
     #[default]
     Balancer,
-    /// Nothing: every request goes to one backend, and its answer is the application's.
     Direct,
 }
 
@@ -50,10 +30,8 @@ pub(crate) enum Client {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum PoolSharing {
-    /// Its own.
     #[default]
     Private,
-    /// Everybody's: all workers use one pool.
     Shared,
 }
 
@@ -61,28 +39,20 @@ pub(crate) enum PoolSharing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Assignment {
-    /// A random one.
     #[default]
     Random,
-    /// The next one.
     RoundRobin,
-    /// The one that the request's workload and session belong to: a block of 64 requests of a workload stays with one
-    /// worker.
     Sticky,
 }
 
 /// What retries above the balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub(crate) enum Sdk {
-    /// Nothing.
     #[default]
     #[serde(rename = "none")]
     None,
-    /// openai-python 3.54: waits for `retry-after-ms` or `retry-after` up to 120 s, gives up above, and backs off from
-    /// 0.5 s to 8 s without one.
     #[serde(rename = "openai-python-3.54")]
     OpenaiPython,
-    /// Earlier versions of it: believe a hint up to 60 s, and back off above.
     #[serde(rename = "openai-python-60s")]
     OpenaiPython60s,
 }
@@ -92,13 +62,13 @@ impl Default for Clients {
         Self {
             client: Client::default(),
             direct_to: None,
-            workers: one_worker(),
+            workers: 1,
             pools: PoolSharing::default(),
             assignment: Assignment::default(),
             sdk: Sdk::default(),
-            max_retries: two(),
-            timeout: ten_minutes(),
-            connect_fault_latency: connect_time(),
+            max_retries: 2,
+            timeout: Span::from_secs(600),
+            connect_fault_latency: Span::from_millis(10),
         }
     }
 }
@@ -125,20 +95,4 @@ pub(crate) struct Pool {
     /// How many backends one request may try. Default: each once.
     #[serde(default)]
     pub(crate) max_attempts: Option<u32>,
-}
-
-const fn one_worker() -> u32 {
-    1
-}
-
-const fn two() -> u32 {
-    2
-}
-
-const fn ten_minutes() -> Span {
-    Span::from_secs(600)
-}
-
-const fn connect_time() -> Span {
-    Span::from_millis(10)
 }
