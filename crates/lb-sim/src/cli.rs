@@ -56,6 +56,18 @@ enum Failure {
     Failed(String),
 }
 
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<csv::Error> for Failure {
+    fn from(error: csv::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 /// How a command ended.
 enum Ending {
     Done,

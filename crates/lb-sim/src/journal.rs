@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use lb_core::SeededRng;
 
-use crate::traffic::Arrival;
+use crate::{scenario::Scenario, traffic::Arrival};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,15 +50,6 @@ impl Entry {
     }
 }
 
-/// The names of what is numbered in entries.
-#[derive(Debug)]
-pub(crate) struct Names<'a> {
-    /// Of the workloads.
-    pub(crate) workloads: Vec<&'a str>,
-    /// Of the backends.
-    pub(crate) backends: Vec<&'a str>,
-}
-
 /// The journal of one run.
 pub(crate) struct Journal<'a> {
     hash: u64,
@@ -67,7 +58,8 @@ pub(crate) struct Journal<'a> {
 
 struct Lines<'a> {
     writer: &'a mut dyn Write,
-    names: Names<'a>,
+    /// It has the names of what is numbered in entries.
+    scenario: &'a Scenario,
     error: Option<io::Error>,
 }
 
@@ -81,9 +73,9 @@ impl<'a> Journal<'a> {
     }
 
     /// A journal that writes a CSV line per entry too.
-    pub(crate) fn with_lines(writer: &'a mut dyn Write, names: Names<'a>) -> Self {
+    pub(crate) fn with_lines(writer: &'a mut dyn Write, scenario: &'a Scenario) -> Self {
         let error = writeln!(writer, "time_ns,event,workload,request,attempt,backend,detail").err();
-        Self { hash: 0, lines: Some(Lines { writer, names, error }) }
+        Self { hash: 0, lines: Some(Lines { writer, scenario, error }) }
     }
 
     /// Notes an entry.
@@ -117,8 +109,8 @@ impl Lines<'_> {
             return;
         }
         let (workload, number) = (request.workload as usize, request.number);
-        let workload = self.names.workloads.get(workload).copied().unwrap_or_default();
-        let backend = self.names.backends.get(backend).copied().unwrap_or_default();
+        let workload = self.scenario.workloads.get(workload).map_or("", |workload| &workload.name);
+        let backend = self.scenario.backends.get(backend).map_or("", |backend| &backend.name);
         self.error =
             writeln!(self.writer, "{at},{},{workload},{number},{attempt},{backend},{detail}", entry.as_str()).err();
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::{
     engine::{Engine, Pools},
-    journal::{Journal, Names},
+    journal::Journal,
     metrics::RunResult,
     random::Draws,
     report::Report,
@@ -72,11 +72,7 @@ impl Simulation {
     ///
     /// If the writer fails.
     pub fn run_logged(&self, replication: u64, writer: &mut dyn io::Write) -> io::Result<RunResult> {
-        let names = Names {
-            workloads: self.scenario.workloads.iter().map(|workload| workload.name.as_str()).collect(),
-            backends: self.scenario.backends.iter().map(|backend| backend.name.as_str()).collect(),
-        };
-        let (result, hash) = self.run_with(replication, Journal::with_lines(writer, names));
+        let (result, hash) = self.run_with(replication, Journal::with_lines(writer, &self.scenario));
         Ok(RunResult { hash: hash?, ..result })
     }
 

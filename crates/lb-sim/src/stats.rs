@@ -4,7 +4,7 @@ pub(crate) mod bound;
 #[cfg(any(feature = "cli", test))]
 mod compared;
 mod estimate;
-mod student;
+pub(crate) mod student;
 
 #[cfg(any(feature = "cli", test))]
 pub(crate) use self::compared::Compared;

@@ -1,6 +1,6 @@
 //! Traffic: the requests of all workloads, in order of arrival.
 //!
-//! [`Traffic`] makes arrivals one by one, in memory that does not depend on how many there are. Every gap, length and
+//! `Traffic` makes arrivals one by one, in memory that does not depend on how many there are. Every gap, length and
 //! choice is a keyed draw of the workload and the request's number (see [`random`](crate::random)), so that runs that
 //! differ in one workload, or in what the backends do, meet the same requests otherwise.
 
@@ -142,8 +142,8 @@ impl Traffic {
         self.times.get(self.first).copied().filter(|&at| at != u64::MAX)
     }
 
-    /// The next request, in order of time; of several at one time the one of the first workload.
-    #[expect(clippy::should_implement_trait, reason = "after `None` a closed loop can go on: no iterator")]
+    /// The next request, in order of time; of several at one time the one of the first workload. After
+    /// `None` a closed loop can go on: this is no iterator.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Arrival> {
         let at = self.peek()?;

@@ -121,13 +121,7 @@ impl Observed {
                 let simulated: Vec<f64> = runs.iter().map(|run| of(&run.backends[index]) as f64).collect();
                 Compared::new(observed as f64, &simulated)
             };
-            let counts = BackendCounts {
-                attempts: counted(observed.attempts, |tally| tally.attempts),
-                accepted: counted(observed.accepted, |tally| tally.accepted),
-                throttles: counted(observed.throttles, refused),
-                prompt_tokens: counted(observed.prompt_tokens, |tally| tally.billed_input + tally.billed_cached),
-                completion_tokens: counted(observed.completion_tokens, |tally| tally.billed_output),
-            };
+            let counts = counts(|seen, of| counted(seen(observed), of));
             let simulated: Vec<Vec<u64>> = runs.iter().map(|run| refusals(run, index, periods)).collect();
             let throttles = observed.periods.iter().enumerate().map(|(period, &observed)| {
                 let simulated: Vec<f64> = simulated.iter().map(|run| run[period] as f64).collect();
@@ -160,15 +154,20 @@ impl Observed {
             period: periods.period as f64 / 1e9,
             replications: scenario.run.replications,
             success_share: Compared::new(self.success_share, &shares),
-            total: BackendCounts {
-                attempts: total(|backend| backend.attempts, |tally| tally.attempts),
-                accepted: total(|backend| backend.accepted, |tally| tally.accepted),
-                throttles: total(|backend| backend.throttles, refused),
-                prompt_tokens: total(|backend| backend.prompt_tokens, |tally| tally.billed_input + tally.billed_cached),
-                completion_tokens: total(|backend| backend.completion_tokens, |tally| tally.billed_output),
-            },
+            total: counts(total),
             backends: scenario.backends.iter().enumerate().map(backend).collect(),
         }
+    }
+}
+
+/// All counts, each compared by `compared`.
+fn counts(compared: impl Fn(fn(&ObservedBackend) -> u64, fn(&BackendTally) -> u64) -> Compared) -> BackendCounts {
+    BackendCounts {
+        attempts: compared(|backend| backend.attempts, |tally| tally.attempts),
+        accepted: compared(|backend| backend.accepted, |tally| tally.accepted),
+        throttles: compared(|backend| backend.throttles, refused),
+        prompt_tokens: compared(|backend| backend.prompt_tokens, |tally| tally.billed_input + tally.billed_cached),
+        completion_tokens: compared(|backend| backend.completion_tokens, |tally| tally.billed_output),
     }
 }
 

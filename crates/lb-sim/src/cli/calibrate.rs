@@ -75,9 +75,7 @@ impl CalibrateArgs {
         let calibration =
             calibrate(&log, &ptu).map_err(|error| Failure::Usage(format!("{}: {error}", self.log.display())))?;
         if let Some(file) = &self.json {
-            let json =
-                serde_json::to_string_pretty(&calibration).map_err(|error| Failure::Failed(error.to_string()))?;
-            output::write(file, &json)?;
+            output::write(file, &serde_json::to_string_pretty(&calibration)?)?;
         }
         if !self.json.as_deref().is_some_and(output::is_stdout) {
             output::print(&calibration.to_string())?;

@@ -76,8 +76,7 @@ impl PlanArgs {
         let plan =
             self.input.on_threads(|bar| plan::plan(&scenario, bar))?.map_err(|error| self.input.wrong(&error))?;
         if let Some(file) = &self.json {
-            let json = plan.to_json().map_err(|error| Failure::Failed(error.to_string()))?;
-            output::write(file, &json)?;
+            output::write(file, &plan.to_json()?)?;
         }
         if let Some(file) = &self.html {
             output::write(file, &plan.to_html())?;

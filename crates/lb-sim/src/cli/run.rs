@@ -78,14 +78,13 @@ impl RunArgs {
         let runs = runs.map_err(|error| self.input.wrong(&error))?;
         let report = Report::new(&scenario, &runs);
         if let Some(file) = &self.json {
-            output::write(file, &report.to_json().map_err(|error| Failure::Failed(error.to_string()))?)?;
+            output::write(file, &report.to_json()?)?;
         }
         if let Some(file) = &self.html {
             output::write(file, &report.to_html())?;
         }
         if let Some(folder) = &self.csv {
-            let series = report.to_csv().map_err(|error| Failure::Failed(error.to_string()))?;
-            output::write(&folder.join("timeline.csv"), &series)?;
+            output::write(&folder.join("timeline.csv"), &report.to_csv()?)?;
         }
         if !is_claimed {
             output::print(&report.to_string())?;
@@ -98,8 +97,7 @@ impl RunArgs {
         let against = self.input.on_threads(|_| backtest::compare(scenario, &observed))?;
         let against = against.map_err(|error| Failure::Usage(format!("{}: {error}", log.display())))?;
         if let Some(file) = &self.json {
-            let json = serde_json::to_string_pretty(&against).map_err(|error| Failure::Failed(error.to_string()))?;
-            output::write(file, &json)?;
+            output::write(file, &serde_json::to_string_pretty(&against)?)?;
         }
         if !is_claimed {
             output::print(&against.to_string())?;

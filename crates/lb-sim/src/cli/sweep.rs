@@ -72,14 +72,12 @@ impl SweepArgs {
         }
         let result = self.input.on_threads(|bar| sweep(&scenario, grid, bar))?;
         let result = result.map_err(|error| self.input.wrong(&error))?;
-        let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
         if let Some(file) = &self.json {
-            output::write(file, &result.to_json(base).map_err(|error| failed(&error))?)?;
+            output::write(file, &result.to_json(base)?)?;
         }
         if let Some(folder) = &self.csv {
-            let (points, differences) = (result.to_csv(), result.differences_csv(base));
-            output::write(&folder.join("points.csv"), &points.map_err(|error| failed(&error))?)?;
-            output::write(&folder.join("differences.csv"), &differences.map_err(|error| failed(&error))?)?;
+            output::write(&folder.join("points.csv"), &result.to_csv()?)?;
+            output::write(&folder.join("differences.csv"), &result.differences_csv(base)?)?;
         }
         if let Some(file) = &self.html {
             output::write(file, &result.to_html(base))?;

@@ -8,7 +8,7 @@ pub(super) fn quantile(p: f64, freedom: f64) -> Option<f64> {
 }
 
 /// The mean of some values, and the sum of the squares of their distances from it.
-pub(super) fn moments(values: &[f64]) -> (f64, f64) {
+pub(crate) fn moments(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
     (mean, values.iter().map(|value| (value - mean) * (value - mean)).sum())
 }

@@ -1,4 +1,5 @@
 use super::Trace;
+use crate::stats::student;
 
 /// How a stream of requests arrives, and how large its requests are.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,13 +59,13 @@ impl Stats {
         }
         let gaps: Vec<u64> = rows.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
         let seconds: Vec<f64> = gaps.iter().map(|&gap| gap as f64 * 1e-9).collect();
-        let (mean, variance) = moments(&seconds);
+        let (mean, squares) = student::moments(&seconds);
         let dispersion = WINDOWS.iter().filter_map(|&window| Dispersion::of(trace, window)).collect();
         let sum = |of: fn(&super::Row) -> u32| rows.iter().map(|row| f64::from(of(row))).sum::<f64>();
         Some(Self {
             requests: rows.len(),
             rate: 1.0 / mean,
-            gap_cv: libm::sqrt(variance) / mean,
+            gap_cv: libm::sqrt(squares / gaps.len() as f64) / mean,
             resolution: resolution(&seconds),
             dispersion,
             input: LengthStats::of(&sorted(trace, |row| row.input)),
@@ -90,8 +91,8 @@ impl Dispersion {
                 *count += 1.0;
             }
         }
-        let (mean, variance) = moments(&counts);
-        Some(Self { window, windows, index: variance / mean })
+        let (mean, squares) = student::moments(&counts);
+        Some(Self { window, windows, index: squares / windows as f64 / mean })
     }
 }
 
@@ -119,13 +120,6 @@ pub(super) fn quantile(sorted: &[f64], p: f64) -> f64 {
     let below = place as usize;
     let above = sorted[(below + 1).min(sorted.len() - 1)];
     sorted[below] + (place - below as f64) * (above - sorted[below])
-}
-
-fn moments(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / n;
-    (mean, variance)
 }
 
 /// Nearly the smallest gap, if half of the gaps are none.

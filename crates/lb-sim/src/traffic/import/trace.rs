@@ -13,6 +13,7 @@ pub struct Trace {
 
 /// A recorded request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Row {
     /// When it arrived, in nanoseconds from the first.
     pub at: u64,
