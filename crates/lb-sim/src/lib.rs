@@ -26,6 +26,9 @@
 //! # }
 //! ```
 //!
+//! Such a test needs none of the features: `default-features = false` leaves out the command (`cli`), and the results as
+//! text for a terminal and as pages (`render`).
+//!
 //! # What it rests on
 //!
 //! - **Determinism.** Time is integer nanoseconds, events are ordered by (time, sequence), every random draw is keyed by
@@ -41,47 +44,43 @@
 //!
 //! # How a request goes
 //!
-//! It arrives at a worker, walks over the worker's pool, and each attempt is offered to a deployment:
-//! faults, then places, then the chain of limits. A refusal's headers are written as a backend writes them and read by
-//! lb-core's parser. The head of an answer settles the attempt; the last token frees the place and corrects the PTU's
-//! estimate. Above the balancer an SDK may retry, and a caller may lose patience. [`Simulation`] runs it,
-//! [`metrics`] has what is counted.
+//! It arrives at a worker, walks over the worker's pool, and each attempt is offered to a deployment: faults, then
+//! places, then the chain of limits. A refusal's headers are written as a backend writes them and read by lb-core's
+//! parser. The head of an answer settles the attempt; the last token frees the place and corrects the PTU's estimate.
+//! Above the balancer an SDK may retry, and a caller may lose patience. [`Simulation`] runs it, [`metrics`] has what is
+//! counted.
 
 pub mod scenario;
-
 mod simulation;
 
 pub mod report;
-
+// What reports are made of, and what they are compared by.
 mod metric;
-
-pub mod sweep;
-
-pub mod plan;
+pub mod metrics;
+mod number;
+mod stats;
 
 pub mod calibrate;
-
 pub mod log;
-
-pub mod metrics;
+pub mod plan;
 pub mod progress;
-pub mod random;
-pub mod traffic;
+pub mod sweep;
 
-#[cfg(any(feature = "cli", test))]
-mod backtest;
+// What a run is made of.
 mod deployment;
 mod engine;
 mod journal;
-mod number;
-mod stats;
+pub mod random;
 mod time;
+pub mod traffic;
 
-mod render;
-
+// What is said is apart from how it is shown: nothing above imports what follows.
+#[cfg(any(feature = "cli", test))]
+mod backtest;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+mod render;
 
 #[cfg(test)]
 mod equivalence;

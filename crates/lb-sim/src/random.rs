@@ -9,6 +9,7 @@ use lb_core::SeededRng;
 /// What a draw is for. Its number is part of the draw: numbers are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
+#[non_exhaustive]
 pub enum Purpose {
     /// The gap before an arrival.
     Gap = 1,

@@ -26,6 +26,7 @@ pub use grid::{Grid, list};
 
 /// A grid, simulated.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct SweepResult {
     /// What was varied.
     pub grid: Grid,

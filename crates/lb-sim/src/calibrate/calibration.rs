@@ -7,6 +7,7 @@ use crate::{log::Log, scenario::Span};
 
 /// What a log says about a bucket.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Calibration {
     /// Whether it tells the depth.
     pub verdict: Verdict,
@@ -29,6 +30,7 @@ pub struct Calibration {
 
 /// A value with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Fitted {
     /// The value.
     pub value: f64,
@@ -40,6 +42,7 @@ pub struct Fitted {
 
 /// What is in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
+#[non_exhaustive]
 pub struct Counts {
     /// Attempts that were accepted.
     pub accepted: u64,

@@ -12,6 +12,7 @@ use crate::{
 
 /// A limit that a plan has to meet.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Limit {
     /// What is limited.
     #[serde(rename = "measure")]
@@ -22,6 +23,7 @@ pub struct Limit {
 
 /// How a limit fares.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[non_exhaustive]
 pub struct Check {
     /// The value, over the replications: a share, or seconds.
     pub value: Estimate,

@@ -10,6 +10,7 @@ use crate::{
 
 /// What a plan found.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct PlanResult {
     /// The scenario's title.
     pub title: String,
@@ -39,6 +40,7 @@ pub struct PlanResult {
 
 /// The answer if the bucket is this deep.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Depth {
     /// The depth, as the time in which the bucket drains; seconds in JSON.
     #[serde(rename = "burst_seconds", serialize_with = "in_seconds")]
@@ -55,6 +57,7 @@ pub struct Depth {
 
 /// A PTU count and what it comes to.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Step {
     /// The count.
     pub ptus: u64,
@@ -81,6 +84,7 @@ impl Step {
 
 /// The cheapest step without any limit.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Optimum {
     /// The count.
     pub ptus: u64,
@@ -92,6 +96,7 @@ pub struct Optimum {
 
 /// The step after the cheapest.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct RunnerUp {
     /// The count.
     pub ptus: u64,
@@ -101,6 +106,7 @@ pub struct RunnerUp {
 
 /// The cheapest step that meets every limit.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Choice {
     /// The count.
     pub ptus: u64,
@@ -114,6 +120,7 @@ pub struct Choice {
 
 /// The next cheaper step, and why it will not do.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Binding {
     /// The next cheaper step; by cost, so not always the next smaller one.
     pub ptus: u64,
@@ -125,6 +132,7 @@ pub struct Binding {
 
 /// What one limit costs if it is the only one.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Price {
     /// The limit.
     #[serde(rename = "measure")]
@@ -142,6 +150,7 @@ pub struct Price {
 
 /// A step, and what it comes to at each depth that may be the true one.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Purchase {
     /// The count.
     pub ptus: u64,
@@ -156,6 +165,7 @@ pub struct Purchase {
 
 /// What a purchase comes to if the bucket is this deep.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Outcome {
     /// The depth; seconds in JSON.
     #[serde(rename = "burst_seconds", serialize_with = "in_seconds")]

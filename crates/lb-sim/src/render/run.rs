@@ -4,9 +4,12 @@ use std::fmt;
 
 use super::document::{Block, Card, Cell, Document, Table, Words};
 use crate::{
-    number::{count, dollars, load, mean, per_second, percent, ratio, seconds, thousands, with_interval},
+    number::{Form, count, dollars, load, mean, per_second, percent, ratio, seconds, thousands, with_interval},
     report::{Assumption, ClassReport, Estimate, Quantiles, Report, Source},
 };
+
+/// A figure of a class.
+type OfClass<T> = fn(&ClassReport) -> T;
 
 /// The summary for a terminal of 100 columns, the answer first.
 impl fmt::Display for Report {
@@ -50,7 +53,7 @@ impl Report {
 
     fn cards(&self) -> Vec<Card> {
         let all = &self.all;
-        let card = |what: &str, of: &str, value: &Estimate, form: fn(f64) -> String| {
+        let card = |what: &str, of: &str, value: &Estimate, form: Form| {
             let half = value.half_width().map_or_else(String::new, |half| format!("± {}", form(half)));
             Card::new(what, mean(value, form), format!("{of}{half}"))
         };
@@ -152,10 +155,10 @@ impl Report {
             "Times from the arrival on; total: to the last token. A request that never succeeds counts as infinite: \
              \u{201c}never\u{201d}.",
         );
-        let times: [(&str, fn(&ClassReport) -> &Quantiles); 3] = [
-            ("added wait", |class| &class.added_wait),
-            ("first token", |class| &class.first_token),
-            ("total", |class| &class.total),
+        let times: [(&str, OfClass<Quantiles>); 3] = [
+            ("added wait", |class| class.added_wait),
+            ("first token", |class| class.first_token),
+            ("total", |class| class.total),
         ];
         let table = Table::of(self.every_class()).text("class", |class| class.name.clone());
         let table = times.into_iter().fold(table, |table, (name, time)| {
@@ -170,7 +173,7 @@ impl Report {
 
     /// What ended without success.
     fn add_reasons(&self, document: &mut Document) {
-        let reasons: [(&str, fn(&ClassReport) -> Estimate); 5] = [
+        let reasons: [(&str, OfClass<Estimate>); 5] = [
             ("a 429", |class| class.given_up.throttled),
             ("a 5xx", |class| class.given_up.server_error),
             ("no answer", |class| class.given_up.fault),
@@ -210,7 +213,7 @@ impl Report {
                 .mean("by chance", percent, |(_, spread)| spread.cv_by_chance)
                 .done(),
         );
-        let worst = |form: fn(&Estimate, fn(f64) -> String) -> String| {
+        let worst = |form: fn(&Estimate, Form) -> String| {
             let (succeeded, throttled) = (workers.worst_success_share, workers.worst_application_429_share);
             format!(
                 "the worst: {} of a worker's requests succeeded; {} of a worker's ended with a 429",

@@ -11,6 +11,7 @@ use crate::{
 
 /// Something that the figures rest on, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Assumption {
     /// What is assumed.
     pub what: String,
@@ -25,6 +26,7 @@ pub struct Assumption {
 /// How far an assumption can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Source {
     /// Microsoft's documentation says so.
     Documented,
@@ -64,6 +66,11 @@ impl Source {
 struct List(Vec<Assumption>);
 
 impl List {
+    /// Something that the scenario says.
+    fn given(&mut self, what: impl Into<String>, value: impl Into<String>) {
+        self.add(Source::Given, what, value, "the scenario");
+    }
+
     fn add(&mut self, source: Source, what: impl Into<String>, value: impl Into<String>, reference: impl Into<String>) {
         let new = Assumption { what: what.into(), value: value.into(), source, reference: reference.into() };
         if !self.0.contains(&new) {
@@ -99,14 +106,14 @@ pub(crate) fn of(scenario: &Scenario, runs: usize) -> Vec<Assumption> {
 fn clients(list: &mut List, scenario: &Scenario) {
     let clients = &scenario.clients;
     if clients.client == Client::Direct {
-        list.add(Source::Given, "who sends", "every request goes to one backend, no balancer", "the scenario");
+        list.given("who sends", "every request goes to one backend, no balancer");
         return;
     }
     let pools = match clients.pools {
         PoolSharing::Private => "each with a pool of its own: they learn of refusals separately",
         PoolSharing::Shared => "all over one pool, without delay",
     };
-    list.add(Source::Given, "who sends", format!("{} workers, {pools}", clients.workers), "the scenario");
+    list.given("who sends", format!("{} workers, {pools}", clients.workers));
     if scenario.pool.max_cooldown.is_none() {
         list.add(
             Source::Given,
@@ -180,7 +187,7 @@ fn run(list: &mut List, scenario: &Scenario, runs: usize) {
         list.add(Source::Assumed, "the month", "730 hours like the simulated time", "`run.represents` says otherwise");
     }
     if (scenario.run.growth - 1.0).abs() > f64::EPSILON {
-        list.add(Source::Given, "growth of all rates", format!("x {}", scenario.run.growth), "the scenario");
+        list.given("growth of all rates", format!("x {}", scenario.run.growth));
     }
 }
 

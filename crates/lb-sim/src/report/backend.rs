@@ -8,6 +8,7 @@ use crate::{
 
 /// What one backend got and gave after the warm-up. Counts are per run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct BackendReport {
     /// The name.
     pub name: String,
@@ -51,6 +52,7 @@ pub struct BackendReport {
 
 /// How full the fullest limit of a backend is, over time; 1 is full.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Utilisation {
     /// The mean over time.
     pub mean: Estimate,

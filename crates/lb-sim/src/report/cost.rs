@@ -11,6 +11,7 @@ pub const HOURS_PER_MONTH: f64 = 730.0;
 
 /// What a month costs in dollars, at the scenario's prices; nothing is guessed where it gives none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct CostReport {
     /// Per backend, in the scenario's order.
     pub backends: Vec<BackendCost>,
@@ -28,6 +29,7 @@ pub struct CostReport {
 
 /// What one backend costs per month, in dollars.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct BackendCost {
     /// The name.
     pub name: String,

@@ -5,6 +5,7 @@ use crate::metrics::{RunResult, WorkerTally};
 
 /// How evenly the workers fared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct WorkersReport {
     /// How many there are.
     pub count: usize,
@@ -20,6 +21,7 @@ pub struct WorkersReport {
 
 /// How evenly a count is spread over the workers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Fairness {
     /// Jain's index: 1 if all are equal, `1 / workers` if one has everything.
     pub jain: Estimate,

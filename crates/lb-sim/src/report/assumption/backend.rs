@@ -32,27 +32,10 @@ pub(super) fn ptu(list: &mut List, backend: &Backend, model: &Model) {
         (Source::Documented, SIZING)
     };
     list.add(source, format!("throughput of {}", named(model)), throughput, reference);
-    match backend.default_max_tokens {
-        Some(tokens) => list.add(
-            Source::Given,
-            format!("output tokens that {name} reserves without max_tokens"),
-            tokens.to_string(),
-            "the scenario",
-        ),
-        None => list.add(
-            Source::Assumed,
-            format!("output tokens that {name} reserves without max_tokens"),
-            "1,000",
-            "documented is only that the service estimates them",
-        ),
-    }
+    let reference = "documented is only that the service estimates them";
+    reserved(list, backend, (Source::Assumed, "1,000", reference));
     match backend.cache_min {
-        Some(tokens) => list.add(
-            Source::Given,
-            "cached prompt tokens are deducted from",
-            format!("{tokens} tokens on"),
-            "the scenario",
-        ),
+        Some(tokens) => list.given("cached prompt tokens are deducted from", format!("{tokens} tokens on")),
         None => {
             list.add(Source::Documented, "cached prompt tokens are deducted from", "1,024 tokens on", PROVISIONED);
         }
@@ -107,19 +90,16 @@ pub(super) fn standard(list: &mut List, scenario: &Scenario, backend: &Backend) 
         value,
         format!("{QUOTA}: 'unsuccessful requests still count'; whether that holds for tokens is not known: try both"),
     );
+    let reference = "Microsoft's aoai-api-simulator, 'based on experimentation'";
+    reserved(list, backend, (Source::Observed, "16", reference));
+}
+
+/// What requests without `max_tokens` reserve, if the scenario does not say.
+fn reserved(list: &mut List, backend: &Backend, otherwise: (Source, &str, &str)) {
+    let what = format!("output tokens that {} reserves without max_tokens", backend.name);
     match backend.default_max_tokens {
-        Some(tokens) => list.add(
-            Source::Given,
-            format!("output tokens that {name} reserves without max_tokens"),
-            tokens.to_string(),
-            "the scenario",
-        ),
-        None => list.add(
-            Source::Observed,
-            format!("output tokens that {name} reserves without max_tokens"),
-            "16",
-            "Microsoft's aoai-api-simulator, 'based on experimentation'",
-        ),
+        Some(tokens) => list.given(what, tokens.to_string()),
+        None => list.add(otherwise.0, what, otherwise.1, otherwise.2),
     }
 }
 
@@ -132,23 +112,19 @@ pub(super) fn windows(list: &mut List, backend: &Backend) {
         };
         let refused = if window.counts_refused { "charged too" } else { "not charged" };
         let unit = format!("{:?}", window.unit).to_lowercase();
-        list.add(
-            Source::Given,
+        list.given(
             format!("own window of {}", backend.name),
             format!(
                 "{} {unit} per {}, {kind}, refused requests {refused}",
                 number::thousands(window.limit as f64),
                 window.length
             ),
-            "the scenario",
         );
     }
     if let Some(foreign) = backend.foreign {
-        list.add(
-            Source::Given,
+        list.given(
             format!("somebody else's traffic on the quota of {}", backend.name),
             format!("{} tokens per minute, Poisson, {} tokens each", number::thousands(foreign.tpm), foreign.tokens),
-            "the scenario",
         );
     }
 }
