@@ -18,10 +18,10 @@
 //! **The log must hold all traffic of the deployment**, every process that uses it included. What is not in the log is
 //! not in the level, and the depth then comes out too small.
 
+mod bucket;
 mod calibration;
 mod likelihood;
 mod noise;
-mod replay;
 mod search;
 mod verdict;
 

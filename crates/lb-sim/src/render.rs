@@ -1,4 +1,7 @@
 //! How results are shown: on a terminal, as pages, and as files.
+//!
+//! `run`, `plan` and `sweep` say what there is to say, once, in a `document`; `terminal` and `html` show it. Nothing else in
+//! the crate but the command imports this module.
 
 #[cfg(feature = "render")]
 mod axis;

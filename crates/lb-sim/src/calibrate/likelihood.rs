@@ -1,6 +1,6 @@
 //! What the decisions of a log say about a depth.
 
-use super::{noise::DecisionNoise, replay::Decision};
+use super::{bucket::Decision, noise::DecisionNoise};
 
 /// Decisions in stretches of the log, each in a form that is quick to score.
 #[derive(Debug)]

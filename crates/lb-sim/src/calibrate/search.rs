@@ -5,9 +5,9 @@ use libm::{exp, log, pow};
 
 use super::{
     Calibration, Counts, Fitted, HintUnit, Reason, Verdict,
+    bucket::{BucketReplay, Charge, Decision},
     likelihood::{Likelihood, spacing},
     noise::DecisionNoise,
-    replay::{BucketReplay, Charge, Decision},
 };
 use crate::{
     log::{Attempt, Log},

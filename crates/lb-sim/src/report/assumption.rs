@@ -1,6 +1,6 @@
 //! What a report rests on. Only what matters for the scenario at hand is listed.
 
-mod backend;
+mod deployment;
 
 use serde::Serialize;
 
@@ -85,13 +85,13 @@ pub(crate) fn of(scenario: &Scenario, runs: usize) -> Vec<Assumption> {
     for backend in scenario.backends.iter().filter(|backend| backend.ptus != Some(0)) {
         let model = scenario.model(&backend.model);
         match backend.preset {
-            Preset::AzurePtu => backend::ptu(&mut list, backend, &model),
-            Preset::AzureStandard => backend::standard(&mut list, scenario, backend),
+            Preset::AzurePtu => deployment::ptu(&mut list, backend, &model),
+            Preset::AzureStandard => deployment::standard(&mut list, scenario, backend),
             Preset::None => {}
         }
-        backend::windows(&mut list, backend);
-        backend::answers(&mut list, backend, &model);
-        backend::prices(&mut list, backend, &model);
+        deployment::windows(&mut list, backend);
+        deployment::answers(&mut list, backend, &model);
+        deployment::prices(&mut list, backend, &model);
     }
     clients(&mut list, scenario);
     for workload in &scenario.workloads {
