@@ -83,27 +83,30 @@ pub struct SeededRng {
 }
 
 impl SeededRng {
+    /// The increment of SplitMix64: the odd number nearest to 2^64 divided by the golden ratio.
+    pub const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
     /// A generator that starts from `seed`.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self { state: AtomicU64::new(seed) }
     }
+
+    /// The first number of the generator that starts from `seed`: a bijection that spreads every bit, for hashing.
+    #[inline]
+    #[must_use]
+    pub const fn first(seed: u64) -> u64 {
+        let z = seed.wrapping_add(Self::GAMMA);
+        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
 }
 
 impl Rng for SeededRng {
     fn next_u64(&self) -> u64 {
-        mix(self.state.fetch_add(GOLDEN_GAMMA, Ordering::Relaxed).wrapping_add(GOLDEN_GAMMA))
+        Self::first(self.state.fetch_add(Self::GAMMA, Ordering::Relaxed))
     }
-}
-
-/// The increment of SplitMix64: the odd number nearest to 2^64 divided by the golden ratio.
-const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// The output function of SplitMix64.
-const fn mix(state: u64) -> u64 {
-    let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// A uniform number below `bound`, without bias (Lemire, "Fast random integer generation in an interval", 2019).

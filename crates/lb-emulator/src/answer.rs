@@ -1,13 +1,13 @@
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use lb_limits::Unit;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use lb_limits::{Unit, whole_seconds};
 use serde_json::Value;
 
 use crate::{
     config::Config,
-    hint,
+    headers,
     openai::{self, Completion, Operation, Prompt},
     play::Step,
     quota::{Quota, Refused, Settlement},
@@ -59,9 +59,9 @@ impl Answer {
     }
 
     fn throttled(config: &Config, operation: Operation, refused: &Refused) -> Self {
-        let body = openai::throttled(operation, refused.unit, hint::seconds(refused.hint));
+        let body = openai::throttled(operation, refused.unit, whole_seconds(refused.wait));
         let mut answer = Self::json(StatusCode::TOO_MANY_REQUESTS, &body);
-        config.hint.write(&mut answer.headers, refused.hint, SystemTime::now());
+        headers::write_hint(&mut answer.headers, config.hint, refused.wait);
         answer
     }
 
@@ -74,9 +74,9 @@ impl Answer {
             Kind::Stream(events) => Self::events(events.clone()),
             Kind::Throttled(wait) => {
                 let operation = config.route(request.path()).map_or(Operation::Chat, |route| route.operation);
-                let refused = Refused { unit: Unit::Tokens, hint: *wait };
+                let refused = Refused { unit: Unit::Tokens, wait: *wait };
                 let mut answer = Self::throttled(config, operation, &refused);
-                hint::write_scripted(&mut answer.headers, config.hint, *wait);
+                headers::write_limits(&mut answer.headers, config.hint, &[], Some(&refused));
                 answer
             }
             Kind::Invalid(reason) => Self::json(StatusCode::INTERNAL_SERVER_ERROR, &openai::invalid_script(reason)),
@@ -146,20 +146,15 @@ impl Answer {
             answer
         };
         let refused = decision.refused.as_ref();
-        hint::write_limits(&mut answer.headers, config.hint, &decision.limits, refused);
+        headers::write_limits(&mut answer.headers, config.hint, &decision.limits, refused);
         answer
     }
 
     /// The headers that every answer of the service has, and those of the script.
     pub(crate) fn finish_headers(&mut self, config: &Config, number: u64, reply: &Reply) {
         let id = format!("00000000-0000-4000-8000-{number:012x}");
-        let own = [
-            (HeaderName::from_static("apim-request-id"), id.as_str()),
-            (HeaderName::from_static("x-ms-region"), &config.region),
-        ];
-        for (name, value) in own {
-            hint::insert_text(&mut self.headers, name, value);
-        }
+        headers::insert(&mut self.headers, "apim-request-id", id);
+        headers::insert(&mut self.headers, "x-ms-region", &config.region);
         for name in reply.headers.keys() {
             self.headers.remove(name);
         }

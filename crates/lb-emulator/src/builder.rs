@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use lb_limits::{Chain, Ptu, azure_ptu, azure_standard};
+use lb_limits::{Chain, HintForm, Ptu, azure_ptu, azure_standard};
 
-use crate::{config::Config, emulator::Emulator, error::StartError, hint::HintForm, quota::Quota, reply::Reply};
+use crate::{config::Config, emulator::Emulator, error::StartError, quota::Quota, reply::Reply};
 
 /// How an emulator is to be; from [`Emulator::builder`].
 ///
@@ -43,12 +43,18 @@ enum Limits {
 }
 
 impl EmulatorBuilder {
+    /// The [name](Self::name) of an emulator that is given none.
+    pub const DEFAULT_NAME: &str = "emulator";
+
+    /// The [region](Self::region) of an emulator that is given none.
+    pub const DEFAULT_REGION: &str = "East US";
+
     pub(crate) fn new() -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             config: Config {
-                name: "emulator".to_owned(),
-                region: "East US".to_owned(),
+                name: Self::DEFAULT_NAME.to_owned(),
+                region: Self::DEFAULT_REGION.to_owned(),
                 path_prefix: String::new(),
                 keys: Default::default(),
                 deployments: Default::default(),

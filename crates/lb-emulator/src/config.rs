@@ -1,8 +1,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use http::HeaderMap;
+use lb_limits::HintForm;
 
-use crate::{hint::HintForm, openai::Operation};
+use crate::openai::Operation;
 
 /// What an emulator is, fixed at its start.
 pub(crate) struct Config {

@@ -11,13 +11,9 @@ use std::{
 use clap::{Args, Parser, ValueEnum, builder::PossibleValuesParser};
 use lb_emulator::{
     Emulator, EmulatorBuilder, HintForm, Reply,
-    lb_limits::{PTU_MODELS, PtuModel},
+    lb_limits::{MILLISECOND, PTU_MODELS, Ptu, PtuModel, RPM_PER_1000_TPM},
 };
 use tracing_subscriber::EnvFilter;
-
-/// Requests per minute that come with 1,000 tokens per minute (Microsoft Learn, "Manage Azure OpenAI quota", for the
-/// chat models before o1).
-const RPM_PER_1000_TPM: u64 = 6;
 
 /// An Azure OpenAI resource on this machine: its API, its errors and its rate limits.
 ///
@@ -31,7 +27,7 @@ struct Cli {
     listen: SocketAddr,
 
     /// Name: the first word of every completion
-    #[arg(long, default_value = "emulator")]
+    #[arg(long, default_value = EmulatorBuilder::DEFAULT_NAME)]
     name: String,
 
     /// Path in front of /openai
@@ -39,7 +35,7 @@ struct Cli {
     path_prefix: String,
 
     /// Region told in x-ms-region
-    #[arg(long, default_value = "East US")]
+    #[arg(long, default_value = EmulatorBuilder::DEFAULT_REGION)]
     region: String,
 
     /// Accepted key, as api-key or bearer token; repeat for more. None: all are accepted. The environment variable
@@ -83,7 +79,7 @@ struct Limits {
     ptu_model: String,
 
     /// Provisioned deployment: depth of the bucket, in milliseconds of drain
-    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    #[arg(long, value_name = "MS", default_value_t = Ptu::DEFAULT_BURST_NS / MILLISECOND)]
     burst_ms: u64,
 }
 
@@ -181,12 +177,12 @@ fn builder(cli: Cli) -> Result<EmulatorBuilder, Box<dyn Error>> {
         builder = builder.deployment(deployment);
     }
     if let Some(tpm) = limits.tpm {
-        let derived = (tpm / 1_000).saturating_mul(RPM_PER_1000_TPM);
+        let derived = (tpm / 1_000).saturating_mul(RPM_PER_1000_TPM.into());
         builder = builder.standard(tpm, limits.rpm.unwrap_or(derived.max(1)));
     }
     if let Some(ptus) = limits.ptus {
         let model = PtuModel::named(&limits.ptu_model).ok_or("unknown PTU model")?;
-        let burst_ns = limits.burst_ms.saturating_mul(1_000_000);
+        let burst_ns = limits.burst_ms.saturating_mul(MILLISECOND);
         builder = builder.ptu(model.ptu(ptus).burst_ns(burst_ns));
     }
     if let Some(hint) = answers.hint {

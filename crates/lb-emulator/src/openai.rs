@@ -5,12 +5,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use lb_limits::{Demand, Unit, Usage};
+use lb_limits::{CHARS_PER_TOKEN, Demand, STANDARD_MAX_TOKENS, Unit, Usage};
 use serde_json::{Value, json};
-
-/// Completion tokens reserved for a request without `max_tokens`; `microsoft/aoai-api-simulator` found the live service
-/// to reserve 16.
-const DEFAULT_MAX_TOKENS: u64 = 16;
 
 /// Length of the vectors that the embeddings operation returns.
 const EMBEDDING_LENGTH: usize = 8;
@@ -69,7 +65,7 @@ impl Prompt {
 
     pub(crate) fn demand(&self, operation: Operation) -> Demand {
         let reserved = match operation {
-            Operation::Chat => self.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
+            Operation::Chat => self.max_tokens.unwrap_or(STANDARD_MAX_TOKENS),
             Operation::Embeddings => 0,
         };
         let demand = Demand::standard(self.chars, reserved, self.best_of);
@@ -93,14 +89,14 @@ impl Prompt {
     }
 }
 
-/// Characters of a text, or of the text parts of a content array; a token given as a number counts as the four
+/// Characters of a text, or of the text parts of a content array; a token given as a number counts as the
 /// characters it stands for.
 fn chars(content: &Value) -> u64 {
     match content {
         Value::String(text) => text.chars().count().try_into().unwrap_or(u64::MAX),
         Value::Array(parts) => parts.iter().map(chars).sum(),
         Value::Object(part) => part.get("text").map_or(0, chars),
-        Value::Number(_) => 4,
+        Value::Number(_) => CHARS_PER_TOKEN,
         Value::Null | Value::Bool(_) => 0,
     }
 }

@@ -3,12 +3,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lb_limits::{Chain, Demand, Unit, Usage};
-
-/// What a service tells clients to wait if waiting never helps.
-///
-/// Seen from Azure OpenAI for a prompt larger than the deployment's tokens per minute.
-pub(crate) const NEVER: Duration = Duration::from_secs(86_400);
+use lb_limits::{Chain, Counter, Demand, Limit, NEVER_NS, Unit, Usage};
 
 /// A [`Chain`] of limits in wall time, shared by every clone of this value.
 ///
@@ -43,16 +38,14 @@ pub(crate) struct Decision {
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) unit: Unit,
-    pub(crate) hint: Duration,
+    pub(crate) wait: Duration,
 }
 
 /// One limit, as it stands after the verdict.
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) unit: Unit,
-    pub(crate) limit: u64,
-    pub(crate) remaining: u64,
-    pub(crate) reset: Duration,
+    pub(crate) counter: Counter,
     /// Thousandths of a PTU bucket's depth; `None` for windows.
     pub(crate) utilisation: Option<u64>,
 }
@@ -73,14 +66,12 @@ impl Quota {
             let refusal = chain.admit(now, demand).err();
             let limits = chain.limits();
             let refused = refusal.map(|refusal| Refused {
-                unit: limits.get(refusal.limit()).map_or(Unit::Requests, lb_limits::Limit::unit),
-                hint: refusal.hint_ns().map_or(NEVER, Duration::from_nanos),
+                unit: limits.get(refusal.limit()).map_or(Unit::Requests, Limit::unit),
+                wait: Duration::from_nanos(refusal.hint_ns().unwrap_or(NEVER_NS)),
             });
-            let view = |limit: &lb_limits::Limit| View {
+            let view = |limit: &Limit| View {
                 unit: limit.unit(),
-                limit: limit.limit(),
-                remaining: limit.remaining(now),
-                reset: limit.resets_at(now).map_or(NEVER, |moment| Duration::from_nanos(moment.saturating_sub(now))),
+                counter: Counter::of(limit, now),
                 utilisation: limit.ptu().map(|_| limit.used_per_mille(now)),
             };
             Decision { refused, limits: limits.iter().map(view).collect() }

@@ -85,7 +85,7 @@ impl Reply {
 
     /// The 429 that one prompt larger than the deployment's quota gets: a hint of 86,400 seconds.
     pub fn oversized() -> Self {
-        Self::throttled(crate::quota::NEVER)
+        Self::throttled(Duration::from_nanos(lb_limits::NEVER_NS))
     }
 
     /// A 307 to `location`.

@@ -125,6 +125,14 @@ fn a_scripted_throttle_hints_in_the_emulators_form() {
 }
 
 #[test]
+fn a_scripted_throttle_without_a_wait_still_says_a_second() {
+    let emulator = Emulator::builder().hint(HintForm::Millis).start().unwrap();
+    emulator.script(Reply::throttled(Duration::ZERO));
+    let response = ask(&emulator);
+    assert_eq!((header(&response, "retry-after-ms"), header(&response, "retry-after")), (Some("0"), Some("1")));
+}
+
+#[test]
 fn a_body_sent_after_its_head_is_waited_for_and_the_connection_is_used_again() {
     let emulator = emulator();
     let body = "x".repeat(20_000);

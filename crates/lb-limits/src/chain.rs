@@ -110,7 +110,7 @@ impl Refusal {
     ///
     /// `None` if that moment does not exist: the demand is larger than a whole window, the limit is zero, a bucket does
     /// not drain, or time (`u64` nanoseconds) ends before. What a service says then is the caller's choice; Azure
-    /// OpenAI was seen to answer `Retry-After: 86400`.
+    /// OpenAI was seen to say [`NEVER_NS`](crate::NEVER_NS).
     pub fn hint_ns(&self) -> Option<u64> {
         self.hint_ns
     }

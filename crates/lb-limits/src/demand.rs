@@ -4,6 +4,7 @@
 /// fields. They are separate because the service counts them separately: the admission estimate is not the usage that
 /// is billed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "plain data that callers build by literal, per request")]
 pub struct Demand {
     /// Tokens that a token window is charged with.
     pub tokens: u64,
@@ -36,6 +37,7 @@ impl Demand {
 
 /// What a request turned out to need, known when its answer is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "plain data that callers build by literal, per request")]
 pub struct Usage {
     /// Tokens of the prompt, cached ones included.
     pub input_tokens: u64,
@@ -46,7 +48,11 @@ pub struct Usage {
 }
 
 /// OpenAI's rule of thumb for English text: one token is about four characters.
-const CHARS_PER_TOKEN: u64 = 4;
+pub const CHARS_PER_TOKEN: u64 = 4;
+
+/// Completion tokens that a standard deployment reserves for a request without `max_tokens`: what
+/// `microsoft/aoai-api-simulator` does, "based on experimentation".
+pub const STANDARD_MAX_TOKENS: u64 = 16;
 
 /// Tokens that a standard deployment reserves when a request arrives: `prompt_chars / 4`, rounded **up**, plus
 /// `max_tokens * best_of`.

@@ -26,6 +26,11 @@
 //! | [`Window`], GCRA | a continuous refill with a burst of `limit` | ITU-T I.371; OpenAI-style limits |
 //! | [`Ptu`] | a leaky bucket that may be overfilled by one request | Microsoft Learn, "Provisioned throughput", "Utilization enforcement" |
 //!
+//! # How it is told
+//!
+//! [`Hint`] and [`Counter`] are what headers tell of a refusal and of a window, and how each is written. They know no
+//! HTTP: a name is a string, and a [`HeaderValue`] writes itself.
+//!
 //! # What the caller may rely on
 //!
 //! - **Integer arithmetic.** Nothing here rounds, except where its documentation says so, and no input makes it panic
@@ -38,7 +43,10 @@
 
 mod bucket;
 mod chain;
+mod counter;
 mod demand;
+mod header;
+mod hint;
 mod limit;
 mod meter;
 mod presets;
@@ -47,17 +55,24 @@ mod quotas;
 mod window;
 
 pub use chain::{Chain, Refusal};
-pub use demand::{Demand, Usage, standard_estimate};
+pub use counter::{Counter, utilisation_header};
+pub use demand::{CHARS_PER_TOKEN, Demand, STANDARD_MAX_TOKENS, Usage, standard_estimate};
+pub use header::HeaderValue;
+pub use hint::{Hint, HintForm, NEVER_NS, whole_seconds};
 pub use limit::Limit;
 pub use presets::{
-    Increment, PTU_MODELS, PtuModel, RequestPeriod, azure_ptu, azure_standard, azure_standard_with_period,
+    Increment, PTU_MODELS, PtuModel, RPM_PER_1000_TPM, RequestPeriod, azure_ptu, azure_standard,
+    azure_standard_windows, azure_standard_with_period,
 };
 pub use ptu::Ptu;
 pub use quotas::{QuotaId, Quotas};
 pub use window::{Admit, Kind, Unit, Window};
 
+/// Nanoseconds in a millisecond.
+pub const MILLISECOND: u64 = 1_000_000;
+
 /// Nanoseconds in a second.
-pub const SECOND: u64 = 1_000_000_000;
+pub const SECOND: u64 = 1_000 * MILLISECOND;
 
 /// Nanoseconds in a minute.
 pub const MINUTE: u64 = 60 * SECOND;

@@ -34,7 +34,7 @@ impl Meter {
     pub(crate) fn new(mut rules: Window) -> Self {
         rules.length_ns = rules.length_ns.max(1);
         let state = match rules.kind {
-            Kind::Fixed { .. } => State::Fixed { index: 0, at: 0, used: 0 },
+            Kind::Fixed => State::Fixed { index: 0, at: 0, used: 0 },
             Kind::Sliding => State::Sliding { log: VecDeque::new(), at: 0, used: 0 },
             Kind::Gcra => State::Gcra(Bucket::new(rules.limit)),
         };
@@ -180,7 +180,7 @@ fn end_of(rules: &Window, time: u64) -> Option<u64> {
 /// The first reset after time zero or at it.
 fn offset(rules: &Window) -> u64 {
     match rules.kind {
-        Kind::Fixed { phase_ns } => phase_ns % rules.length_ns,
+        Kind::Fixed => rules.phase_ns % rules.length_ns,
         Kind::Sliding | Kind::Gcra => 0,
     }
 }

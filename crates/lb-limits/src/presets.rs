@@ -1,20 +1,29 @@
 use crate::{
     MINUTE, SECOND,
     chain::Chain,
+    limit::Limit,
     ptu::Ptu,
-    window::{Kind, Unit, Window},
+    window::{Unit, Window},
 };
+
+/// Requests per minute that come with 1,000 tokens per minute (Microsoft Learn, "Manage Azure OpenAI quota", for the chat
+/// models before o1).
+pub const RPM_PER_1000_TPM: u32 = 6;
 
 /// The period over which a standard deployment evaluates its requests.
 ///
 /// Microsoft Learn: "a small period of time, typically 1 or 10 seconds". Ten is what the headers of live deployments
 /// show (`x-ratelimit-limit-requests: 20` at 120 RPM).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[expect(clippy::exhaustive_enums, reason = "the two periods that Microsoft names")]
 pub enum RequestPeriod {
     /// `rpm / 60` requests per second.
+    #[cfg_attr(feature = "serde", serde(rename = "1s"))]
     OneSecond,
     /// `rpm / 6` requests per ten seconds.
     #[default]
+    #[cfg_attr(feature = "serde", serde(rename = "10s"))]
     TenSeconds,
 }
 
@@ -29,15 +38,19 @@ pub fn azure_standard(tpm: u64, rpm: u64, phase_ns: u64) -> Chain {
 
 /// [`azure_standard`] with the period of the request limit.
 pub fn azure_standard_with_period(tpm: u64, rpm: u64, phase_ns: u64, period: RequestPeriod) -> Chain {
-    let kind = Kind::Fixed { phase_ns };
+    Chain::new(azure_standard_windows(tpm, rpm, phase_ns, period).map(Limit::from))
+}
+
+/// The rules behind [`azure_standard_with_period`]: the window of the tokens, and that of the requests.
+pub fn azure_standard_windows(tpm: u64, rpm: u64, phase_ns: u64, period: RequestPeriod) -> [Window; 2] {
     let (per_minute, length_ns) = match period {
         RequestPeriod::OneSecond => (60, SECOND),
         RequestPeriod::TenSeconds => (6, 10 * SECOND),
     };
-    Chain::new([
-        Window::new(Unit::Tokens, tpm, MINUTE).kind(kind).into(),
-        Window::new(Unit::Requests, rpm.div_ceil(per_minute), length_ns).kind(kind).into(),
-    ])
+    [
+        Window::new(Unit::Tokens, tpm, MINUTE).phase_ns(phase_ns),
+        Window::new(Unit::Requests, rpm.div_ceil(per_minute), length_ns).phase_ns(phase_ns),
+    ]
 }
 
 /// A provisioned deployment: one [`Ptu`] bucket.

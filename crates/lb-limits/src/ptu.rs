@@ -1,5 +1,5 @@
 use crate::{
-    MINUTE,
+    MINUTE, SECOND,
     bucket::Bucket,
     demand::{Demand, Usage},
 };
@@ -42,13 +42,19 @@ pub struct Ptu {
 }
 
 impl Ptu {
+    /// Input tokens that one output token counts as, unless the model says otherwise.
+    pub const DEFAULT_OUTPUT_RATIO: u64 = 4;
+
+    /// Depth of the bucket, in nanoseconds of drain, unless somebody has measured it.
+    pub const DEFAULT_BURST_NS: u64 = 10 * SECOND;
+
     /// `ptus` units of a model with `input_tpm_per_ptu`, and the documented or common values for the rest.
     pub fn new(ptus: u64, input_tpm_per_ptu: u64) -> Self {
         Self {
             ptus,
             input_tpm_per_ptu,
-            output_ratio: 4,
-            burst_ns: 10 * crate::SECOND,
+            output_ratio: Self::DEFAULT_OUTPUT_RATIO,
+            burst_ns: Self::DEFAULT_BURST_NS,
             default_max_tokens: 1_000,
             cache_min: 1_024,
         }
@@ -188,7 +194,6 @@ fn tokens(parts: u128) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SECOND;
 
     #[test]
     fn cached_tokens_are_deducted_from_1024_on_and_never_below_zero() {

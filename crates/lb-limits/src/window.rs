@@ -1,5 +1,7 @@
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[expect(clippy::exhaustive_enums, reason = "every name of a header depends on it: a third unit is another protocol")]
 pub enum Unit {
     /// Every request counts 1.
     Requests,
@@ -8,15 +10,14 @@ pub enum Unit {
 }
 
 /// How a window forgets what it has counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[expect(clippy::exhaustive_enums, reason = "who explains a window to users must explain every kind")]
 pub enum Kind {
-    /// The count is reset to zero at `phase_ns`, `phase_ns + length_ns`, and so on, and also before `phase_ns` at the
-    /// same distances.
-    Fixed {
-        /// A moment at which the count is reset.
-        phase_ns: u64,
-    },
+    /// The count is reset to zero at [`phase_ns`](Window::phase_ns), `phase_ns + length_ns`, and so on, and also before
+    /// `phase_ns` at the same distances.
+    #[default]
+    Fixed,
     /// A charge counts for exactly `length_ns`; at that age it is gone. Keeps every charge of the last `length_ns` in
     /// memory.
     Sliding,
@@ -27,6 +28,8 @@ pub enum Kind {
 
 /// When a window lets a request in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "snake_case"))]
+#[expect(clippy::exhaustive_enums, reason = "a last request overshoots or it does not")]
 pub enum Admit {
     /// If the count with this request stays within the limit.
     #[default]
@@ -54,8 +57,10 @@ pub struct Window {
     pub limit: u64,
     /// Length in nanoseconds. Zero reads as 1.
     pub length_ns: u64,
-    /// How the count is forgotten. Default: fixed with phase 0.
+    /// How the count is forgotten. Default: fixed.
     pub kind: Kind,
+    /// A moment at which a fixed window is reset. Default: 0.
+    pub phase_ns: u64,
     /// When a request is let in. Default: if it fits.
     pub admit: Admit,
     /// Whether a request that the chain refused is charged here all the same. Default: no.
@@ -67,13 +72,28 @@ pub struct Window {
 impl Window {
     /// A fixed window with phase 0, which admits what fits and does not count refused requests.
     pub fn new(unit: Unit, limit: u64, length_ns: u64) -> Self {
-        Self { unit, limit, length_ns, kind: Kind::Fixed { phase_ns: 0 }, admit: Admit::Fits, counts_refused: false }
+        Self {
+            unit,
+            limit,
+            length_ns,
+            kind: Kind::default(),
+            phase_ns: 0,
+            admit: Admit::default(),
+            counts_refused: false,
+        }
     }
 
-    /// Sets how the count is forgotten; default: fixed with phase 0.
+    /// Sets how the count is forgotten; default: fixed.
     #[must_use]
     pub fn kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
+        self
+    }
+
+    /// Sets a moment at which a fixed window is reset; default: 0.
+    #[must_use]
+    pub fn phase_ns(mut self, phase_ns: u64) -> Self {
+        self.phase_ns = phase_ns;
         self
     }
 

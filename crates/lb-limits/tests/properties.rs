@@ -10,21 +10,18 @@ fn any_scale() -> impl Strategy<Value = u64> {
     prop_oneof![0..20_u64, 0..10_000_u64, any::<u64>(), (u64::MAX - 20)..=u64::MAX]
 }
 
-fn kind(phase: impl Strategy<Value = u64>) -> impl Strategy<Value = Kind> {
-    prop_oneof![phase.prop_map(|phase_ns| Kind::Fixed { phase_ns }), Just(Kind::Sliding), Just(Kind::Gcra),]
-}
-
 fn window<V: Strategy<Value = u64> + Clone>(values: V) -> impl Strategy<Value = Window> {
     (
         prop_oneof![Just(Unit::Requests), Just(Unit::Tokens)],
         values.clone(),
         values.clone(),
-        kind(values),
+        prop_oneof![Just(Kind::Fixed), Just(Kind::Sliding), Just(Kind::Gcra)],
+        values,
         prop_oneof![Just(Admit::Fits), Just(Admit::UntilReached)],
         any::<bool>(),
     )
-        .prop_map(|(unit, limit, length, kind, admit, counts)| {
-            Window::new(unit, limit, length).kind(kind).admit(admit).counts_refused(counts)
+        .prop_map(|(unit, limit, length, kind, phase, admit, counts)| {
+            Window::new(unit, limit, length).kind(kind).phase_ns(phase).admit(admit).counts_refused(counts)
         })
 }
 
@@ -70,8 +67,7 @@ proptest! {
     fn a_fixed_window_never_admits_more_than_its_limit_between_two_resets(
         limit in 0..100_u64, length in 1..50_u64, phase in 0..100_u64, arrivals in arrivals(0..10_u64),
     ) {
-        let mut chain = Chain::new([Window::new(Unit::Tokens, limit, length)
-            .kind(Kind::Fixed { phase_ns: phase }).into()]);
+        let mut chain = Chain::new([Window::new(Unit::Tokens, limit, length).phase_ns(phase).into()]);
         let (mut now, mut admitted) = (0, BTreeMap::new());
         for (gap, tokens) in arrivals {
             now += gap;

@@ -91,9 +91,7 @@ fn scenario(file: &str, format: &str, max_tokens: &str, depth: &str, ptus: u64) 
 
 /// What the sizing formula gives for the trace's mean.
 fn mean_ptus(scenario: &Scenario) -> Result<f64, Box<dyn Error>> {
-    let workload = &scenario.workloads[0];
-    let file = workload.file.as_ref().ok_or("a trace has a file")?;
-    let trace = Trace::read(file, workload.format, workload.columns.as_ref())?;
+    let trace = Trace::of(scenario, "trace")?;
     let model = PtuModel::named(MODEL).ok_or("the table has the model")?;
     // As the admission does it: a cache of fewer than 1,024 tokens saves nothing.
     let work = |row: &Row| {

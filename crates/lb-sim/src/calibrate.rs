@@ -18,10 +18,10 @@
 //! **The log must hold all traffic of the deployment**, every process that uses it included. What is not in the log is
 //! not in the level, and the depth then comes out too small.
 
+mod bucket;
 mod calibration;
-mod evidence;
+mod likelihood;
 mod noise;
-mod replay;
 mod search;
 mod verdict;
 
@@ -29,7 +29,7 @@ use std::{error::Error as StdError, fmt};
 
 use lb_limits::Ptu;
 
-pub use calibration::{Calibration, Counts, Estimate, Hints};
+pub use calibration::{Calibration, Counts, Fitted, HintUnit};
 pub use verdict::{Reason, Verdict};
 
 use crate::log::Log;
@@ -92,3 +92,6 @@ impl fmt::Display for CalibrateError {
 }
 
 impl StdError for CalibrateError {}
+
+#[cfg(test)]
+mod tests;

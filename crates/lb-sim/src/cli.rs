@@ -39,12 +39,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Run),
-    Sweep(sweep::Sweep),
-    Plan(plan::Plan),
-    Calibrate(calibrate::Calibrate),
-    Fit(fit::FitTrace),
-    Check(check::Check),
+    Run(run::RunArgs),
+    Sweep(sweep::SweepArgs),
+    Plan(plan::PlanArgs),
+    Calibrate(calibrate::CalibrateArgs),
+    Fit(fit::FitArgs),
+    Check(check::CheckArgs),
 }
 
 /// Why a command ended early.
@@ -56,6 +56,18 @@ enum Failure {
     Failed(String),
 }
 
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<csv::Error> for Failure {
+    fn from(error: csv::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 /// How a command ended.
 enum Ending {
     Done,
@@ -63,7 +75,9 @@ enum Ending {
     NoAnswer,
 }
 
-pub(crate) fn main() -> ExitCode {
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(run) => run.execute(),
         Command::Sweep(sweep) => sweep.execute(),

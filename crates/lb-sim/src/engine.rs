@@ -1,36 +1,37 @@
 //! The engine: events in order of time, the real lb-core in the loop.
 //!
-//! A request arrives at a worker and walks over the worker's pool with an [`lb_core::Dispatch`] of its own (`walk`); a
+//! A request arrives at a worker and walks over the worker's pool with an [`lb_core::Dispatch`] of its own (`attempts`); a
 //! [`Server`] that lets it in serves it (`service`). The head of an answer, the last token, the SDK's wait and the caller's
 //! deadline are events in a heap, in order of (time, sequence); at one moment they come before an arrival. Nothing reads a
 //! clock: `now` is the time of the event.
 
-mod accounts;
-mod foreign;
+mod attempts;
+mod background;
 mod pools;
 mod queue;
+mod recorder;
 mod request;
+mod sdk_retry;
 mod service;
-mod walk;
 
 use std::io;
 
-use lb_core::Dispatch;
+use lb_core::{Dispatch, SeededRng};
 use lb_limits::Quotas;
 use slab::Slab;
 
 use crate::{
-    draw::{Draws, Purpose},
+    deployment::{Call, Outages, Server},
     journal::{Entry, Journal, NO_BACKEND},
     metrics::RunResult,
+    random::{Draws, Purpose},
     scenario::{Assignment, Client, Scenario},
-    server::{Call, Outages, Server},
     traffic::{Arrival, Traffic},
 };
 
-use accounts::Accounts;
 pub(crate) use pools::Pools;
 use queue::{Event, Queue};
+use recorder::Recorder;
 use request::{NO_REQUEST, Request, Work};
 
 /// One run.
@@ -56,7 +57,7 @@ pub(crate) struct Engine<'p, 'j> {
     /// The walk over the pool of each request, while a try is on: beside the requests, because it is larger than they.
     dispatches: Vec<Option<Dispatch<'p>>>,
     works: Slab<Work>,
-    accounts: Accounts,
+    recorder: Recorder,
     journal: Journal<'j>,
 }
 
@@ -81,7 +82,7 @@ impl<'p, 'j> Engine<'p, 'j> {
             outages: Outages::new(&scenario.faults, draws),
             foreign: vec![0; servers.len()],
             calls: scenario.workloads.iter().map(request::template).collect(),
-            accounts: Accounts::new(scenario, pools.len(), end),
+            recorder: Recorder::new(scenario, pools.len(), end),
             servers,
             quotas,
             direct: direct(scenario),
@@ -106,7 +107,7 @@ impl<'p, 'j> Engine<'p, 'j> {
                 break;
             }
             self.now = now;
-            self.accounts.advance(now, &self.servers, &self.quotas);
+            self.recorder.advance(now, &self.servers, &self.quotas);
             events += 1;
             if event <= arrival {
                 if let Some((sequence, event)) = self.queue.pop() {
@@ -117,7 +118,7 @@ impl<'p, 'j> Engine<'p, 'j> {
             }
         }
         let left = self.requests.iter().map(|(_, request)| request);
-        let result = self.accounts.finish(replication, events, left, &self.servers, &self.quotas);
+        let result = self.recorder.finish(replication, events, left, &self.servers, &self.quotas);
         (result, self.journal.finish())
     }
 
@@ -142,7 +143,7 @@ impl<'p, 'j> Engine<'p, 'j> {
         let workload = &self.scenario.workloads[arrival.workload as usize];
         let deadline = workload.deadline.map_or(u64::MAX, |span| arrival.at.saturating_add(span.as_nanos()));
         self.journal.note(self.now, Entry::Arrived, &arrival, 0, NO_BACKEND, u64::from(worker));
-        self.accounts.arrived(&arrival, worker);
+        self.recorder.arrived(&arrival, worker);
         let id = self.requests.insert(Request::new(arrival, key, worker, deadline));
         if id == self.dispatches.len() {
             self.dispatches.push(None);
@@ -166,7 +167,7 @@ impl<'p, 'j> Engine<'p, 'j> {
 /// The key of a request in the draws: another for every number of every workload.
 const fn key(workload: u32, number: u64) -> u64 {
     // A workload's numbers use the upper bits sparingly; an odd multiple spreads the workloads over all of them.
-    number ^ (workload as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    number ^ (workload as u64).wrapping_mul(SeededRng::GAMMA)
 }
 
 /// The backend of a direct client.

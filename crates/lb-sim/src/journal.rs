@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 
-use crate::traffic::Arrival;
+use lb_core::SeededRng;
+
+use crate::{scenario::Scenario, traffic::Arrival};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// A request arrived at a worker (`detail`).
     Arrived = 1,
     /// An attempt went to a backend.
@@ -48,15 +50,6 @@ impl Entry {
     }
 }
 
-/// The names of what is numbered in entries.
-#[derive(Debug)]
-pub struct Names<'a> {
-    /// Of the workloads.
-    pub workloads: Vec<&'a str>,
-    /// Of the backends.
-    pub backends: Vec<&'a str>,
-}
-
 /// The journal of one run.
 pub(crate) struct Journal<'a> {
     hash: u64,
@@ -65,7 +58,8 @@ pub(crate) struct Journal<'a> {
 
 struct Lines<'a> {
     writer: &'a mut dyn Write,
-    names: Names<'a>,
+    /// It has the names of what is numbered in entries.
+    scenario: &'a Scenario,
     error: Option<io::Error>,
 }
 
@@ -79,9 +73,9 @@ impl<'a> Journal<'a> {
     }
 
     /// A journal that writes a CSV line per entry too.
-    pub(crate) fn with_lines(writer: &'a mut dyn Write, names: Names<'a>) -> Self {
+    pub(crate) fn with_lines(writer: &'a mut dyn Write, scenario: &'a Scenario) -> Self {
         let error = writeln!(writer, "time_ns,event,workload,request,attempt,backend,detail").err();
-        Self { hash: 0, lines: Some(Lines { writer, names, error }) }
+        Self { hash: 0, lines: Some(Lines { writer, scenario, error }) }
     }
 
     /// Notes an entry.
@@ -91,7 +85,7 @@ impl<'a> Journal<'a> {
         let request_word = request.number ^ u64::from(request.workload) << 56;
         let mut hash = self.hash;
         for word in [at, place, request_word, detail] {
-            hash = (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            hash = (hash.rotate_left(23) ^ word).wrapping_mul(SeededRng::GAMMA);
         }
         self.hash = hash ^ (hash >> 29);
         if let Some(lines) = &mut self.lines {
@@ -100,10 +94,6 @@ impl<'a> Journal<'a> {
     }
 
     /// The hash over all entries.
-    ///
-    /// # Errors
-    ///
-    /// The first error of the writer, if there is one.
     pub(crate) fn finish(self) -> io::Result<u64> {
         match self.lines {
             Some(Lines { error: Some(error), .. }) => Err(error),
@@ -119,8 +109,8 @@ impl Lines<'_> {
             return;
         }
         let (workload, number) = (request.workload as usize, request.number);
-        let workload = self.names.workloads.get(workload).copied().unwrap_or_default();
-        let backend = self.names.backends.get(backend).copied().unwrap_or_default();
+        let workload = self.scenario.workloads.get(workload).map_or("", |workload| &workload.name);
+        let backend = self.scenario.backends.get(backend).map_or("", |backend| &backend.name);
         self.error =
             writeln!(self.writer, "{at},{},{workload},{number},{attempt},{backend},{detail}", entry.as_str()).err();
     }

@@ -26,10 +26,13 @@
 //! # }
 //! ```
 //!
+//! Such a test needs none of the features: `default-features = false` leaves out the command (`cli`), and the results as
+//! text for a terminal and as pages (`render`).
+//!
 //! # What it rests on
 //!
 //! - **Determinism.** Time is integer nanoseconds, events are ordered by (time, sequence), every random draw is keyed by
-//!   what it is for ([`draw`]), mathematics is `libm`'s. The same seed gives the same hash over every event on every
+//!   what it is for ([`random`]), mathematics is `libm`'s. The same seed gives the same hash over every event on every
 //!   machine and for any number of threads.
 //! - **Common random numbers.** Two runs that differ in one value meet the same requests, and the same noise.
 //! - **Conservation.** Offered = succeeded + given up + in flight, and Little's law as an identity of integers, are
@@ -41,29 +44,48 @@
 //!
 //! # How a request goes
 //!
-//! It arrives at a worker ([`traffic`]), walks over the worker's pool, and each attempt is offered to a [`server`]:
-//! faults, then places, then the chain of limits. A refusal's headers are written as a backend writes them and read by
-//! lb-core's parser. The head of an answer settles the attempt; the last token frees the place and corrects the PTU's
-//! estimate. Above the balancer an SDK may retry ([`sdk`]), and a caller may lose patience. [`Simulation`] runs it,
-//! [`metrics`] has what is counted, [`journal`] every decision in order.
+//! It arrives at a worker, walks over the worker's pool, and each attempt is offered to a deployment: faults, then
+//! places, then the chain of limits. A refusal's headers are written as a backend writes them and read by lb-core's
+//! parser. The head of an answer settles the attempt; the last token frees the place and corrects the PTU's estimate.
+//! Above the balancer an SDK may retry, and a caller may lose patience. [`Simulation`] runs it, [`metrics`] has what is
+//! counted.
 
-pub mod against;
-pub mod calibrate;
-pub mod draw;
-mod engine;
-pub mod journal;
-pub mod log;
+pub mod scenario;
+mod simulation;
+
+pub mod report;
+// What reports are made of, and what they are compared by.
+mod metric;
 pub mod metrics;
+mod number;
+mod stats;
+
+pub mod calibrate;
+pub mod log;
 pub mod plan;
 pub mod progress;
-pub mod report;
-pub mod scenario;
-pub mod sdk;
-pub mod server;
-mod simulation;
 pub mod sweep;
+
+// What a run is made of.
+mod deployment;
+mod engine;
+mod journal;
+pub mod random;
+mod time;
 pub mod traffic;
 
+// What is said is apart from how it is shown: nothing above imports what follows.
+#[cfg(any(feature = "cli", test))]
+mod backtest;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+mod render;
+
+#[cfg(test)]
+mod equivalence;
+
+pub use metric::Metric;
 pub use report::Report;
 pub use scenario::Scenario;
 pub use simulation::{Simulation, run, simulate};

@@ -29,7 +29,6 @@
 
 mod error;
 mod read;
-mod time;
 mod write;
 
 use std::{collections::BTreeSet, fs, path::Path};
@@ -47,6 +46,7 @@ pub struct Log {
 
 /// One request as one backend saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "who writes a log must say all that a line has")]
 pub struct Attempt {
     /// When it was sent: nanoseconds from any moment.
     #[serde(rename = "start_ns")]

@@ -1,9 +1,7 @@
 //! `lb-sim`: priority load balancing over Azure OpenAI quotas, in virtual time.
 
-mod cli;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    lb_sim::cli::main()
 }

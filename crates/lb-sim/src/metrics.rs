@@ -10,6 +10,7 @@ pub use timeline::{BackendBin, Bin, Timeline};
 
 /// What one run (one replication) gave.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RunResult {
     /// Which replication, from 0.
     pub replication: u64,

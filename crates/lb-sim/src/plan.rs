@@ -12,28 +12,27 @@
 //! deployment's bucket is, is not documented. Depths are not averaged: each has an answer of its own, and
 //! [`Purchase`] says what happens if one buys for a depth that is not the true one.
 
-mod bound;
 mod decide;
-mod limit;
 #[cfg(test)]
-mod made_up;
+mod fixtures;
+mod limit;
 mod regret;
 mod result;
 mod steps;
-mod text;
-mod verdict;
 
 use rayon::prelude::*;
 
 use crate::{
     metrics::RunResult,
     progress::Progress,
-    report::{Estimate, cost},
+    report::{Assumption, Estimate, assumption, cost},
     scenario::{Scenario, ScenarioError, Span},
     sweep::replicate,
 };
 
-pub use limit::{Check, Limit, Measure};
+pub(crate) use decide::difference;
+pub use limit::{Check, Limit};
+pub(crate) use result::depth_name;
 pub use result::{Binding, Choice, Depth, Optimum, Outcome, PlanResult, Price, Purchase, RunnerUp, Step};
 
 /// How many PTUs to buy for a scenario with a `[plan]`.
@@ -56,7 +55,7 @@ pub use result::{Binding, Choice, Depth, Optimum, Outcome, PlanResult, Price, Pu
 /// )?;
 /// let plan = lb_sim::plan::plan(&scenario, &())?;
 /// assert_eq!(plan.decision, Some(15));
-/// println!("{plan}");
+/// println!("{}", plan.verdict().join("\n"));
 /// # Ok(())
 /// # }
 /// ```
@@ -68,18 +67,18 @@ pub fn plan(scenario: &Scenario, progress: &dyn Progress) -> Result<PlanResult, 
     let runs = |scenario: &Scenario| replicate(scenario, progress);
     // Every price is there: the space of a plan checks them.
     let cost = |scenario: &Scenario, run: &RunResult| cost::per_month(scenario, run).unwrap_or(f64::NAN);
-    Source { runs, cost }.plan(scenario, progress)
+    StepSource { runs, cost }.plan(scenario, progress)
 }
 
 /// Where the figures of a step come from: the simulator, or a test that makes them up.
-pub(crate) struct Source<R, C> {
+pub(crate) struct StepSource<R, C> {
     /// All replications of a scenario.
     pub(crate) runs: R,
     /// Dollars per month of a run.
     pub(crate) cost: C,
 }
 
-impl<R, C> Source<R, C>
+impl<R, C> StepSource<R, C>
 where
     R: Fn(&Scenario) -> Result<Vec<RunResult>, ScenarioError> + Sync,
     C: Fn(&Scenario, &RunResult) -> f64 + Sync,
@@ -108,6 +107,7 @@ where
             model: space.backend.model.clone(),
             replications: space.replications,
             mean_need: space.mean_need,
+            assumptions: assumptions(scenario, space.replications, &space.backend.name, &space.bursts),
             limits: space.limits,
             depths,
             decision,
@@ -120,8 +120,20 @@ where
         let runs = (self.runs)(&scenario)?;
         let costs: Vec<f64> = runs.iter().map(|run| (self.cost)(&scenario, run)).collect();
         let checks = space.limits.iter().map(|limit| limit.check(&runs, space.index)).collect();
-        Ok(Step { ptus, cost: Estimate::over(costs.iter().copied().map(Some)), checks, costs })
+        let for_ptus = cost::for_ptus(&scenario);
+        Ok(Step { ptus, cost: Estimate::over(costs.iter().copied().map(Some)), checks, costs, for_ptus })
     }
+}
+
+/// The scenario's, but for what the plan itself chooses.
+pub(crate) fn assumptions(scenario: &Scenario, replications: u32, backend: &str, bursts: &[Span]) -> Vec<Assumption> {
+    let mut all = assumption::of(scenario, usize::try_from(replications).unwrap_or(usize::MAX));
+    let depth = format!("bucket depth of {backend}");
+    if let Some(one) = all.iter_mut().find(|one| one.what == depth) {
+        let depths: Vec<String> = bursts.iter().copied().map(depth_name).collect();
+        one.value = format!("{} of drain, an answer for each", depths.join(", "));
+    }
+    all
 }
 
 #[cfg(test)]
@@ -161,7 +173,7 @@ mod tests {
             };
             own + run.replication as f64
         };
-        let result = Source { runs, cost }.plan(&testing::scenario_with(more), &());
+        let result = StepSource { runs, cost }.plan(&testing::scenario_with(more), &());
         let mut asked = asked.into_inner().unwrap();
         asked.sort_unstable();
         (result, asked)
@@ -217,7 +229,7 @@ mod tests {
             let text: Vec<&str> = text.lines().filter(|line| !line.starts_with(path)).collect();
             let scenario = Scenario::parse(&text.join("\n")).unwrap();
             let runs = |_: &Scenario| Ok(vec![testing::run(0)]);
-            Source { runs, cost: |_: &Scenario, _: &RunResult| 0.0 }.plan(&scenario, &()).unwrap_err().to_string()
+            StepSource { runs, cost: |_: &Scenario, _: &RunResult| 0.0 }.plan(&scenario, &()).unwrap_err().to_string()
         };
         assert!(unpriced("price_ptu_hour").starts_with("backend.ptu.price_ptu_month: it is missing"));
         assert!(unpriced("price_output").starts_with("model.\"gpt-4.1\".price_output: it is missing"));
@@ -236,6 +248,7 @@ mod tests {
         // 15 PTUs are the choice at both depths.
         assert!(verdict[0].contains("$165.50") || verdict[0].contains("$166"), "{verdict:?}");
         assert!(verdict[0].ends_with("At no depth would another count have been cheaper."), "{verdict:?}");
+        #[cfg(feature = "render")]
         assert!(plan.to_string().contains("ANSWER\n  Buy 15 PTUs"));
 
         let (plan, _) = plan_of(&PLAN.replace("spill_share = 0.2", "spill_share = 0.05"));

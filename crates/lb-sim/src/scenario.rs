@@ -1,7 +1,9 @@
 //! Scenarios: what is simulated, as a TOML file says it.
 //!
-//! The types here are the file, table by table; unknown keys are refused. [`Scenario::read`] gives a scenario that is
-//! consistent (names exist, numbers are in range), or an error with file, line and key.
+//! [`Scenario::read`] gives a scenario that is consistent (names exist, numbers are in range), or an error with file, line
+//! and key. The types of this module are the file, table by table; what their fields mean stands in `scenario/keys.md`,
+//! for those who write scenarios and for those who read the code.
+#![doc = include_str!("scenario/keys.md")]
 
 mod backend;
 mod check;
@@ -22,20 +24,17 @@ use std::{
 
 use serde::Deserialize;
 
-pub use backend::{
-    Admission, Backend, Concurrency, DeploymentType, Foreign, HintForm, HintPolicy, Hints, Phase, Preset, Remaining,
-    RequestPeriod, Window, WindowKind, WindowUnit,
-};
-pub use clients::{Assignment, Client, Clients, Pool, Pools, Sdk};
+pub(crate) use backend::{Backend, DeploymentType, HintPolicy, Hints, Phase, Preset, Remaining, Window};
+pub(crate) use clients::{Assignment, Client, Clients, Pool, PoolSharing, Sdk};
 pub use error::ScenarioError;
-pub use fault::{Fault, FaultKind};
-pub use model::{FirstToken, Model, PerToken};
+pub(crate) use fault::{Fault, FaultKind};
+pub(crate) use model::Model;
 pub use path::KeyPath;
-pub use plan::{Limits, Plan};
+pub(crate) use plan::{Limits, Plan};
 pub use span::Span;
-pub use workload::{
-    Bursts, Columns, Factor, Kind, Law, Length, Lognormal, MaxTokens, NamedLength, NamedMaxTokens, Quantiles,
-    RatePoint, Resampled, TraceFormat, Workload,
+pub(crate) use workload::{
+    Bursts, Columns, Factor, Kind, Law, Length, Lognormal, MaxTokens, NamedLength, NamedMaxTokens, RatePoint,
+    Resampled, TraceFormat, Workload,
 };
 
 /// A scenario.
@@ -61,7 +60,7 @@ pub use workload::{
 ///     output = 200
 ///     "#,
 /// )?;
-/// assert_eq!(scenario.backends[0].name, "ptu");
+/// assert_eq!(scenario.document()["run"]["duration"].as_str(), Some("10m"));
 /// # Ok(())
 /// # }
 /// ```
@@ -71,35 +70,25 @@ pub struct Scenario {
     /// A line that says what the scenario is about; reports show it.
     #[serde(default)]
     pub title: String,
-    /// How long, from which seed.
-    pub run: Run,
-    /// Who sends.
+    pub(crate) run: Run,
     #[serde(default)]
-    pub clients: Clients,
-    /// The options of every pool.
+    pub(crate) clients: Clients,
     #[serde(default)]
-    pub pool: Pool,
-    /// Models that the built-in table does not have, or that it has with other numbers.
+    pub(crate) pool: Pool,
     #[serde(default, rename = "model")]
-    pub models: Vec<Model>,
-    /// The deployments.
+    pub(crate) models: Vec<Model>,
     #[serde(default, rename = "backend")]
-    pub backends: Vec<Backend>,
-    /// The traffic, a table per request class.
+    pub(crate) backends: Vec<Backend>,
     #[serde(default, rename = "workload")]
-    pub workloads: Vec<Workload>,
-    /// What breaks.
+    pub(crate) workloads: Vec<Workload>,
     #[serde(default, rename = "fault")]
-    pub faults: Vec<Fault>,
-    /// What `lb-sim sweep` varies: a key path, and the values it takes.
+    pub(crate) faults: Vec<Fault>,
     #[serde(default)]
-    pub sweep: BTreeMap<String, Vec<toml::Value>>,
-    /// What `lb-sim plan` varies, and the limits to meet.
-    #[serde(default)]
-    pub plan: Option<Plan>,
+    pub(crate) sweep: BTreeMap<String, Vec<toml::Value>>,
+    pub(crate) plan: Option<Plan>,
     /// Where relative file names start.
     #[serde(skip)]
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// The file as it was read, for variations of it.
     #[serde(skip)]
     document: toml::Table,
@@ -108,26 +97,17 @@ pub struct Scenario {
 /// How long, from which seed, and what the run stands for.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Run {
-    /// Seed of every draw. Default: 1.
+pub(crate) struct Run {
     #[serde(default = "one")]
-    pub seed: u64,
-    /// Simulated time during which requests arrive. Default: until the traces end.
+    pub(crate) seed: u64,
+    pub(crate) duration: Option<Span>,
     #[serde(default)]
-    pub duration: Option<Span>,
-    /// Requests that arrive before this count for no metric of requests. Default: 0 s.
-    #[serde(default)]
-    pub warmup: Span,
-    /// Runs with different draws; reports give their mean and its 95 % interval. Default: 1.
+    pub(crate) warmup: Span,
     #[serde(default = "one_run")]
-    pub replications: u32,
-    /// The span of real time whose traffic the run stands for; costs per month are scaled by it. A run over the eight
-    /// busy hours of a day represents `"1 day"`. Default: the duration.
-    #[serde(default)]
-    pub represents: Option<Span>,
-    /// Multiplies the rate of every workload. Default: 1.
+    pub(crate) replications: u32,
+    pub(crate) represents: Option<Span>,
     #[serde(default = "unit")]
-    pub growth: f64,
+    pub(crate) growth: f64,
 }
 
 impl Scenario {
@@ -177,8 +157,7 @@ impl Scenario {
     }
 
     /// The model of this name: the entry, or the built-in table's.
-    #[must_use]
-    pub fn model(&self, name: &str) -> Model {
+    pub(crate) fn model(&self, name: &str) -> Model {
         self.models.iter().find(|model| model.name == name).cloned().unwrap_or_else(|| Model::built_in(name))
     }
 
@@ -199,4 +178,47 @@ const fn one_run() -> u32 {
 
 pub(crate) const fn unit() -> f64 {
     1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The keys that a table can have, as its reader lists them.
+    fn keys<T: serde::de::DeserializeOwned>() -> Vec<String> {
+        let error = toml::from_str::<T>("\"?\" = 1").err().unwrap().to_string();
+        let (_, list) = error.split_once("expected ").unwrap_or_else(|| panic!("{error}"));
+        list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_key_is_described() {
+        let text = include_str!("scenario/keys.md");
+        let described = |section: &str, keys: Vec<String>| {
+            let (_, rest) = text.split_once(&format!("## {section}\n")).unwrap_or_else(|| panic!("no {section}"));
+            let section = rest.split("\n## ").next().unwrap();
+            assert!(!keys.is_empty());
+            for key in keys {
+                assert!(section.contains(&format!("| `{key}` |")), "{key} is not described: {section}");
+            }
+        };
+        described("The top level", keys::<Scenario>());
+        described("`[run]`", keys::<Run>());
+        described("`[clients]`", keys::<Clients>());
+        described("`[[model]]`", keys::<Model>());
+        described("`ttft` of a model", keys::<model::FirstToken>());
+        described("`tpot` of a model", keys::<model::PerToken>());
+        described("`[[backend]]`", keys::<Backend>());
+        described("`[[backend.window]]`", keys::<Window>());
+        described("`concurrency` of a backend", keys::<backend::Concurrency>());
+        described("`foreign` of a backend", keys::<backend::Foreign>());
+        described("`hints` of a backend", keys::<Hints>());
+        described("`[[workload]]`", keys::<Workload>());
+        described("`bursts` of a workload", keys::<Bursts>());
+        described("`rates` of a workload, a list", keys::<RatePoint>());
+        described("`columns` of a workload", keys::<Columns>());
+        described("`[[fault]]`", keys::<Fault>());
+        described("`[plan]`", keys::<Plan>());
+        described("`[plan.limits]`", keys::<Limits>());
+    }
 }

@@ -3,10 +3,10 @@
 use std::io;
 
 use crate::{
-    draw::Draws,
     engine::{Engine, Pools},
-    journal::{Journal, Names},
+    journal::Journal,
     metrics::RunResult,
+    random::Draws,
     report::Report,
     scenario::{Scenario, ScenarioError},
     traffic::{Loaded, Traffic},
@@ -31,17 +31,19 @@ impl Simulation {
     }
 
     /// A simulation of this scenario, with traces that have been loaded already, or made.
-    ///
-    /// # Errors
-    ///
-    /// As [`Simulation::new`]; also if a trace is not among those loaded.
-    pub fn with(scenario: &Scenario, loaded: Loaded) -> Result<Self, ScenarioError> {
+    pub(crate) fn with(scenario: &Scenario, loaded: Loaded) -> Result<Self, ScenarioError> {
         Pools::new(scenario)?;
         let end = traffic(scenario, &loaded, Draws::new(0))?.until();
         if end <= scenario.run.warmup.as_nanos() {
             return Err(ScenarioError::new("run.warmup", "it must be shorter than the traces"));
         }
         Ok(Self { scenario: scenario.clone(), loaded, end })
+    }
+
+    /// What a reader of a report should know about how the files were read, each with the file's name.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.loaded.notes()
     }
 
     /// The scenario.
@@ -70,11 +72,7 @@ impl Simulation {
     ///
     /// If the writer fails.
     pub fn run_logged(&self, replication: u64, writer: &mut dyn io::Write) -> io::Result<RunResult> {
-        let names = Names {
-            workloads: self.scenario.workloads.iter().map(|workload| workload.name.as_str()).collect(),
-            backends: self.scenario.backends.iter().map(|backend| backend.name.as_str()).collect(),
-        };
-        let (result, hash) = self.run_with(replication, Journal::with_lines(writer, names));
+        let (result, hash) = self.run_with(replication, Journal::with_lines(writer, &self.scenario));
         Ok(RunResult { hash: hash?, ..result })
     }
 

@@ -7,23 +7,26 @@
 mod difference;
 mod files;
 mod grid;
-mod text;
+
+use std::slice;
 
 use rayon::prelude::*;
 
 use crate::{
+    metric::Metric,
     metrics::RunResult,
     progress::Progress,
-    report::Report,
+    report::{Estimate, Report},
     scenario::{KeyPath, Scenario, ScenarioError},
     simulation::Simulation,
 };
 
-pub use difference::{Difference, Figure};
-pub use grid::{Axis, Grid, list};
+pub(crate) use grid::Parameter;
+pub use grid::{Grid, list};
 
 /// A grid, simulated.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct SweepResult {
     /// What was varied.
     pub grid: Grid,
@@ -38,8 +41,8 @@ pub struct Point {
     pub changes: Vec<(KeyPath, toml::Value)>,
     /// What the runs say.
     pub report: Report,
-    /// Per figure, per replication.
-    figures: Vec<Vec<Option<f64>>>,
+    /// Per metric that is compared, per replication.
+    values_per_run: Vec<Vec<Option<f64>>>,
 }
 
 /// Simulates every point of the grid.
@@ -61,7 +64,7 @@ pub struct Point {
 /// let mut grid = Grid::default();
 /// grid.set("backend.ptu.burst".parse()?, list("1s,10s"));
 /// let sweep = sweep(&scenario, grid, &())?;
-/// println!("{}\n{}", sweep.comparison(), sweep.differences_text(0));
+/// println!("{:?}", sweep.differences(0));
 /// assert_eq!(sweep.points[1].label(), "backend.ptu.burst = 10s");
 /// # Ok(())
 /// # }
@@ -80,8 +83,7 @@ pub fn sweep(scenario: &Scenario, grid: Grid, progress: &dyn Progress) -> Result
         .zip(scenarios)
         .map(|(changes, scenario)| {
             let runs = replicate(&scenario, progress)?;
-            let figures = Figure::ALL.iter().map(|figure| figure.over(&scenario, &runs)).collect();
-            Ok(Point { changes, report: Report::new(&scenario, &runs), figures })
+            Ok(Point::new(changes, &scenario, &runs))
         })
         .collect::<Result<_, ScenarioError>>()?;
     Ok(SweepResult { grid, points })
@@ -106,11 +108,24 @@ pub fn replicate(scenario: &Scenario, progress: &dyn Progress) -> Result<Vec<Run
 }
 
 impl Point {
+    pub(crate) fn new(changes: Vec<(KeyPath, toml::Value)>, scenario: &Scenario, runs: &[RunResult]) -> Self {
+        let alone: Vec<Report> = runs.iter().map(|run| Report::new(scenario, slice::from_ref(run))).collect();
+        let value = |report: &Report, metric: Metric| Some(metric.of(report).mean()).filter(|mean| !mean.is_nan());
+        let per_run = |metric: Metric| alone.iter().map(|report| value(report, metric)).collect();
+        let values_per_run = Metric::COMPARED.map(per_run).to_vec();
+        Self { changes, report: Report::new(scenario, runs), values_per_run }
+    }
+
     /// The values, as one would write them: `backend.ptu.ptus = 115, backend.ptu.burst = 10s`.
     #[must_use]
     pub fn label(&self) -> String {
         let pairs = self.changes.iter().zip(self.values()).map(|((path, _), value)| format!("{path} = {value}"));
         pairs.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What runs are compared by.
+    fn figures(&self) -> Vec<(Metric, Estimate)> {
+        Metric::COMPARED.map(|metric| (metric, metric.of(&self.report))).to_vec()
     }
 
     /// The values alone, in the order of the axes; words without quotes.
@@ -186,7 +201,7 @@ mod tests {
         assert!(offered[0] > 1_000);
         assert_eq!(offered, [offered[0]; 6]);
         let base = &sweep.differences(2)[2];
-        assert!(base.iter().filter(|d| d.difference.is_some()).all(|d| d.difference.mean() == 0.0));
+        assert!(base.iter().filter(|(_, d)| d.is_some()).all(|(_, d)| d.mean() == 0.0));
         assert!(sweep.differences(6).is_empty());
     }
 

@@ -1,68 +1,68 @@
 //! Traffic: the requests of all workloads, in order of arrival.
 //!
-//! [`Traffic`] makes arrivals one by one, in memory that does not depend on how many there are. Every gap, length and
-//! choice is a keyed draw of the workload and the request's number (see [`draw`](crate::draw)), so that runs that
+//! `Traffic` makes arrivals one by one, in memory that does not depend on how many there are. Every gap, length and
+//! choice is a keyed draw of the workload and the request's number (see [`random`](crate::random)), so that runs that
 //! differ in one workload, or in what the backends do, meet the same requests otherwise.
 
 mod closed;
 mod exponential;
+#[cfg(any(feature = "cli", test))]
 mod fit;
-mod formats;
 mod gap;
+mod import;
 mod length;
 mod loaded;
-mod monitor;
 pub(crate) mod quantile;
 mod rates;
 mod replay;
 mod sizes;
 mod spread;
+#[cfg(any(feature = "cli", test))]
 mod stats;
 mod stream;
-mod table;
-mod timestamp;
-mod trace;
 
 use std::path::Path;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::fit::Fit;
+pub use self::import::{Row, Trace};
+#[cfg(any(feature = "cli", test))]
+pub(crate) use self::stats::{Dispersion, Stats};
 use self::stream::Stream;
-pub use self::{
-    fit::{Arrivals, Fit},
+pub(crate) use self::{
+    import::{Minute, Minutes},
     loaded::Loaded,
-    monitor::{Minute, Minutes},
-    stats::{Dispersion, Spread, Stats},
-    trace::{Row, Trace},
 };
 use crate::{
-    draw::Draws,
+    random::Draws,
     scenario::{ScenarioError, Workload},
 };
 
 /// A request as it arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// When, in nanoseconds from the start.
-    pub at: u64,
+    pub(crate) at: u64,
     /// Which workload it is of.
-    pub workload: u32,
+    pub(crate) workload: u32,
     /// Its number in that workload: with the workload the key of all its draws. No two are the same; generated requests
     /// count from 0, those of traces, exports and users leave gaps (see [`Traffic`]).
-    pub number: u64,
+    pub(crate) number: u64,
     /// How large it is.
-    pub size: Size,
+    pub(crate) size: Size,
 }
 
 /// How large a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Size {
+pub(crate) struct Size {
     /// Tokens of the prompt, cached ones included.
-    pub input: u64,
+    pub(crate) input: u64,
     /// Tokens of the prompt that the service has in its cache.
-    pub cached: u64,
+    pub(crate) cached: u64,
     /// Tokens that the completion will have.
-    pub output: u64,
+    pub(crate) output: u64,
     /// What the request says as `max_tokens`.
-    pub max_tokens: Option<u64>,
+    pub(crate) max_tokens: Option<u64>,
 }
 
 /// The arrivals of a run.
@@ -73,35 +73,8 @@ pub struct Size {
 /// Numbers tell requests apart and key their draws. They count from 0 where arrivals are generated (with gaps, if `thin`
 /// drops some); a request of a trace has its copy in the upper 16 bits and its place in the copy below, one of an
 /// Azure Monitor export its minute above 24 bits, one of a closed loop its user above 40 bits.
-///
-/// ```
-/// use std::path::Path;
-///
-/// use lb_sim::{draw::Draws, scenario::Workload, traffic::Traffic};
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let chat: Workload = toml::from_str(
-///     r#"
-///     name = "chat"
-///     kind = "poisson"
-///     rate = 5
-///     input = { mean = 1200, sigma = 0.8 }
-///     output = 200
-///     "#,
-/// )?;
-/// let hour = 3_600_000_000_000;
-/// let mut traffic = Traffic::new(&[chat], Path::new("."), 1.0, Draws::new(7), Some(hour))?;
-/// let mut arrivals = 0;
-/// while let Some(arrival) = traffic.next() {
-///     assert!(arrival.at < hour && arrival.size.output == 200);
-///     arrivals += 1;
-/// }
-/// assert!((17_500..18_500).contains(&arrivals));
-/// # Ok(())
-/// # }
-/// ```
 #[derive(Debug, Clone)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     streams: Vec<Stream>,
     /// When the next request of each stream arrives; `u64::MAX` for none.
     times: Vec<u64>,
@@ -109,17 +82,12 @@ pub struct Traffic {
     first: usize,
     draws: Draws,
     until: u64,
-    span: Option<u64>,
 }
 
 impl Traffic {
-    /// The arrivals of these workloads before `until`; without, until the longest trace that does not loop has ended.
-    /// File names are relative to `folder`.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be read, or a workload says what cannot be; with the key.
-    pub fn new(
+    /// As [`with`](Traffic::with), with files that are read now, from `folder`.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn new(
         workloads: &[Workload],
         folder: &Path,
         growth: f64,
@@ -130,22 +98,14 @@ impl Traffic {
     }
 
     /// The files that these workloads name, for [`Traffic::with`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Loaded::read`].
-    pub fn load(workloads: &[Workload], folder: &Path) -> Result<Loaded, ScenarioError> {
+    pub(crate) fn load(workloads: &[Workload], folder: &Path) -> Result<Loaded, ScenarioError> {
         let mut loaded = Loaded::new(folder);
         loaded.read(workloads)?;
         Ok(loaded)
     }
 
-    /// As [`new`](Traffic::new), with files that have been read already.
-    ///
-    /// # Errors
-    ///
-    /// As [`new`](Traffic::new); also if a file of these workloads is not among those read.
-    pub fn with(
+    /// The arrivals of these workloads before `until`; without, until the longest trace that does not loop has ended.
+    pub(crate) fn with(
         workloads: &[Workload],
         loaded: &Loaded,
         growth: f64,
@@ -163,7 +123,7 @@ impl Traffic {
                 "it is missing; only a trace or an export that does not loop ends by itself",
             )
         })?;
-        let mut traffic = Self { times: vec![u64::MAX; streams.len()], streams, first: 0, draws, until, span };
+        let mut traffic = Self { times: vec![u64::MAX; streams.len()], streams, first: 0, draws, until };
         for index in 0..traffic.streams.len() {
             traffic.times[index] = traffic.streams[index].advance(draws, until);
         }
@@ -171,29 +131,21 @@ impl Traffic {
         Ok(traffic)
     }
 
-    /// How long the longest trace or export is that does not loop, in nanoseconds.
-    #[must_use]
-    pub const fn span(&self) -> Option<u64> {
-        self.span
-    }
-
     /// No request arrives at this time or later.
-    #[must_use]
-    pub const fn until(&self) -> u64 {
+    pub(crate) const fn until(&self) -> u64 {
         self.until
     }
 
     /// When the next request arrives.
     #[inline]
-    #[must_use]
-    pub fn peek(&self) -> Option<u64> {
+    pub(crate) fn peek(&self) -> Option<u64> {
         self.times.get(self.first).copied().filter(|&at| at != u64::MAX)
     }
 
-    /// The next request, in order of time; of several at one time the one of the first workload.
-    #[expect(clippy::should_implement_trait, reason = "after `None` a closed loop can go on: no iterator")]
+    /// The next request, in order of time; of several at one time the one of the first workload. After
+    /// `None` a closed loop can go on: this is no iterator.
     #[inline]
-    pub fn next(&mut self) -> Option<Arrival> {
+    pub(crate) fn next(&mut self) -> Option<Arrival> {
         let at = self.peek()?;
         let stream = &mut self.streams[self.first];
         let arrival = stream.take(at, self.draws);
@@ -204,7 +156,7 @@ impl Traffic {
 
     /// Tells that a request has ended for its caller at `now`. In a closed loop its user then thinks and sends again; of
     /// other workloads nothing comes of it.
-    pub fn finished(&mut self, workload: u32, number: u64, now: u64) {
+    pub(crate) fn finished(&mut self, workload: u32, number: u64, now: u64) {
         let index = workload as usize;
         let Some(stream) = self.streams.get_mut(index) else { return };
         if stream.finished(number, now, self.draws) {
@@ -241,3 +193,6 @@ fn nanos(value: f64) -> u64 {
     let whole = value as i64;
     whole.max(0).cast_unsigned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,29 +7,31 @@ use crate::{log::Log, scenario::Span};
 
 /// What a log says about a bucket.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Calibration {
     /// Whether it tells the depth.
     pub verdict: Verdict,
     /// The depth in seconds of drain; there if there was anything to fit, identified or not.
-    pub burst: Option<Estimate>,
+    pub burst: Option<Fitted>,
     /// What the service reserves when a request arrives, as a multiple of `uncached input + ratio x max_tokens`; there
     /// if some requests said `max_tokens`.
-    pub bias: Option<Estimate>,
+    pub bias: Option<Fitted>,
     /// What it takes for the `max_tokens` of a request that says nothing; there if some requests did.
-    pub default_max_tokens: Option<Estimate>,
+    pub default_max_tokens: Option<Fitted>,
     /// Share of the decisions that are right at this depth: refused above it, accepted below.
     pub explained: Option<f64>,
     /// How imprecise the levels are: the scale of their logistic error, in seconds.
     pub precision: Option<f64>,
     /// What was made of the hints.
-    pub hints: Hints,
+    pub hints: HintUnit,
     /// What is in the log.
     pub counts: Counts,
 }
 
 /// A value with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Estimate {
+#[non_exhaustive]
+pub struct Fitted {
     /// The value.
     pub value: f64,
     /// The interval's lower end.
@@ -40,6 +42,7 @@ pub struct Estimate {
 
 /// What is in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
+#[non_exhaustive]
 pub struct Counts {
     /// Attempts that were accepted.
     pub accepted: u64,
@@ -57,7 +60,7 @@ pub struct Counts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Hints {
+pub enum HintUnit {
     /// There are none.
     None,
     /// They are used, to the millisecond.
@@ -72,7 +75,7 @@ pub enum Hints {
     Arbitrary,
 }
 
-impl Estimate {
+impl Fitted {
     /// Whether the whole interval is within this factor of the value.
     #[must_use]
     pub fn is_within(&self, factor: f64) -> bool {
@@ -81,7 +84,7 @@ impl Estimate {
 }
 
 impl Counts {
-    pub(super) fn of(log: &Log, hints: &Hints) -> Self {
+    pub(super) fn of(log: &Log, hints: &HintUnit) -> Self {
         let count = |of: &dyn Fn(&crate::log::Attempt) -> bool| {
             u64::try_from(log.attempts().iter().filter(|attempt| of(attempt)).count()).unwrap_or(u64::MAX)
         };
@@ -95,7 +98,7 @@ impl Counts {
     }
 }
 
-impl Hints {
+impl HintUnit {
     /// What the hints of the refusals in a log are good for, as far as they tell alone.
     pub(super) fn of(log: &Log) -> Self {
         let mut values = BTreeMap::<u64, u32>::new();
@@ -134,7 +137,7 @@ impl Hints {
     }
 }
 
-impl fmt::Display for Hints {
+impl fmt::Display for HintUnit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("there are no hints"),
@@ -169,10 +172,10 @@ impl fmt::Display for Calibration {
                         100.0 * explained
                     )?;
                 }
-                let Estimate { value, low, high } = burst;
+                let Fitted { value, low, high } = burst;
                 let line = format!("burst = \"{}\"", seconds_in_toml(value));
                 writeln!(f, "    {line:<26} # 95 %: {} to {}", seconds_in_toml(low), seconds_in_toml(high))?;
-                if let Some(Estimate { value, low, high }) = self.default_max_tokens {
+                if let Some(Fitted { value, low, high }) = self.default_max_tokens {
                     let line = format!("default_max_tokens = {value:.0}");
                     writeln!(f, "    {line:<26} # 95 %: {low:.0} to {high:.0}")?;
                 }
@@ -183,7 +186,7 @@ impl fmt::Display for Calibration {
             }
             (Verdict::Identified, None) => {}
         }
-        if let (Verdict::Identified, Some(Estimate { value, low, high })) = (&self.verdict, self.bias) {
+        if let (Verdict::Identified, Some(Fitted { value, low, high })) = (&self.verdict, self.bias) {
             write!(f, "\nThe service reserves {value:.2} times the estimate (95 %: {low:.2} to {high:.2}): ")?;
             f.write_str(if low > 1.0 {
                 "more than the simulator, which will refuse too little.\n"
@@ -222,20 +225,20 @@ mod tests {
     use super::*;
     use crate::log::Attempt;
 
-    fn hints(hints: &[u64]) -> Hints {
+    fn hints(hints: &[u64]) -> HintUnit {
         let refused = |hint: &u64| Attempt { status: 429, hint_ms: Some(*hint), ..Attempt::default() };
-        Hints::of(&Log::new(hints.iter().map(refused)))
+        HintUnit::of(&Log::new(hints.iter().map(refused)))
     }
 
     #[test]
     fn hints_that_cannot_tell_the_level_are_not_used() {
-        assert_eq!(hints(&[]), Hints::None);
-        assert_eq!(hints(&[812, 1_203, 90, 4_000]), Hints::Milliseconds);
-        assert_eq!(hints(&[1_000, 3_000, 2_000, 2_000]), Hints::Seconds);
-        assert_eq!(hints(&[1_000; 9]), Hints::Constant(1_000));
+        assert_eq!(hints(&[]), HintUnit::None);
+        assert_eq!(hints(&[812, 1_203, 90, 4_000]), HintUnit::Milliseconds);
+        assert_eq!(hints(&[1_000, 3_000, 2_000, 2_000]), HintUnit::Seconds);
+        assert_eq!(hints(&[1_000; 9]), HintUnit::Constant(1_000));
         let capped: Vec<u64> = (1..30).map(|i| (i * 101).min(1_000)).collect();
-        assert_eq!(hints(&capped), Hints::Below(1_000));
-        assert!(Hints::Below(1_000).is_usable(999) && !Hints::Below(1_000).is_usable(1_000));
+        assert_eq!(hints(&capped), HintUnit::Below(1_000));
+        assert!(HintUnit::Below(1_000).is_usable(999) && !HintUnit::Below(1_000).is_usable(1_000));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use libm::{exp, log};
 
 /// How imprecise a service and a log are together.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Noise {
+pub(super) struct DecisionNoise {
     /// Scale of the level's logistic error, in seconds.
     pub(super) scale: f64,
     /// Share of decisions that are wrong whatever the level.
@@ -15,7 +15,7 @@ pub(super) struct Noise {
     pub(super) range: f64,
 }
 
-impl Noise {
+impl DecisionNoise {
     /// The values that are tried.
     pub(super) const SCALES: [f64; 8] = [0.005, 0.015, 0.05, 0.1, 0.2, 0.5, 2.0, 8.0];
     pub(super) const WRONG: [f64; 6] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.2];
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn far_from_the_depth_only_wrong_decisions_are_left() {
-        let noise = Noise { scale: 0.1, wrong: 0.02, arbitrary: 0.1, range: 60.0 };
+        let noise = DecisionNoise { scale: 0.1, wrong: 0.02, arbitrary: 0.1, range: 60.0 };
         let near = |margin| exp(noise.decided(margin));
         let (right, wrong) = noise.decided_far();
         assert!((near(noise.reach()) - exp(right)).abs() < 1e-7 && (exp(right) - 0.98).abs() < 1e-12);
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn the_density_of_hints_sums_to_the_share_that_tells() {
         for resolution in [0.001, 1.0] {
-            let noise = Noise { scale: 0.1, wrong: 0.0, arbitrary: 0.25, range: 60.0 };
+            let noise = DecisionNoise { scale: 0.1, wrong: 0.0, arbitrary: 0.25, range: 60.0 };
             let step = 0.01;
             let sum: f64 = (0..2_000)
                 .map(|i| step * f64::from(i))

@@ -4,14 +4,14 @@ use lb_limits::Ptu;
 use libm::{exp, log, pow};
 
 use super::{
-    Calibration, Counts, Estimate, Hints, Reason, Verdict,
-    evidence::{Evidence, spacing},
-    noise::Noise,
-    replay::{Charge, Decision, Replay},
+    Calibration, Counts, Fitted, HintUnit, Reason, Verdict,
+    bucket::{BucketReplay, Charge, Decision},
+    likelihood::{Likelihood, spacing},
+    noise::DecisionNoise,
 };
 use crate::{
-    draw::{Draws, Purpose},
     log::{Attempt, Log},
+    random::{Draws, Purpose},
 };
 
 /// An estimate counts as identified if its interval is within this factor of it.
@@ -47,7 +47,7 @@ const RESAMPLES: u64 = 300;
 
 /// What the log says, from beginning to end.
 pub(super) fn calibration(log: &Log, ptu: &Ptu) -> Calibration {
-    let mut hints = Hints::of(log);
+    let mut hints = HintUnit::of(log);
     let counts = Counts::of(log, &hints);
     let nothing = |reason: Reason| Calibration {
         verdict: Verdict::NotIdentifiable(reason),
@@ -59,15 +59,15 @@ pub(super) fn calibration(log: &Log, ptu: &Ptu) -> Calibration {
         hints,
         counts,
     };
-    let replay = Replay::new(log, ptu);
+    let replay = BucketReplay::new(log, ptu);
     let start = Charge { bias: 1.0, default_max_tokens: ptu.default_max_tokens as f64 };
     if let Some(reason) = hopeless(log, &counts, &replay.decisions(start, &hints)) {
         return nothing(reason);
     }
-    let space = Space::of(log, &replay);
+    let space = SearchSpace::of(log, &replay);
     let mut fit = space.fit(&replay, &hints);
     if fit.noise.arbitrary > 0.5 && counts.hinted > 0 {
-        hints = Hints::Arbitrary;
+        hints = HintUnit::Arbitrary;
         fit = space.fit(&replay, &hints);
     }
     let charge = Charge { bias: fit.estimates[1].value, default_max_tokens: fit.estimates[2].value };
@@ -116,7 +116,7 @@ fn hopeless(log: &Log, counts: &Counts, decisions: &[Decision]) -> Option<Reason
 }
 
 /// Why the fit is not to be believed.
-fn doubt(decisions: &[Decision], fit: &Fit) -> Option<Reason> {
+fn doubt(decisions: &[Decision], fit: &BestFit) -> Option<Reason> {
     let depth = fit.estimates[0];
     let far = (0.2 * depth.value).max(4.0 * fit.noise.scale);
     let share = |is_far: &dyn Fn(f64) -> bool, refused: bool| {
@@ -147,20 +147,20 @@ fn highest(decisions: &[Decision], of: impl Fn(&&Decision) -> bool) -> f64 {
 
 /// What is searched: the bounds of depth, bias and default of `max_tokens`. A bound of one point is not fitted.
 #[derive(Debug, Clone, Copy)]
-struct Space {
+struct SearchSpace {
     bounds: [(f64, f64); 3],
 }
 
 /// What a search found.
 #[derive(Debug)]
-struct Fit {
+struct BestFit {
     /// Depth, bias, default of `max_tokens`.
-    estimates: [Estimate; 3],
-    noise: Noise,
+    estimates: [Fitted; 3],
+    noise: DecisionNoise,
 }
 
-impl Space {
-    fn of(log: &Log, replay: &Replay<'_>) -> Self {
+impl SearchSpace {
+    fn of(log: &Log, replay: &BucketReplay<'_>) -> Self {
         let accepted = || log.attempts().iter().filter(|attempt| attempt.is_accepted());
         let (with, without) = (
             accepted().any(|attempt| attempt.max_tokens.is_some()),
@@ -171,7 +171,7 @@ impl Space {
         let default_max_tokens = if without { (16.0, 16_384.0) } else { (1.0, 1.0) };
         // A depth above every level that was refused explains no refusal.
         let highest_charge = Charge { bias: bias.1, default_max_tokens: default_max_tokens.1 };
-        let decisions = replay.decisions(highest_charge, &Hints::None);
+        let decisions = replay.decisions(highest_charge, &HintUnit::None);
         let deepest = highest(&decisions, |decision| decision.refused).max(0.1);
         Self { bounds: [(0.05, 1.1 * deepest), bias, default_max_tokens] }
     }
@@ -180,7 +180,7 @@ impl Space {
         self.bounds[axis].0 < self.bounds[axis].1
     }
 
-    fn fit(&self, replay: &Replay<'_>, hints: &Hints) -> Fit {
+    fn fit(&self, replay: &BucketReplay<'_>, hints: &HintUnit) -> BestFit {
         let mut region = self.bounds;
         let both = self.is_fitted(1) && self.is_fitted(2);
         let mut points = [FIRST_DEPTHS, if both { CHARGES } else { FIRST_CHARGES }, FIRST_CHARGES];
@@ -199,17 +199,17 @@ impl Space {
             let estimates = surface.estimates();
             let wider = surface.region(&surface.totals(None), self.bounds, f64::INFINITY);
             let is_cut = |axis: usize| {
-                let (Estimate { low, high, .. }, (least, most)) = (estimates[axis], region[axis]);
+                let (Fitted { low, high, .. }, (least, most)) = (estimates[axis], region[axis]);
                 (low < least * 1.001 && least > self.bounds[axis].0)
                     || (high > most * 0.999 && most < self.bounds[axis].1)
             };
             if !(0..3).any(is_cut) {
-                return Fit { estimates, noise: surface.noise(&surface.totals(None)) };
+                return BestFit { estimates, noise: surface.noise(&surface.totals(None)) };
             }
             region = wider;
         }
         let surface = Surface::new(replay, hints, region, points);
-        Fit { estimates: surface.estimates(), noise: surface.noise(&surface.totals(None)) }
+        BestFit { estimates: surface.estimates(), noise: surface.noise(&surface.totals(None)) }
     }
 }
 
@@ -220,24 +220,24 @@ struct Surface {
     axes: [Vec<f64>; 3],
     /// Per bias and default: how imprecise the levels are. A charge that is off makes them so, which is why it is
     /// fitted for each: with one noise for all, the true charge would be a needle that the grid steps over.
-    noises: Vec<Noise>,
+    noises: Vec<DecisionNoise>,
     /// Per cell and stretch.
     scores: Vec<Vec<f64>>,
 }
 
 impl Surface {
-    fn new(replay: &Replay<'_>, hints: &Hints, region: [(f64, f64); 3], points: [usize; 3]) -> Self {
+    fn new(replay: &BucketReplay<'_>, hints: &HintUnit, region: [(f64, f64); 3], points: [usize; 3]) -> Self {
         let axes = [0, 1, 2].map(|index| axis(region[index], points[index]));
         let floor = spacing(&axes[0]);
         let (mut noises, mut scores) = (Vec::new(), Vec::new());
         for &bias in &axes[1] {
             for &default_max_tokens in &axes[2] {
                 let decisions = replay.decisions(Charge { bias, default_max_tokens }, hints);
-                let evidence = Evidence::new(&decisions, hints.resolution(), (0.2 * floor).max(0.001));
-                let noise = evidence.noise(&axes[0]);
+                let likelihood = Likelihood::new(&decisions, hints.resolution(), (0.2 * floor).max(0.001));
+                let noise = likelihood.noise(&axes[0]);
                 for &depth in &axes[0] {
                     let noise = noise.at_least(floor * depth);
-                    scores.push(evidence.stretches.iter().map(|s| evidence.score(s, depth, &noise)).collect());
+                    scores.push(likelihood.stretches.iter().map(|s| likelihood.score(s, depth, &noise)).collect());
                 }
                 noises.push(noise);
             }
@@ -255,7 +255,7 @@ impl Surface {
     }
 
     /// The noise at the best cell.
-    fn noise(&self, totals: &[f64]) -> Noise {
+    fn noise(&self, totals: &[f64]) -> DecisionNoise {
         let best = totals.iter().enumerate().max_by(|one, other| one.1.total_cmp(other.1)).map_or(0, |(cell, _)| cell);
         self.noises[best / self.axes[0].len()]
     }
@@ -325,7 +325,7 @@ impl Surface {
         exp(sum / weights)
     }
 
-    fn estimates(&self) -> [Estimate; 3] {
+    fn estimates(&self) -> [Fitted; 3] {
         let totals = self.totals(None);
         let stretches = self.scores.first().map_or(0, Vec::len);
         let draws = Draws::new(0);
@@ -353,7 +353,7 @@ impl Surface {
                 (low.min(middles[tail]).min(value), high.max(middles[middles.len() - 1 - tail]).max(value));
             // An error that all levels share, as of a clock that is late, does not average out.
             let shared = if axis == 0 { scale.min(0.5 * low) } else { 0.0 };
-            Estimate { value, low: low - shared, high: high + shared }
+            Fitted { value, low: low - shared, high: high + shared }
         })
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 /// Whether the log tells the depth.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "a log tells the depth or it does not")]
 pub enum Verdict {
     /// The interval is within a factor of 1.2 of the estimate.
     Identified,

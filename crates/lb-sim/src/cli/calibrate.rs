@@ -1,11 +1,11 @@
 use std::path::PathBuf;
 
-use clap::Args;
-use lb_limits::{Ptu, PtuModel};
-use lb_sim::{
+use crate::{
     calibrate::{Verdict, calibrate},
     log::Log,
 };
+use clap::Args;
+use lb_limits::{Ptu, PtuModel};
 
 use super::{Ending, Failure, output};
 
@@ -23,7 +23,7 @@ completion_tokens, status, hint_ms, and backend if there are several. It must ho
 /// Exits with 1 if the log cannot tell; it says why.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Calibrate {
+pub(super) struct CalibrateArgs {
     /// The log
     #[arg(value_name = "LOG")]
     log: PathBuf,
@@ -53,7 +53,7 @@ pub(super) struct Calibrate {
     json: Option<PathBuf>,
 }
 
-impl Calibrate {
+impl CalibrateArgs {
     pub(super) fn execute(self) -> Result<Ending, Failure> {
         let table = PtuModel::named(&self.model);
         let tpm = self.input_tpm_per_ptu.or_else(|| Some(table?.input_tpm_per_ptu)).ok_or_else(|| {
@@ -75,9 +75,7 @@ impl Calibrate {
         let calibration =
             calibrate(&log, &ptu).map_err(|error| Failure::Usage(format!("{}: {error}", self.log.display())))?;
         if let Some(file) = &self.json {
-            let json =
-                serde_json::to_string_pretty(&calibration).map_err(|error| Failure::Failed(error.to_string()))?;
-            output::write(file, &json)?;
+            output::write(file, &serde_json::to_string_pretty(&calibration)?)?;
         }
         if !self.json.as_deref().is_some_and(output::is_stdout) {
             output::print(&calibration.to_string())?;

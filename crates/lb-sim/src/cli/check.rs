@@ -1,5 +1,5 @@
+use crate::{Simulation, scenario::Scenario, sweep::Grid};
 use clap::Args;
-use lb_sim::{Simulation, scenario::Scenario, sweep::Grid};
 
 use super::{
     Ending, Failure,
@@ -15,7 +15,7 @@ Examples:
 /// Reads a scenario and its traces, and says what it holds; simulates nothing
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Check {
+pub(super) struct CheckArgs {
     #[command(flatten)]
     input: Input,
 
@@ -24,7 +24,7 @@ pub(super) struct Check {
     settings: Vec<Setting>,
 }
 
-impl Check {
+impl CheckArgs {
     pub(super) fn execute(self) -> Result<Ending, Failure> {
         let scenario = self.input.scenario(&single(&self.settings)?)?;
         let simulation = Simulation::new(&scenario).map_err(|error| self.input.wrong(&error))?;

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use clap::Args;
-use lb_sim::{
+use crate::{
     scenario::{Columns, ScenarioError, TraceFormat},
     traffic::{Fit, Trace},
 };
+use clap::Args;
 use serde::{
     Deserialize,
     de::{IntoDeserializer, value::StrDeserializer},
@@ -24,7 +24,7 @@ Examples:
 /// compares the two.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct FitTrace {
+pub(super) struct FitArgs {
     /// The trace
     #[arg(value_name = "TRACE")]
     trace: PathBuf,
@@ -59,7 +59,7 @@ fn format(text: &str) -> Result<TraceFormat, String> {
     TraceFormat::deserialize(text).map_err(|error| error.to_string())
 }
 
-impl FitTrace {
+impl FitArgs {
     pub(super) fn execute(self) -> Result<Ending, Failure> {
         let usage = |error: ScenarioError| Failure::Usage(error.to_string());
         let columns = self.time.map(|time| Columns {

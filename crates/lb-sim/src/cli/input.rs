@@ -1,12 +1,12 @@
 use std::path::PathBuf;
 
-use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use lb_sim::{
+use crate::{
     progress::Progress,
     scenario::{KeyPath, Scenario, ScenarioError},
     sweep::list,
 };
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Failure;
 

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use clap::Args;
-use lb_sim::{
+use crate::{
     plan,
     scenario::{ScenarioError, Span},
 };
+use clap::Args;
 use serde::{
     Deserialize,
     de::{IntoDeserializer, value::StrDeserializer},
@@ -31,7 +31,7 @@ The scenario says in [plan] whose PTUs to vary and in [plan.limits] what must ho
 /// count meets every limit at every depth.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Plan {
+pub(super) struct PlanArgs {
     #[command(flatten)]
     input: Input,
 
@@ -61,7 +61,7 @@ fn span(text: &str) -> Result<Span, String> {
     Span::deserialize(text).map_err(|error| error.to_string())
 }
 
-impl Plan {
+impl PlanArgs {
     pub(super) fn execute(self) -> Result<Ending, Failure> {
         let is_claimed = output::claims_stdout([self.json.as_deref(), self.html.as_deref()])?;
         let mut scenario = self.input.scenario(&single(&self.settings)?)?;
@@ -76,11 +76,10 @@ impl Plan {
         let plan =
             self.input.on_threads(|bar| plan::plan(&scenario, bar))?.map_err(|error| self.input.wrong(&error))?;
         if let Some(file) = &self.json {
-            let json = plan.to_json().map_err(|error| Failure::Failed(error.to_string()))?;
-            output::write(file, &json)?;
+            output::write(file, &plan.to_json()?)?;
         }
         if let Some(file) = &self.html {
-            output::write(file, &plan.to_html(&scenario))?;
+            output::write(file, &plan.to_html())?;
         }
         if !is_claimed {
             output::print(&plan.to_string())?;

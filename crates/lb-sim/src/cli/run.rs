@@ -1,9 +1,9 @@
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use lb_sim::{
-    Report, Scenario, Simulation, against, log::Log, progress::Progress, scenario::KeyPath, sweep::replicate,
+use crate::{
+    Report, Scenario, Simulation, backtest, log::Log, progress::Progress, scenario::KeyPath, sweep::replicate,
 };
+use clap::Args;
 
 use super::{
     Ending, Failure,
@@ -22,7 +22,7 @@ Examples:
 /// Simulates a scenario, and reports what happened
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Run {
+pub(super) struct RunArgs {
     #[command(flatten)]
     input: Input,
 
@@ -55,7 +55,7 @@ pub(super) struct Run {
     against: Option<PathBuf>,
 }
 
-impl Run {
+impl RunArgs {
     pub(super) fn execute(self) -> Result<Ending, Failure> {
         let files = [&self.json, &self.html, &self.trace_log];
         let is_claimed = output::claims_stdout(files.map(|file| file.as_deref()))?;
@@ -78,14 +78,13 @@ impl Run {
         let runs = runs.map_err(|error| self.input.wrong(&error))?;
         let report = Report::new(&scenario, &runs);
         if let Some(file) = &self.json {
-            output::write(file, &report.to_json().map_err(|error| Failure::Failed(error.to_string()))?)?;
+            output::write(file, &report.to_json()?)?;
         }
         if let Some(file) = &self.html {
             output::write(file, &report.to_html())?;
         }
         if let Some(folder) = &self.csv {
-            let series = report.to_csv().map_err(|error| Failure::Failed(error.to_string()))?;
-            output::write(&folder.join("timeline.csv"), &series)?;
+            output::write(&folder.join("timeline.csv"), &report.to_csv()?)?;
         }
         if !is_claimed {
             output::print(&report.to_string())?;
@@ -95,11 +94,10 @@ impl Run {
 
     fn compare(&self, scenario: &Scenario, log: &Path, is_claimed: bool) -> Result<Ending, Failure> {
         let observed = Log::read(log).map_err(|error| Failure::Usage(error.to_string()))?;
-        let against = self.input.on_threads(|_| against::compare(scenario, &observed))?;
+        let against = self.input.on_threads(|_| backtest::compare(scenario, &observed))?;
         let against = against.map_err(|error| Failure::Usage(format!("{}: {error}", log.display())))?;
         if let Some(file) = &self.json {
-            let json = serde_json::to_string_pretty(&against).map_err(|error| Failure::Failed(error.to_string()))?;
-            output::write(file, &json)?;
+            output::write(file, &serde_json::to_string_pretty(&against)?)?;
         }
         if !is_claimed {
             output::print(&against.to_string())?;

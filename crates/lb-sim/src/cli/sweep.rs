@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use clap::Args;
-use lb_sim::{
+use crate::{
     scenario::KeyPath,
     sweep::{Grid, sweep},
 };
+use clap::Args;
 
 use super::{
     Ending, Failure,
@@ -24,7 +24,7 @@ All points meet the same requests: differences from the base are taken run by ru
 /// Simulates every combination of some values, and compares
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Sweep {
+pub(super) struct SweepArgs {
     #[command(flatten)]
     input: Input,
 
@@ -53,7 +53,7 @@ pub(super) struct Sweep {
     html: Option<PathBuf>,
 }
 
-impl Sweep {
+impl SweepArgs {
     pub(super) fn execute(self) -> Result<Ending, Failure> {
         let is_claimed = output::claims_stdout([self.json.as_deref(), self.html.as_deref()])?;
         let mut changes = Vec::new();
@@ -72,21 +72,18 @@ impl Sweep {
         }
         let result = self.input.on_threads(|bar| sweep(&scenario, grid, bar))?;
         let result = result.map_err(|error| self.input.wrong(&error))?;
-        let failed = |error: &dyn std::fmt::Display| Failure::Failed(error.to_string());
-        let comparison = result.comparison();
         if let Some(file) = &self.json {
-            output::write(file, &result.to_json(base).map_err(|error| failed(&error))?)?;
+            output::write(file, &result.to_json(base)?)?;
         }
         if let Some(folder) = &self.csv {
-            let (points, differences) = (comparison.to_csv(), result.differences_csv(base));
-            output::write(&folder.join("points.csv"), &points.map_err(|error| failed(&error))?)?;
-            output::write(&folder.join("differences.csv"), &differences.map_err(|error| failed(&error))?)?;
+            output::write(&folder.join("points.csv"), &result.to_csv()?)?;
+            output::write(&folder.join("differences.csv"), &result.differences_csv(base)?)?;
         }
         if let Some(file) = &self.html {
-            output::write(file, &comparison.to_html())?;
+            output::write(file, &result.to_html(base))?;
         }
         if !is_claimed {
-            output::print(&format!("{comparison}\n{}", result.differences_text(base)))?;
+            output::print(&result.to_text(base))?;
         }
         Ok(Ending::Done)
     }

@@ -5,7 +5,7 @@ use std::sync::{
 
 use lb_core::{Backend, Event, MockClock, Observer, Pool};
 
-use crate::scenario::{Client, Pools as Sharing, Preset, Scenario, ScenarioError};
+use crate::scenario::{Client, PoolSharing as Sharing, Preset, Scenario, ScenarioError};
 
 /// The workers' pools: one each, or one for all.
 pub(crate) struct Pools {
@@ -31,10 +31,6 @@ impl Observer for Cooling {
 
 impl Pools {
     /// The pools of a scenario: none if its client is direct, or if it has no backend to send to.
-    ///
-    /// # Errors
-    ///
-    /// If lb-core refuses an option of the pool.
     pub(crate) fn new(scenario: &Scenario) -> Result<Self, ScenarioError> {
         let cooling = Arc::new(Cooling::default());
         let mut backends: Vec<usize> =

@@ -1,11 +1,12 @@
 use std::time::SystemTime;
 
 use lb_core::{Fault, Outcome};
+use lb_limits::Hint;
 
 use crate::{
+    deployment::{Advice, Call, HeaderLines, Service},
     journal::Entry,
     scenario::Workload,
-    server::{Advice, Call, HeaderLines, Service},
     traffic::{Arrival, Size},
 };
 
@@ -115,7 +116,7 @@ impl Head {
     /// As the application hears of it if it is the last word.
     pub(super) const fn try_end(self) -> TryEnd {
         match self {
-            Self::Throttled(advice) => TryEnd::Throttled(advice),
+            Self::Throttled(advice) => TryEnd::Throttled(advice.hint),
             Self::Broken(status) => TryEnd::ServerError(status),
             _ => TryEnd::Fault,
         }
@@ -137,7 +138,7 @@ impl Head {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum TryEnd {
     /// A 429 that tells this.
-    Throttled(Advice),
+    Throttled(Hint),
     /// A 5xx.
     ServerError(u16),
     /// No answer.
@@ -145,10 +146,10 @@ pub(super) enum TryEnd {
 }
 
 impl TryEnd {
-    pub(super) fn advice(self) -> Advice {
+    pub(super) fn hint(self) -> Hint {
         match self {
-            Self::Throttled(advice) => advice,
-            Self::ServerError(_) | Self::Fault => Advice::default(),
+            Self::Throttled(hint) => hint,
+            Self::ServerError(_) | Self::Fault => Hint::default(),
         }
     }
 }

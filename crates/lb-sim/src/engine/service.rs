@@ -12,7 +12,7 @@ impl Engine<'_, '_> {
     pub(super) fn start(&mut self, work: u32) {
         let now = self.now;
         let Work { request: id, service, backend, .. } = self.works[work as usize];
-        self.accounts.service_began(backend, now);
+        self.recorder.service_began(backend, now);
         let (first, last) = (now.saturating_add(service.first), now.saturating_add(service.last));
         if id == NO_REQUEST {
             self.queue.push(last, Event::Last(work));
@@ -49,7 +49,7 @@ impl Engine<'_, '_> {
         let done = self.works.remove(work as usize);
         let server = &mut self.servers[done.backend];
         let used = server.correct(now, &done.service.demand, &done.arrival.size, &mut self.quotas);
-        self.accounts.service_ended(&done, used, now);
+        self.recorder.service_ended(&done, used, now);
         if let Some(next) = server.leave() {
             self.start(next);
         }
@@ -59,7 +59,7 @@ impl Engine<'_, '_> {
         }
         let request = self.requests.remove(done.request as usize);
         self.journal.note(now, Entry::Succeeded, &request.arrival, request.attempts - 1, done.backend, 0);
-        self.accounts.succeeded(&request, now);
+        self.recorder.succeeded(&request, now);
         self.traffic.finished(request.arrival.workload, request.arrival.number, now);
     }
 

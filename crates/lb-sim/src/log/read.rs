@@ -1,6 +1,7 @@
 use serde_json::{Map, Value};
 
-use super::{Attempt, LogError, time};
+use super::{Attempt, LogError};
+use crate::time;
 
 /// The columns that a CSV must have, besides the times.
 const REQUIRED: [&str; 6] = ["prompt_tokens", "cached_tokens", "max_tokens", "completion_tokens", "status", "hint_ms"];

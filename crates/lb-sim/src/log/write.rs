@@ -1,6 +1,7 @@
 use std::io::{self, Write};
 
-use super::{Attempt, time::to_seconds};
+use super::Attempt;
+use crate::time::to_seconds;
 
 /// Writes a [`Log`](super::Log) as CSV, attempt by attempt, in any order.
 ///

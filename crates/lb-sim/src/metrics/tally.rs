@@ -4,6 +4,7 @@ use super::Distribution;
 
 /// The requests of a run, whole: each is in exactly one of these places at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Conservation {
     /// Arrived.
     pub offered: u64,
@@ -32,6 +33,7 @@ impl Conservation {
 
 /// The requests of one workload that arrived after the warm-up.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct ClassTally {
     /// Arrived.
     pub offered: u64,
@@ -69,6 +71,7 @@ pub struct ClassTally {
 
 /// Requests that ended without success, by what the application saw last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct GivenUp {
     /// A 429: the balancer's, or a backend's without one.
     pub throttled: u64,
@@ -93,6 +96,7 @@ impl GivenUp {
 /// What one backend got and gave after the warm-up. Attempts are counted when they are sent, answers when they are
 /// given, tokens when they are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct BackendTally {
     /// Requests that came.
     pub attempts: u64,
@@ -135,6 +139,7 @@ pub struct BackendTally {
 
 /// What one worker's callers got after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct WorkerTally {
     /// Requests that it took.
     pub offered: u64,

@@ -17,6 +17,7 @@ pub struct Timeline {
 
 /// Requests in one bin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Bin {
     /// Arrived.
     pub offered: u64,
@@ -30,6 +31,7 @@ pub struct Bin {
 
 /// One backend in one bin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct BackendBin {
     /// Let in.
     pub accepted: u64,

@@ -1,5 +1,5 @@
-use super::{Binding, Choice, Depth, Limit, Measure, Optimum, Price, RunnerUp, Step};
-use crate::{report::Estimate, scenario::Span};
+use super::{Binding, Choice, Depth, Limit, Optimum, Price, RunnerUp, Step};
+use crate::{metric::Metric, report::Estimate, scenario::Span};
 
 /// The answer for one depth. There is at least one step.
 pub(super) fn depth(burst: Span, steps: Vec<Step>, limits: &[Limit]) -> Depth {
@@ -17,18 +17,18 @@ pub(super) fn depth(burst: Span, steps: Vec<Step>, limits: &[Limit]) -> Depth {
 }
 
 /// `a - b`, in dollars per month, replication by replication.
-pub(super) fn difference(a: &Step, b: &Step) -> Estimate {
+pub(crate) fn difference(a: &Step, b: &Step) -> Estimate {
     Estimate::over(a.costs.iter().zip(&b.costs).map(|(a, b)| Some(a - b)))
 }
 
 impl Step {
-    pub(super) fn meets_all(&self) -> bool {
+    pub(crate) fn meets_all(&self) -> bool {
         self.checks.iter().all(|check| check.is_met)
     }
 
-    pub(super) fn missed(&self, limits: &[Limit]) -> Vec<Measure> {
+    pub(super) fn missed(&self, limits: &[Limit]) -> Vec<Metric> {
         let missed = self.checks.iter().zip(limits).filter(|(check, _)| !check.is_met);
-        missed.map(|(_, limit)| limit.measure).collect()
+        missed.map(|(_, limit)| limit.metric).collect()
     }
 }
 
@@ -59,7 +59,7 @@ fn price(steps: &[Step], index: usize, limit: &Limit, optimum: usize) -> Price {
     let upper = |step: &Step| step.checks[index].upper;
     let closest = steps.iter().min_by(|a, b| upper(a).total_cmp(&upper(b))).unwrap_or(&steps[optimum]);
     Price {
-        measure: limit.measure,
+        metric: limit.metric,
         ptus: alone.map(|step| step.ptus),
         over_optimum: alone.map(|step| difference(step, &steps[optimum])),
         closest: closest.ptus,
@@ -70,7 +70,7 @@ fn price(steps: &[Step], index: usize, limit: &Limit, optimum: usize) -> Price {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::made_up::{LIMITS, step, steps},
+        super::fixtures::{LIMITS, step, steps},
         *,
     };
 
@@ -103,7 +103,7 @@ mod tests {
         let depth = decide(&[(50.0, [0.9, 0.9]), (90.0, [0.05, 0.2]), (110.0, [0.3, 0.3]), (100.0, MET)]);
         let binding = depth.choice.unwrap().binding.unwrap();
         assert_eq!((binding.ptus, binding.saves.mean()), (10, 10.0));
-        assert_eq!(binding.limits, [Measure::Application429Share]);
+        assert_eq!(binding.limits, [Metric::Application429Share]);
     }
 
     #[test]

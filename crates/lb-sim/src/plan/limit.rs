@@ -1,42 +1,29 @@
+use std::fmt;
+
 use serde::{Serialize, Serializer};
 
-use super::bound;
 use crate::{
+    metric::Metric,
     metrics::{ClassTally, Distribution, RunResult},
     report::Estimate,
     scenario,
+    stats::bound,
 };
 
 /// A limit that a plan has to meet.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Limit {
     /// What is limited.
-    pub measure: Measure,
+    #[serde(rename = "measure")]
+    pub metric: Metric,
     /// The largest value allowed: a share from 0 to 1, or seconds.
     pub at_most: f64,
 }
 
-/// What can be limited. All workloads count together; requests of the warm-up do not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Measure {
-    /// The share of the successes that came from another backend than the varied one.
-    SpillShare,
-    /// The share of the requests that ended that ended with a 429 at the application.
-    #[serde(rename = "application_429_share")]
-    Application429Share,
-    /// The share of the requests that ended that ended without success.
-    FailedShare,
-    /// 95th percentile of the added wait.
-    AddedWaitP95,
-    /// 99th percentile of the added wait.
-    AddedWaitP99,
-    /// 95th percentile of the time to the first token.
-    TtftP95,
-}
-
 /// How a limit fares.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[non_exhaustive]
 pub struct Check {
     /// The value, over the replications: a share, or seconds.
     pub value: Estimate,
@@ -47,72 +34,54 @@ pub struct Check {
     pub is_met: bool,
 }
 
-impl Measure {
-    /// The key in `[plan.limits]`.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::SpillShare => "spill_share",
-            Self::Application429Share => "application_429_share",
-            Self::FailedShare => "failed_share",
-            Self::AddedWaitP95 => "added_wait_p95",
-            Self::AddedWaitP99 => "added_wait_p99",
-            Self::TtftP95 => "ttft_p95",
-        }
-    }
-
-    /// What it is, in words.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::SpillShare => "requests served elsewhere",
-            Self::Application429Share => "429s at the application",
-            Self::FailedShare => "requests without success",
-            Self::AddedWaitP95 => "added wait, 95th percentile",
-            Self::AddedWaitP99 => "added wait, 99th percentile",
-            Self::TtftP95 => "first token, 95th percentile",
-        }
-    }
-
-    /// Whether its values are shares; else they are seconds.
-    #[must_use]
-    pub const fn is_share(self) -> bool {
-        matches!(self, Self::SpillShare | Self::Application429Share | Self::FailedShare)
+/// The limit as it is written: `spill_share <= 10.0 %`.
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} <= {}", self.metric.key(), self.form(self.at_most))
     }
 }
 
 impl Limit {
+    /// A value of what is limited, with its unit.
+    pub(crate) fn form(&self, value: f64) -> String {
+        self.metric.form()(value)
+    }
+
     /// The limits that a scenario names.
     pub(super) fn all(limits: &scenario::Limits) -> Vec<Self> {
         let seconds = |span: Option<scenario::Span>| span.map(scenario::Span::as_secs_f64);
         [
-            (Measure::SpillShare, limits.spill_share),
-            (Measure::Application429Share, limits.application_429_share),
-            (Measure::FailedShare, limits.failed_share),
-            (Measure::AddedWaitP95, seconds(limits.added_wait_p95)),
-            (Measure::AddedWaitP99, seconds(limits.added_wait_p99)),
-            (Measure::TtftP95, seconds(limits.ttft_p95)),
+            (Metric::SpillShare, limits.spill_share),
+            (Metric::Application429Share, limits.application_429_share),
+            (Metric::FailedShare, limits.failed_share),
+            (Metric::AddedWaitP95, seconds(limits.added_wait_p95)),
+            (Metric::AddedWaitP99, seconds(limits.added_wait_p99)),
+            (Metric::FirstTokenP95, seconds(limits.ttft_p95)),
         ]
         .into_iter()
-        .filter_map(|(measure, at_most)| Some(Self { measure, at_most: at_most? }))
+        .filter_map(|(metric, at_most)| Some(Self { metric, at_most: at_most? }))
         .collect()
     }
 
     /// How it fares in these replications, where the backend number `varied` is the planned one.
     pub(super) fn check(self, runs: &[RunResult], varied: usize) -> Check {
-        let (value, upper) = match self.measure {
-            Measure::SpillShare => share(runs, |run| {
+        let (value, upper) = match self.metric {
+            Metric::SpillShare => share(runs, |run| {
                 let served = |is_counted: &dyn Fn(usize) -> bool| -> u64 {
                     let backends = run.backends.iter().enumerate().filter(|(index, _)| is_counted(*index));
                     backends.map(|(_, backend)| backend.succeeded).sum()
                 };
                 (served(&|index| index != varied), served(&|_| true))
             }),
-            Measure::Application429Share => share(runs, |run| (sum(run, |class| class.given_up.throttled), ended(run))),
-            Measure::FailedShare => share(runs, |run| (sum(run, |class| class.given_up.total()), ended(run))),
-            Measure::AddedWaitP95 => percentile(runs, 0.95, |class| &class.added_wait),
-            Measure::AddedWaitP99 => percentile(runs, 0.99, |class| &class.added_wait),
-            Measure::TtftP95 => percentile(runs, 0.95, |class| &class.first_token),
+            Metric::Application429Share => share(runs, |run| (sum(run, |class| class.given_up.throttled), ended(run))),
+            Metric::FailedShare => share(runs, |run| (sum(run, |class| class.given_up.total()), ended(run))),
+            Metric::AddedWaitP95 => percentile(runs, 0.95, |class| &class.added_wait),
+            Metric::AddedWaitP99 => percentile(runs, 0.99, |class| &class.added_wait),
+            Metric::FirstTokenP95 => percentile(runs, 0.95, |class| &class.first_token),
+            // No key of `[plan.limits]` names them.
+            Metric::SuccessShare | Metric::AttemptsPerRequest | Metric::CostPerMonth => {
+                (Estimate::NOTHING, f64::INFINITY)
+            }
         };
         Check { value, upper, is_met: upper <= self.at_most }
     }
@@ -169,8 +138,8 @@ mod tests {
     use super::*;
     use crate::{metrics::GivenUp, report::testing::run};
 
-    fn check(measure: Measure, at_most: f64, runs: &[RunResult]) -> Check {
-        Limit { measure, at_most }.check(runs, 0)
+    fn check(metric: Metric, at_most: f64, runs: &[RunResult]) -> Check {
+        Limit { metric, at_most }.check(runs, 0)
     }
 
     /// Runs in which so many of `of` requests end with a 429.
@@ -188,7 +157,7 @@ mod tests {
     #[test]
     fn a_mean_below_the_limit_is_not_enough() {
         // 4 % and 14 %: 9 % on average, but two runs that far apart bound little.
-        let check = check(Measure::Application429Share, 0.1, &throttled(&[4_000, 14_000], 100_000));
+        let check = check(Metric::Application429Share, 0.1, &throttled(&[4_000, 14_000], 100_000));
         assert!((check.value.mean() - 0.09).abs() < 1e-12);
         assert!(check.upper > 0.3 && !check.is_met, "{check:?}");
     }
@@ -196,37 +165,37 @@ mod tests {
     #[test]
     fn the_bound_over_replications_is_students() {
         // Mean 3 %, standard error 0.6455 %, t(0.95; 3) = 2.3534; over all requests it would be 3.09 %.
-        let check = check(Measure::Application429Share, 0.1, &throttled(&[1_500, 2_500, 3_500, 4_500], 100_000));
+        let check = check(Metric::Application429Share, 0.1, &throttled(&[1_500, 2_500, 3_500, 4_500], 100_000));
         assert!((check.upper - (0.03 + 2.353_4 * 0.006_454_97)).abs() < 1e-6, "{check:?}");
         assert!(check.is_met);
     }
 
     #[test]
     fn no_event_in_little_traffic_is_not_taken_for_never() {
-        let little = check(Measure::Application429Share, 0.01, &throttled(&[0, 0], 100));
+        let little = check(Metric::Application429Share, 0.01, &throttled(&[0, 0], 100));
         assert_eq!(little.value.mean(), 0.0);
         assert!((little.upper - 3.0 / 200.0).abs() < 2e-4 && !little.is_met, "{little:?}");
-        assert!(check(Measure::Application429Share, 0.01, &throttled(&[0, 0], 200)).is_met);
-        assert!(!check(Measure::Application429Share, 0.5, &throttled(&[0, 0], 0)).is_met);
+        assert!(check(Metric::Application429Share, 0.01, &throttled(&[0, 0], 200)).is_met);
+        assert!(!check(Metric::Application429Share, 0.5, &throttled(&[0, 0], 0)).is_met);
     }
 
     #[test]
     fn spill_is_what_other_backends_served() {
         // The runs made by hand: 900 served by the first backend, 90 by the second, 10 not at all.
         let runs = [run(0), run(1)];
-        assert_eq!(check(Measure::SpillShare, 0.1, &runs).value.mean(), 90.0 / 990.0);
-        assert_eq!(Limit { measure: Measure::SpillShare, at_most: 0.1 }.check(&runs, 1).value.mean(), 900.0 / 990.0);
-        assert_eq!(check(Measure::FailedShare, 0.1, &runs).value.mean(), 0.01);
+        assert_eq!(check(Metric::SpillShare, 0.1, &runs).value.mean(), 90.0 / 990.0);
+        assert_eq!(Limit { metric: Metric::SpillShare, at_most: 0.1 }.check(&runs, 1).value.mean(), 900.0 / 990.0);
+        assert_eq!(check(Metric::FailedShare, 0.1, &runs).value.mean(), 0.01);
     }
 
     #[test]
     fn a_percentile_is_bounded_over_all_requests_too() {
         // Of 1,000 requests in each run 990 succeed: the 99th percentile is finite, its bound is not.
         let runs = [run(0), run(1)];
-        let p99 = check(Measure::AddedWaitP99, 10.0, &runs);
+        let p99 = check(Metric::AddedWaitP99, 10.0, &runs);
         assert!(p99.value.mean().is_finite() && p99.upper.is_infinite() && !p99.is_met, "{p99:?}");
         // Both runs have the same 95th percentile, 1.95 s; the bound is later all the same.
-        let p95 = check(Measure::AddedWaitP95, 10.0, &runs);
+        let p95 = check(Metric::AddedWaitP95, 10.0, &runs);
         assert!(p95.upper > p95.value.mean() && p95.upper < 2.0 && p95.is_met, "{p95:?}");
         assert_eq!(serde_json::to_value(p99).unwrap()["upper"], "never");
     }

@@ -54,11 +54,11 @@ mod tests {
     use super::{
         super::{
             decide,
-            made_up::{LIMITS, steps},
+            fixtures::{LIMITS, steps},
         },
         *,
     };
-    use crate::{plan::Measure, scenario::Span};
+    use crate::{metric::Metric, scenario::Span};
 
     const MET: [f64; 2] = [0.05, 0.05];
     const SPILLS: [f64; 2] = [0.3, 0.05];
@@ -79,7 +79,7 @@ mod tests {
         let for_deep = &purchases[0];
         assert_eq!(for_deep.chosen_for, [Span::from_secs(10)]);
         // Cheap, because it does not do what it should.
-        assert_eq!(for_deep.outcomes[0].missed, [Measure::SpillShare]);
+        assert_eq!(for_deep.outcomes[0].missed, [Metric::SpillShare]);
         assert_eq!(for_deep.outcomes[0].regret.unwrap().mean(), -18.0);
         assert_eq!((for_deep.outcomes[1].missed.len(), for_deep.outcomes[1].regret.unwrap().mean()), (0, 0.0));
         // A missed limit is worse than a higher cost.
@@ -121,6 +121,6 @@ mod tests {
         let (decision, purchases) = purchases(&depths, &LIMITS);
         assert_eq!(decision, None);
         assert_eq!(purchases[0].outcomes[0].regret, None);
-        assert_eq!(purchases[0].outcomes[0].missed, [Measure::SpillShare]);
+        assert_eq!(purchases[0].outcomes[0].missed, [Metric::SpillShare]);
     }
 }

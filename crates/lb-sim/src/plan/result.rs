@@ -1,10 +1,16 @@
 use serde::{Serialize, Serializer};
 
-use super::limit::{self, Check, Limit, Measure};
-use crate::{report::Estimate, scenario::Span};
+use super::limit::{self, Check, Limit};
+use crate::{
+    metric::Metric,
+    number,
+    report::{Assumption, Estimate},
+    scenario::Span,
+};
 
 /// What a plan found.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct PlanResult {
     /// The scenario's title.
     pub title: String,
@@ -26,10 +32,15 @@ pub struct PlanResult {
     pub decision: Option<u64>,
     /// What each purchase worth a thought comes to at each depth: the choices of the depths and the decision, by PTUs.
     pub purchases: Vec<Purchase>,
+    /// What the figures rest on.
+    #[serde(skip)]
+    #[cfg_attr(not(feature = "render"), expect(dead_code, reason = "only shown"))]
+    pub(crate) assumptions: Vec<Assumption>,
 }
 
 /// The answer if the bucket is this deep.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Depth {
     /// The depth, as the time in which the bucket drains; seconds in JSON.
     #[serde(rename = "burst_seconds", serialize_with = "in_seconds")]
@@ -46,6 +57,7 @@ pub struct Depth {
 
 /// A PTU count and what it comes to.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Step {
     /// The count.
     pub ptus: u64,
@@ -56,10 +68,23 @@ pub struct Step {
     /// Dollars per month in each replication, for differences in pairs.
     #[serde(skip)]
     pub(crate) costs: Vec<f64>,
+    /// The part of the cost that is for PTUs, those of other backends included.
+    #[serde(skip)]
+    #[cfg_attr(not(feature = "render"), expect(dead_code, reason = "only shown"))]
+    pub(crate) for_ptus: f64,
+}
+
+#[cfg(feature = "render")]
+impl Step {
+    /// The part of the cost that is paid by the token.
+    pub(crate) fn by_the_token(&self) -> f64 {
+        (self.cost.mean() - self.for_ptus).max(0.0)
+    }
 }
 
 /// The cheapest step without any limit.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Optimum {
     /// The count.
     pub ptus: u64,
@@ -71,6 +96,7 @@ pub struct Optimum {
 
 /// The step after the cheapest.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct RunnerUp {
     /// The count.
     pub ptus: u64,
@@ -80,6 +106,7 @@ pub struct RunnerUp {
 
 /// The cheapest step that meets every limit.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Choice {
     /// The count.
     pub ptus: u64,
@@ -93,20 +120,23 @@ pub struct Choice {
 
 /// The next cheaper step, and why it will not do.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Binding {
     /// The next cheaper step; by cost, so not always the next smaller one.
     pub ptus: u64,
     /// Dollars per month that it would save, in pairs.
     pub saves: Estimate,
     /// The limits that it does not meet.
-    pub limits: Vec<Measure>,
+    pub limits: Vec<Metric>,
 }
 
 /// What one limit costs if it is the only one.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Price {
     /// The limit.
-    pub measure: Measure,
+    #[serde(rename = "measure")]
+    pub metric: Metric,
     /// The cheapest step that meets it; `None` if none does.
     pub ptus: Option<u64>,
     /// Dollars per month above the optimum, in pairs.
@@ -120,6 +150,7 @@ pub struct Price {
 
 /// A step, and what it comes to at each depth that may be the true one.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Purchase {
     /// The count.
     pub ptus: u64,
@@ -134,6 +165,7 @@ pub struct Purchase {
 
 /// What a purchase comes to if the bucket is this deep.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Outcome {
     /// The depth; seconds in JSON.
     #[serde(rename = "burst_seconds", serialize_with = "in_seconds")]
@@ -144,7 +176,7 @@ pub struct Outcome {
     /// money. `None` if this depth has no choice.
     pub regret: Option<Estimate>,
     /// The limits that it misses.
-    pub missed: Vec<Measure>,
+    pub missed: Vec<Metric>,
 }
 
 impl PlanResult {
@@ -157,6 +189,11 @@ impl PlanResult {
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string_pretty(self)
     }
+}
+
+/// A bucket's depth, as it is written.
+pub(crate) fn depth_name(burst: Span) -> String {
+    number::seconds(burst.as_secs_f64())
 }
 
 fn in_seconds<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {

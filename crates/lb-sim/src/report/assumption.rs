@@ -1,14 +1,17 @@
 //! What a report rests on. Only what matters for the scenario at hand is listed.
 
-mod backend;
+mod deployment;
 
 use serde::Serialize;
 
-use super::number;
-use crate::scenario::{Client, Kind, MaxTokens, Model, NamedMaxTokens, Pools, Preset, Scenario, Span, Workload};
+use crate::{
+    number,
+    scenario::{Client, Kind, MaxTokens, Model, NamedMaxTokens, PoolSharing, Preset, Scenario, Span, Workload},
+};
 
 /// Something that the figures rest on, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Assumption {
     /// What is assumed.
     pub what: String,
@@ -23,6 +26,7 @@ pub struct Assumption {
 /// How far an assumption can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Source {
     /// Microsoft's documentation says so.
     Documented,
@@ -47,7 +51,7 @@ impl Source {
     }
 
     /// The weakest first.
-    pub(super) const fn order(self) -> u8 {
+    pub(crate) const fn order(self) -> u8 {
         match self {
             Self::Assumed => 0,
             Self::Observed => 1,
@@ -62,6 +66,11 @@ impl Source {
 struct List(Vec<Assumption>);
 
 impl List {
+    /// Something that the scenario says.
+    fn given(&mut self, what: impl Into<String>, value: impl Into<String>) {
+        self.add(Source::Given, what, value, "the scenario");
+    }
+
     fn add(&mut self, source: Source, what: impl Into<String>, value: impl Into<String>, reference: impl Into<String>) {
         let new = Assumption { what: what.into(), value: value.into(), source, reference: reference.into() };
         if !self.0.contains(&new) {
@@ -71,18 +80,18 @@ impl List {
 }
 
 /// What the scenario's figures rest on.
-pub(super) fn of(scenario: &Scenario, runs: usize) -> Vec<Assumption> {
+pub(crate) fn of(scenario: &Scenario, runs: usize) -> Vec<Assumption> {
     let mut list = List::default();
     for backend in scenario.backends.iter().filter(|backend| backend.ptus != Some(0)) {
         let model = scenario.model(&backend.model);
         match backend.preset {
-            Preset::AzurePtu => backend::ptu(&mut list, backend, &model),
-            Preset::AzureStandard => backend::standard(&mut list, scenario, backend),
+            Preset::AzurePtu => deployment::ptu(&mut list, backend, &model),
+            Preset::AzureStandard => deployment::standard(&mut list, scenario, backend),
             Preset::None => {}
         }
-        backend::windows(&mut list, backend);
-        backend::answers(&mut list, backend, &model);
-        backend::prices(&mut list, backend, &model);
+        deployment::windows(&mut list, backend);
+        deployment::answers(&mut list, backend, &model);
+        deployment::prices(&mut list, backend, &model);
     }
     clients(&mut list, scenario);
     for workload in &scenario.workloads {
@@ -97,14 +106,14 @@ pub(super) fn of(scenario: &Scenario, runs: usize) -> Vec<Assumption> {
 fn clients(list: &mut List, scenario: &Scenario) {
     let clients = &scenario.clients;
     if clients.client == Client::Direct {
-        list.add(Source::Given, "who sends", "every request goes to one backend, no balancer", "the scenario");
+        list.given("who sends", "every request goes to one backend, no balancer");
         return;
     }
     let pools = match clients.pools {
-        Pools::Private => "each with a pool of its own: they learn of refusals separately",
-        Pools::Shared => "all over one pool, without delay",
+        PoolSharing::Private => "each with a pool of its own: they learn of refusals separately",
+        PoolSharing::Shared => "all over one pool, without delay",
     };
-    list.add(Source::Given, "who sends", format!("{} workers, {pools}", clients.workers), "the scenario");
+    list.given("who sends", format!("{} workers, {pools}", clients.workers));
     if scenario.pool.max_cooldown.is_none() {
         list.add(
             Source::Given,
@@ -178,7 +187,7 @@ fn run(list: &mut List, scenario: &Scenario, runs: usize) {
         list.add(Source::Assumed, "the month", "730 hours like the simulated time", "`run.represents` says otherwise");
     }
     if (scenario.run.growth - 1.0).abs() > f64::EPSILON {
-        list.add(Source::Given, "growth of all rates", format!("x {}", scenario.run.growth), "the scenario");
+        list.given("growth of all rates", format!("x {}", scenario.run.growth));
     }
 }
 

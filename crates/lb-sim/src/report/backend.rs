@@ -3,11 +3,12 @@ use serde::Serialize;
 use super::{Estimate, measured_seconds, share};
 use crate::{
     metrics::{BackendTally, RunResult},
-    scenario::{Backend, Client, Pools, Preset, Scenario},
+    scenario::{Backend, Client, PoolSharing, Preset, Scenario},
 };
 
 /// What one backend got and gave after the warm-up. Counts are per run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct BackendReport {
     /// The name.
     pub name: String,
@@ -51,6 +52,7 @@ pub struct BackendReport {
 
 /// How full the fullest limit of a backend is, over time; 1 is full.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Utilisation {
     /// The mean over time.
     pub mean: Estimate,
@@ -112,8 +114,8 @@ pub(super) fn pools(scenario: &Scenario) -> Option<u32> {
     let clients = &scenario.clients;
     match (clients.client, clients.pools) {
         (Client::Direct, _) => None,
-        (Client::Balancer, Pools::Shared) => Some(1),
-        (Client::Balancer, Pools::Private) => Some(clients.workers),
+        (Client::Balancer, PoolSharing::Shared) => Some(1),
+        (Client::Balancer, PoolSharing::Private) => Some(clients.workers),
     }
 }
 
@@ -129,11 +131,11 @@ fn kind(backend: &Backend) -> String {
     match backend.preset {
         Preset::AzurePtu => format!("{} PTU{of_model}", backend.ptus.unwrap_or(0)),
         Preset::AzureStandard => match backend.tpm {
-            Some(tpm) => format!("{} TPM{of_model}", super::number::thousands(tpm as f64)),
+            Some(tpm) => format!("{} TPM{of_model}", crate::number::thousands(tpm as f64)),
             None => format!("standard{of_model}"),
         },
         Preset::None if backend.windows.is_empty() => match backend.concurrency {
-            Some(limit) => format!("{} at once{of_model}", super::number::thousands(limit.max_inflight as f64)),
+            Some(limit) => format!("{} at once{of_model}", crate::number::thousands(limit.max_inflight as f64)),
             None => format!("no limit{of_model}"),
         },
         Preset::None => format!("windows{of_model}"),

@@ -5,6 +5,7 @@ use crate::metrics::{ClassTally, Distribution, GivenUp, RunResult};
 
 /// What the requests of one class met, of those that arrived after the warm-up. Counts are per run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ClassReport {
     /// The workload's name; `all` for all of them together.
     pub name: String,
@@ -53,6 +54,7 @@ pub struct ClassReport {
 
 /// Requests that ended without success, per run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct GivenUpReport {
     /// All of them.
     pub total: Estimate,
@@ -70,6 +72,7 @@ pub struct GivenUpReport {
 
 /// Three quantiles of a time, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Quantiles {
     /// The median.
     pub p50: Estimate,

@@ -11,6 +11,7 @@ pub const HOURS_PER_MONTH: f64 = 730.0;
 
 /// What a month costs in dollars, at the scenario's prices; nothing is guessed where it gives none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct CostReport {
     /// Per backend, in the scenario's order.
     pub backends: Vec<BackendCost>,
@@ -28,6 +29,7 @@ pub struct CostReport {
 
 /// What one backend costs per month, in dollars.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct BackendCost {
     /// The name.
     pub name: String,
@@ -122,13 +124,18 @@ impl Bill {
 }
 
 /// Dollars per month for a backend's PTUs, which are paid whether they work or not.
-pub(super) fn ptus_per_month(backend: &Backend) -> Dollars {
+fn ptus_per_month(backend: &Backend) -> Dollars {
     let ptus = backend.ptus.unwrap_or(0) as f64;
     if ptus == 0.0 {
         return Some(0.0);
     }
     let price = backend.price_ptu_month.or_else(|| Some(backend.price_ptu_hour? * HOURS_PER_MONTH))?;
     Some(ptus * price)
+}
+
+/// Dollars per month for the PTUs of all backends; those without a price do not count.
+pub(crate) fn for_ptus(scenario: &Scenario) -> f64 {
+    scenario.backends.iter().filter_map(ptus_per_month).sum()
 }
 
 /// How many times the measured part of a run fits into a month of what the run stands for.

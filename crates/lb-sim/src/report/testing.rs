@@ -127,6 +127,7 @@ pub(crate) fn run(replication: u64) -> RunResult {
 }
 
 /// A run in which nothing arrived.
+#[cfg(feature = "render")]
 pub(crate) fn empty_run() -> RunResult {
     let end = 61 * 60 * SECOND;
     RunResult {

@@ -5,6 +5,7 @@ use crate::metrics::{RunResult, WorkerTally};
 
 /// How evenly the workers fared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct WorkersReport {
     /// How many there are.
     pub count: usize,
@@ -20,6 +21,7 @@ pub struct WorkersReport {
 
 /// How evenly a count is spread over the workers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Fairness {
     /// Jain's index: 1 if all are equal, `1 / workers` if one has everything.
     pub jain: Estimate,
@@ -48,8 +50,8 @@ impl WorkersReport {
 
 impl Fairness {
     fn of(runs: &[RunResult], value: fn(&WorkerTally) -> u64) -> Self {
-        let of_run = |run: &RunResult| Spread::of(run.workers.iter().map(value));
-        let each = |value: fn(&Spread) -> f64| Estimate::over(runs.iter().map(|run| of_run(run).as_ref().map(value)));
+        let of_run = |run: &RunResult| Evenness::of(run.workers.iter().map(value));
+        let each = |value: fn(&Evenness) -> f64| Estimate::over(runs.iter().map(|run| of_run(run).as_ref().map(value)));
         Self {
             jain: each(|spread| 1.0 / (1.0 + spread.cv_squared)),
             jain_by_chance: each(|spread| 1.0 / (1.0 + spread.by_chance)),
@@ -60,12 +62,12 @@ impl Fairness {
 }
 
 /// Squares of coefficients of variation, of which Jain's index is a function: `1 / (1 + cv^2)`.
-struct Spread {
+struct Evenness {
     cv_squared: f64,
     by_chance: f64,
 }
 
-impl Spread {
+impl Evenness {
     /// `None` without workers, or if there is nothing to spread.
     fn of(counts: impl Iterator<Item = u64> + Clone) -> Option<Self> {
         let workers = counts.clone().count() as f64;
@@ -86,16 +88,16 @@ mod tests {
 
     #[test]
     fn one_worker_with_everything_has_jains_smallest_index() {
-        let spread = Spread::of([0, 0, 0, 1_000].into_iter()).unwrap();
+        let spread = Evenness::of([0, 0, 0, 1_000].into_iter()).unwrap();
         assert!((1.0 / (1.0 + spread.cv_squared) - 0.25).abs() < 1e-12);
-        let even = Spread::of([250; 4].into_iter()).unwrap();
+        let even = Evenness::of([250; 4].into_iter()).unwrap();
         assert!(even.cv_squared < 1e-12);
         assert!((even.by_chance.sqrt() - (3.0_f64 / 1_000.0).sqrt()).abs() < 1e-12);
     }
 
     #[test]
     fn nothing_is_neither_even_nor_uneven() {
-        assert!(Spread::of([0, 0].into_iter()).is_none());
-        assert!(Spread::of(std::iter::empty::<u64>()).is_none());
+        assert!(Evenness::of([0, 0].into_iter()).is_none());
+        assert!(Evenness::of(std::iter::empty::<u64>()).is_none());
     }
 }

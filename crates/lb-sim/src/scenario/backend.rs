@@ -1,3 +1,4 @@
+use lb_limits::{Admit, HintForm, Kind, RequestPeriod, Unit};
 use serde::{Deserialize, Serialize};
 
 use super::{Span, unit};
@@ -5,132 +6,70 @@ use super::{Span, unit};
 /// A deployment: its place in the balancer's pool, its limits, its speed, its headers, its price.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Backend {
-    /// The name.
-    pub name: String,
-    /// Lower goes first. Default: 1.
+pub(crate) struct Backend {
+    pub(crate) name: String,
     #[serde(default = "one")]
-    pub priority: u32,
-    /// From 1 to 100, among equals in priority. Default: 1.
+    pub(crate) priority: u32,
     #[serde(default = "one")]
-    pub weight: u32,
-    /// The model, of the built-in table or of a `[[model]]` entry. Default: a model without a name.
+    pub(crate) weight: u32,
     #[serde(default)]
-    pub model: String,
-    /// The region: faults can hit all backends of one.
+    pub(crate) model: String,
+    pub(crate) region: Option<String>,
     #[serde(default)]
-    pub region: Option<String>,
-    /// The limits to start from. Default: none.
+    pub(crate) preset: Preset,
+    pub(crate) quota: Option<String>,
+    pub(crate) ptus: Option<u64>,
     #[serde(default)]
-    pub preset: Preset,
-    /// The quota this deployment draws on, if others share it: the limits are then those of the first backend that
-    /// names the quota, and the others give none.
+    pub(crate) deployment_type: DeploymentType,
+    pub(crate) burst: Option<Span>,
+    pub(crate) default_max_tokens: Option<u64>,
+    pub(crate) cache_min: Option<u64>,
+    pub(crate) price_ptu_hour: Option<f64>,
+    pub(crate) price_ptu_month: Option<f64>,
+    pub(crate) tpm: Option<u64>,
+    pub(crate) rpm: Option<u64>,
+    pub(crate) rpm_per_1k_tpm: Option<f64>,
     #[serde(default)]
-    pub quota: Option<String>,
-
-    /// `azure-ptu`: provisioned throughput units. Zero: the deployment is not there, and the pool goes without it.
+    pub(crate) request_period: RequestPeriod,
     #[serde(default)]
-    pub ptus: Option<u64>,
-    /// `azure-ptu`: where the PTUs may serve; says which counts are for sale. Default: global.
+    pub(crate) phase: Phase,
     #[serde(default)]
-    pub deployment_type: DeploymentType,
-    /// `azure-ptu`: depth of the bucket, as the time in which it drains. Not documented: sweep it. Default: 10 s.
-    #[serde(default)]
-    pub burst: Option<Span>,
-    /// Output tokens that the service assumes of a request without `max_tokens`. Default: 1,000 on a PTU, 16 on a
-    /// standard deployment.
-    #[serde(default)]
-    pub default_max_tokens: Option<u64>,
-    /// `azure-ptu`: cached prompt tokens are deducted from this many on. Default: 1,024.
-    #[serde(default)]
-    pub cache_min: Option<u64>,
-    /// `azure-ptu`: dollars per PTU and hour.
-    #[serde(default)]
-    pub price_ptu_hour: Option<f64>,
-    /// `azure-ptu`: dollars per PTU and month, reserved.
-    #[serde(default)]
-    pub price_ptu_month: Option<f64>,
-
-    /// `azure-standard`: tokens per minute.
-    #[serde(default)]
-    pub tpm: Option<u64>,
-    /// `azure-standard`: requests per minute. Default: `rpm_per_1k_tpm` of the tokens.
-    #[serde(default)]
-    pub rpm: Option<u64>,
-    /// `azure-standard`: requests per minute for each 1,000 tokens per minute. Default: 6.
-    #[serde(default)]
-    pub rpm_per_1k_tpm: Option<f64>,
-    /// `azure-standard`: over what the requests are counted. Default: 10 s.
-    #[serde(default)]
-    pub request_period: RequestPeriod,
-    /// `azure-standard`: when its windows reset. Default: at random, drawn per deployment.
-    #[serde(default)]
-    pub phase: Phase,
-    /// `azure-standard`: whether refused requests are charged too. Default: false.
-    #[serde(default)]
-    pub counts_refused: bool,
-
-    /// More limits, after those of the preset.
+    pub(crate) counts_refused: bool,
     #[serde(default, rename = "window")]
-    pub windows: Vec<Window>,
-    /// How many requests are served at once.
+    pub(crate) windows: Vec<Window>,
+    pub(crate) concurrency: Option<Concurrency>,
+    pub(crate) foreign: Option<Foreign>,
     #[serde(default)]
-    pub concurrency: Option<Concurrency>,
-    /// Somebody else's traffic on the same quota.
-    #[serde(default)]
-    pub foreign: Option<Foreign>,
-    /// What refusals, and answers, say in their headers.
-    #[serde(default)]
-    pub hints: Hints,
-    /// Time until the head of a refusal or of a failure is back. Default: 30 ms.
+    pub(crate) hints: Hints,
     #[serde(default = "refusal_latency")]
-    pub refusal_latency: Span,
-    /// Multiplies the latency of every answer: 1.2 for a far region. Default: 1.
+    pub(crate) refusal_latency: Span,
     #[serde(default = "unit")]
-    pub latency_factor: f64,
+    pub(crate) latency_factor: f64,
 }
 
 /// The limits of a kind of deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Preset {
-    /// No limits but those that the entry gives.
+pub(crate) enum Preset {
     #[default]
     None,
-    /// Pay as you go: tokens per fixed minute, requests per 10 s or 1 s.
     AzureStandard,
-    /// Provisioned: a leaky bucket.
     AzurePtu,
 }
 
 /// Where a provisioned deployment may serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum DeploymentType {
-    /// Anywhere.
+pub(crate) enum DeploymentType {
     #[default]
     Global,
-    /// Anywhere in a data zone.
     DataZone,
-    /// In one region.
     Regional,
-}
-
-/// Over what a standard deployment counts its requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub enum RequestPeriod {
-    /// `rpm / 60` requests per second.
-    #[serde(rename = "1s")]
-    OneSecond,
-    /// `rpm / 6` requests per ten seconds.
-    #[default]
-    #[serde(rename = "10s")]
-    TenSeconds,
 }
 
 /// When fixed windows reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// At a moment that is drawn per deployment.
     #[default]
     Random,
@@ -153,148 +92,81 @@ impl<'de> Deserialize<'de> for Phase {
 /// A limit of `limit` units in `length`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Window {
-    /// What is counted.
-    pub unit: WindowUnit,
-    /// Units in one length.
-    pub limit: u64,
-    /// The length.
-    pub length: Span,
-    /// How the count is forgotten. Default: fixed.
+pub(crate) struct Window {
+    pub(crate) unit: Unit,
+    pub(crate) limit: u64,
+    pub(crate) length: Span,
     #[serde(default)]
-    pub kind: WindowKind,
-    /// When a fixed window resets. Default: at random.
+    pub(crate) kind: Kind,
     #[serde(default)]
-    pub phase: Phase,
-    /// When a request is let in. Default: if it fits.
+    pub(crate) phase: Phase,
     #[serde(default)]
-    pub admit: Admission,
-    /// Whether refused requests are charged too. Default: false.
+    pub(crate) admit: Admit,
     #[serde(default)]
-    pub counts_refused: bool,
-}
-
-/// What a window counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WindowUnit {
-    /// Requests.
-    Requests,
-    /// Tokens, by the service's estimate.
-    Tokens,
-}
-
-/// How a window forgets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WindowKind {
-    /// All at once, at fixed moments.
-    #[default]
-    Fixed,
-    /// Each charge at the age of `length`.
-    Sliding,
-    /// Continuously.
-    Gcra,
-}
-
-/// When a window lets a request in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Admission {
-    /// If the count with it stays within the limit.
-    #[default]
-    Fits,
-    /// If the count without it is below the limit.
-    UntilReached,
+    pub(crate) counts_refused: bool,
 }
 
 /// How many requests are served at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Concurrency {
-    /// At once, from the admission to the last token.
-    pub max_inflight: u64,
-    /// How many more may wait for a place, first come first served. Default: 0.
+pub(crate) struct Concurrency {
+    pub(crate) max_inflight: u64,
     #[serde(default)]
-    pub queue: u64,
+    pub(crate) queue: u64,
 }
 
 /// Somebody else's traffic on the same quota: Poisson arrivals of equal requests.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Foreign {
-    /// Tokens per minute that they ask for.
-    pub tpm: f64,
-    /// Tokens of each of their requests. Default: 1,000.
+pub(crate) struct Foreign {
+    pub(crate) tpm: f64,
     #[serde(default = "foreign_tokens")]
-    pub tokens: u64,
+    pub(crate) tokens: u64,
 }
 
 /// What a backend's headers say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hints {
-    /// How the time to wait is told. Default: exact.
-    #[serde(default)]
-    pub policy: HintPolicy,
-    /// In which headers. Default: both.
-    #[serde(default)]
-    pub form: HintForm,
-    /// What `constant` and `optimistic` say. Default: 1 s.
-    #[serde(default)]
-    pub constant: Option<Span>,
-    /// What `x-ratelimit-remaining-*` and `x-ratelimit-reset-*` of a refusal mean. The balancer reads them if there is no
-    /// `retry-after`. Default: nothing is sent.
-    #[serde(default)]
-    pub remaining: Remaining,
-    /// A refusal comes as a 200 whose stream holds the error; its `retry-after` is all that tells. Default: false.
-    #[serde(default)]
-    pub refuse_with_200: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Hints {
+    pub(crate) policy: HintPolicy,
+    pub(crate) form: HintForm,
+    pub(crate) constant: Option<Span>,
+    pub(crate) remaining: Remaining,
+    pub(crate) refuse_with_200: bool,
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self {
+            policy: HintPolicy::default(),
+            form: HintForm::Millis,
+            constant: None,
+            remaining: Remaining::default(),
+            refuse_with_200: false,
+        }
+    }
 }
 
 /// How the time to wait is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum HintPolicy {
-    /// The first moment at which the refused request would be let in.
+pub(crate) enum HintPolicy {
     #[default]
     Exact,
-    /// The same, rounded up to whole seconds in every form.
     Ceiling,
-    /// Always the same.
     Constant,
-    /// At most `constant`, however long it really takes: what `retry-after: 1` beside an empty minute does.
     Optimistic,
-    /// Zero: the refusal takes the backend out of this request only.
     Zero,
-    /// Nothing: the client's default applies.
     None,
-}
-
-/// In which headers a hint comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HintForm {
-    /// `retry-after`, whole seconds rounded up.
-    Seconds,
-    /// `retry-after-ms`, whole milliseconds rounded up.
-    Ms,
-    /// Both.
-    #[default]
-    Both,
 }
 
 /// What `x-ratelimit-remaining-*` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Remaining {
-    /// Nothing is sent.
+pub(crate) enum Remaining {
     #[default]
     None,
-    /// What is left of the window, and when all of it is back, as documented.
     Documented,
-    /// A bucket of less than a second, quoted against the minute and full again, and a reset of 0: as measured on a live
-    /// deployment. It says nothing about the wait.
     Observed,
 }
 

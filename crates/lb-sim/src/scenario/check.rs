@@ -19,6 +19,11 @@ fn wrong(key: impl Into<String>, problem: impl Into<String>) -> Checked {
     Err(ScenarioError::new(key, problem))
 }
 
+/// Refuses the scenario if something is so.
+fn refuse(is_so: bool, key: impl Into<String>, problem: impl Into<String>) -> Checked {
+    if is_so { wrong(key, problem) } else { Ok(()) }
+}
+
 impl Scenario {
     pub(super) fn check(&self) -> Checked {
         self.check_run()?;
@@ -53,13 +58,9 @@ impl Scenario {
 
     fn check_run(&self) -> Checked {
         let run = &self.run;
-        if run.replications == 0 {
-            return wrong("run.replications", "it must be at least 1");
-        }
+        refuse(run.replications == 0, "run.replications", "it must be at least 1")?;
         in_range("run.growth", Some(run.growth), 1e-6, 1e6)?;
-        if run.represents.is_some_and(|span| span.as_nanos() == 0) {
-            return wrong("run.represents", "it must be more than zero");
-        }
+        refuse(run.represents.is_some_and(|span| span.as_nanos() == 0), "run.represents", "it must be more than zero")?;
         match run.duration {
             Some(duration) if duration.as_nanos() == 0 => wrong("run.duration", "it must be more than zero"),
             Some(duration) if run.warmup >= duration => {
@@ -74,15 +75,9 @@ impl Scenario {
 
     fn check_clients(&self) -> Checked {
         let clients = &self.clients;
-        if clients.workers == 0 {
-            return wrong("clients.workers", "it must be at least 1");
-        }
-        if clients.workers > 100_000 {
-            return wrong("clients.workers", "it must be at most 100000");
-        }
-        if clients.timeout.as_nanos() == 0 {
-            return wrong("clients.timeout", "it must be more than zero");
-        }
+        refuse(clients.workers == 0, "clients.workers", "it must be at least 1")?;
+        refuse(clients.workers > 100_000, "clients.workers", "it must be at most 100000")?;
+        refuse(clients.timeout.as_nanos() == 0, "clients.timeout", "it must be more than zero")?;
         match &clients.direct_to {
             Some(_) if clients.client == Client::Balancer => {
                 wrong("clients.direct_to", "only `client = \"direct\"` sends to one backend")
@@ -95,15 +90,9 @@ impl Scenario {
     }
 
     fn check_names(&self) -> Checked {
-        if self.backends.is_empty() {
-            return wrong("", "there is no `[[backend]]`");
-        }
-        if self.workloads.is_empty() {
-            return wrong("", "there is no `[[workload]]`");
-        }
-        if self.backends.len() > MOST_BACKENDS {
-            return wrong("backend", format!("there are more than {MOST_BACKENDS}"));
-        }
+        refuse(self.backends.is_empty(), "", "there is no `[[backend]]`")?;
+        refuse(self.workloads.is_empty(), "", "there is no `[[workload]]`")?;
+        refuse(self.backends.len() > MOST_BACKENDS, "backend", format!("there are more than {MOST_BACKENDS}"))?;
         check_names("backend", self.backends.iter().map(|backend| backend.name.as_str()))?;
         check_names("workload", self.workloads.iter().map(|workload| workload.name.as_str()))?;
         let mut models = BTreeSet::new();
@@ -127,12 +116,12 @@ impl Scenario {
         match (fault.at, fault.mean_between) {
             (Some(_), None) if fault.mean_duration.is_none() => {}
             (None, Some(between)) if fault.lasts.is_none() => {
-                if between.as_nanos() == 0 {
-                    return wrong(format!("{key}.mean_between"), "it must be more than zero");
-                }
-                if fault.mean_duration.is_none_or(|mean| mean.as_nanos() == 0) {
-                    return wrong(key, "a random fault needs a `mean_duration` of more than zero");
-                }
+                refuse(between.as_nanos() == 0, format!("{key}.mean_between"), "it must be more than zero")?;
+                refuse(
+                    fault.mean_duration.is_none_or(|mean| mean.as_nanos() == 0),
+                    key,
+                    "a random fault needs a `mean_duration` of more than zero",
+                )?;
             }
             _ => {
                 return wrong(
@@ -142,16 +131,14 @@ impl Scenario {
             }
         }
         if let Some(status) = fault.status {
-            if fault.kind != FaultKind::Status {
-                return wrong(format!("{key}.status"), "only `kind = \"status\"` has it");
-            }
-            if !(500..=599).contains(&status) {
-                return wrong(format!("{key}.status"), "it must be from 500 to 599");
-            }
+            refuse(fault.kind != FaultKind::Status, format!("{key}.status"), "only `kind = \"status\"` has it")?;
+            refuse(!(500..=599).contains(&status), format!("{key}.status"), "it must be from 500 to 599")?;
         }
-        if fault.factor.is_some() && fault.kind != FaultKind::Slow {
-            return wrong(format!("{key}.factor"), "only `kind = \"slow\"` has it");
-        }
+        refuse(
+            fault.factor.is_some() && fault.kind != FaultKind::Slow,
+            format!("{key}.factor"),
+            "only `kind = \"slow\"` has it",
+        )?;
         in_range(&format!("{key}.factor"), fault.factor, 1e-3, 1e6)?;
         in_range(&format!("{key}.share"), Some(fault.share), 0.0, 1.0)
     }
@@ -165,12 +152,8 @@ impl Scenario {
             }
             Some(_) => {}
         }
-        if plan.bursts.iter().any(|burst| burst.as_nanos() == 0) {
-            return wrong("plan.bursts", "each must be more than zero");
-        }
-        if plan.replications < 2 {
-            return wrong("plan.replications", "an interval needs at least 2");
-        }
+        refuse(plan.bursts.iter().any(|burst| burst.as_nanos() == 0), "plan.bursts", "each must be more than zero")?;
+        refuse(plan.replications < 2, "plan.replications", "an interval needs at least 2")?;
         for (name, share) in [
             ("spill_share", plan.limits.spill_share),
             ("application_429_share", plan.limits.application_429_share),
@@ -186,12 +169,8 @@ fn check_names<'a>(table: &str, names: impl Iterator<Item = &'a str>) -> Checked
     let mut seen = BTreeSet::new();
     for name in names {
         let is_plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if !is_plain {
-            return wrong(table, format!("`{name}` is no name; use letters, digits, `-` and `_`, no dots"));
-        }
-        if !seen.insert(name) {
-            return wrong(format!("{table}.{name}"), "the name is used twice");
-        }
+        refuse(!is_plain, table, format!("`{name}` is no name; use letters, digits, `-` and `_`, no dots"))?;
+        refuse(!seen.insert(name), format!("{table}.{name}"), "the name is used twice")?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-use lb_limits::{Increment, PtuModel};
+use lb_limits::{Increment, Ptu, PtuModel};
 use serde::Deserialize;
 
 use super::{DeploymentType, Span};
@@ -7,139 +7,74 @@ use super::{DeploymentType, Span};
 ///
 /// A model of the built-in table ([`lb_limits::PTU_MODELS`]) needs no entry; an entry with its name overrides what it
 /// names.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Model {
-    /// The name.
-    pub name: String,
-    /// Input tokens per minute that one PTU works off.
+pub(crate) struct Model {
+    pub(crate) name: String,
+    pub(crate) input_tpm_per_ptu: Option<u64>,
+    pub(crate) output_ratio: Option<u64>,
+    pub(crate) ptu_minimum: Option<u64>,
+    pub(crate) ptu_step: Option<u64>,
+    pub(crate) regional_ptu_minimum: Option<u64>,
+    pub(crate) regional_ptu_step: Option<u64>,
     #[serde(default)]
-    pub input_tpm_per_ptu: Option<u64>,
-    /// Input tokens that one output token counts as.
+    pub(crate) ttft: FirstToken,
     #[serde(default)]
-    pub output_ratio: Option<u64>,
-    /// The fewest PTUs that a global or data-zone deployment can have.
-    #[serde(default)]
-    pub ptu_minimum: Option<u64>,
-    /// The step in which their PTUs are sold.
-    #[serde(default)]
-    pub ptu_step: Option<u64>,
-    /// The fewest PTUs that a regional deployment can have.
-    #[serde(default)]
-    pub regional_ptu_minimum: Option<u64>,
-    /// The step in which their PTUs are sold.
-    #[serde(default)]
-    pub regional_ptu_step: Option<u64>,
-    /// Time to the first token.
-    #[serde(default)]
-    pub ttft: FirstToken,
-    /// Time per output token after it.
-    #[serde(default)]
-    pub tpot: PerToken,
-    /// Dollars per million uncached input tokens, pay as you go.
-    #[serde(default)]
-    pub price_input: Option<f64>,
-    /// Dollars per million cached input tokens. Default: as uncached ones.
-    #[serde(default)]
-    pub price_cached_input: Option<f64>,
-    /// Dollars per million output tokens.
-    #[serde(default)]
-    pub price_output: Option<f64>,
+    pub(crate) tpot: PerToken,
+    pub(crate) price_input: Option<f64>,
+    pub(crate) price_cached_input: Option<f64>,
+    pub(crate) price_output: Option<f64>,
 }
 
 /// Time to the first token: `(base + per_1k_input * uncached input tokens / 1000)`, times a lognormal noise of mean 1.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FirstToken {
-    /// Without any input. Default: 250 ms.
-    #[serde(default = "ttft_base")]
-    pub base: Span,
-    /// Per 1,000 uncached input tokens. Default: 60 ms.
-    #[serde(default = "ttft_per_1k_input")]
-    pub per_1k_input: Span,
-    /// Standard deviation of the noise's logarithm. Default: 0.35.
-    #[serde(default = "ttft_sigma")]
-    pub sigma: f64,
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct FirstToken {
+    pub(crate) base: Span,
+    pub(crate) per_1k_input: Span,
+    pub(crate) sigma: f64,
 }
 
 /// Time per output token after the first, times a lognormal noise of mean 1 that is drawn once per attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PerToken {
-    /// The mean. Default: 13 ms, about the 80 tokens a second that Azure names as a target for gpt-4.1.
-    #[serde(default = "tpot_mean")]
-    pub mean: Span,
-    /// Standard deviation of the noise's logarithm. Default: 0.25.
-    #[serde(default = "tpot_sigma")]
-    pub sigma: f64,
-}
-
-const fn ttft_base() -> Span {
-    Span::from_millis(250)
-}
-
-const fn ttft_per_1k_input() -> Span {
-    Span::from_millis(60)
-}
-
-const fn ttft_sigma() -> f64 {
-    0.35
-}
-
-const fn tpot_mean() -> Span {
-    Span::from_millis(13)
-}
-
-const fn tpot_sigma() -> f64 {
-    0.25
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PerToken {
+    pub(crate) mean: Span,
+    pub(crate) sigma: f64,
 }
 
 impl Default for FirstToken {
     fn default() -> Self {
-        Self { base: ttft_base(), per_1k_input: ttft_per_1k_input(), sigma: ttft_sigma() }
+        Self { base: Span::from_millis(250), per_1k_input: Span::from_millis(60), sigma: 0.35 }
     }
 }
 
 impl Default for PerToken {
     fn default() -> Self {
-        Self { mean: tpot_mean(), sigma: tpot_sigma() }
+        Self { mean: Span::from_millis(13), sigma: 0.25 }
     }
 }
 
 impl Model {
     /// The model of this name, without an entry of its own: everything is the built-in table's or the default.
     pub(crate) fn built_in(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            input_tpm_per_ptu: None,
-            output_ratio: None,
-            ptu_minimum: None,
-            ptu_step: None,
-            regional_ptu_minimum: None,
-            regional_ptu_step: None,
-            ttft: FirstToken::default(),
-            tpot: PerToken::default(),
-            price_input: None,
-            price_cached_input: None,
-            price_output: None,
-        }
+        Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// Input tokens per minute and PTU, if the entry or the table says.
-    #[must_use]
-    pub fn input_tpm_per_ptu(&self) -> Option<u64> {
+    pub(crate) fn input_tpm_per_ptu(&self) -> Option<u64> {
         self.input_tpm_per_ptu.or_else(|| Some(PtuModel::named(&self.name)?.input_tpm_per_ptu))
     }
 
     /// Input tokens that an output token counts as; 4 if neither the entry nor the table says.
-    #[must_use]
-    pub fn output_ratio(&self) -> u64 {
-        self.output_ratio.or_else(|| Some(PtuModel::named(&self.name)?.output_ratio)).unwrap_or(4)
+    pub(crate) fn output_ratio(&self) -> u64 {
+        self.output_ratio
+            .or_else(|| Some(PtuModel::named(&self.name)?.output_ratio))
+            .unwrap_or(Ptu::DEFAULT_OUTPUT_RATIO)
     }
 
     /// The PTU counts that can be bought.
-    #[must_use]
-    pub fn increment(&self, deployment: DeploymentType) -> Increment {
+    pub(crate) fn increment(&self, deployment: DeploymentType) -> Increment {
         let table = PtuModel::named(&self.name);
         let (own_minimum, own_step, table) = match deployment {
             DeploymentType::Global | DeploymentType::DataZone => {

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use lb_limits::CHARS_PER_TOKEN;
 use serde::Deserialize;
 
 use super::{Span, unit};
@@ -7,159 +8,92 @@ use super::{Span, unit};
 /// The traffic of one request class: when its requests arrive, and how large they are.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Workload {
-    /// The name.
-    pub name: String,
-    /// How arrivals come.
-    pub kind: Kind,
-    /// Requests per second on average: `poisson`, `gamma`, `bursts`.
+pub(crate) struct Workload {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) rate: Option<f64>,
+    pub(crate) cv: Option<f64>,
+    pub(crate) bursts: Option<Bursts>,
     #[serde(default)]
-    pub rate: Option<f64>,
-    /// Coefficient of variation of the gaps: `gamma`, and the burstiness of a rate table or an Azure Monitor export
-    /// inside its steps, where 1 is Poisson. Default: 1.
-    #[serde(default)]
-    pub cv: Option<f64>,
-    /// The two states of `bursts`.
-    #[serde(default)]
-    pub bursts: Option<Bursts>,
-    /// The points of a `rate_table`; between two the rate is linear. After the last it starts over.
-    #[serde(default)]
-    pub rates: Vec<RatePoint>,
-    /// Users of a `closed` loop.
-    #[serde(default)]
-    pub users: Option<u32>,
-    /// Mean time a user of a closed loop thinks between the end of an answer and the next request, exponential.
-    #[serde(default)]
-    pub think: Option<Span>,
-    /// The file of a `trace`, of an `azure_monitor` export, or of a `rate_table` that is not written out.
-    #[serde(default)]
-    pub file: Option<PathBuf>,
-    /// How the trace's file is written. Default: by its columns.
-    #[serde(default)]
-    pub format: Option<TraceFormat>,
-    /// The names of the columns of a CSV trace.
-    #[serde(default)]
-    pub columns: Option<Columns>,
-    /// Starts the trace over when it has ended, until the run's duration. Default: false.
+    pub(crate) rates: Vec<RatePoint>,
+    pub(crate) users: Option<u32>,
+    pub(crate) think: Option<Span>,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) format: Option<TraceFormat>,
+    pub(crate) columns: Option<Columns>,
     #[serde(default, rename = "loop")]
-    pub repeat: bool,
-    /// Compresses time: 2 replays the trace twice as fast. Default: 1.
+    pub(crate) repeat: bool,
     #[serde(default = "unit")]
-    pub speed: f64,
-    /// The share of arrivals that are kept, from 0 to 1, drawn for each. Default: 1.
+    pub(crate) speed: f64,
     #[serde(default = "unit")]
-    pub thin: f64,
-    /// How many copies of the trace run at once; each but the first starts at a random place. Default: 1.
+    pub(crate) thin: f64,
     #[serde(default = "one_copy")]
-    pub copies: u32,
-    /// Tokens of a prompt, cached ones included. Default: from the trace.
+    pub(crate) copies: u32,
+    pub(crate) input: Option<Length>,
+    pub(crate) output: Option<Length>,
+    pub(crate) cached_share: Option<f64>,
     #[serde(default)]
-    pub input: Option<Length>,
-    /// Tokens of a completion. Default: from the trace.
-    #[serde(default)]
-    pub output: Option<Length>,
-    /// The part of a prompt that is in the service's cache, from 0 to 1. Default: from the trace, else 0.
-    #[serde(default)]
-    pub cached_share: Option<f64>,
-    /// What requests say as `max_tokens`. Default: nothing.
-    #[serde(default)]
-    pub max_tokens: MaxTokens,
-    /// Characters of a token in this class's prompts: what a standard deployment's estimate counts. Default: 4.
+    pub(crate) max_tokens: MaxTokens,
     #[serde(default = "chars_per_token")]
-    pub chars_per_token: f64,
-    /// Whether answers are streamed: their head comes with the first token; without, after the last. Default: true.
+    pub(crate) chars_per_token: f64,
     #[serde(default = "yes")]
-    pub stream: bool,
-    /// When the caller gives up, from the arrival on. Default: never.
-    #[serde(default)]
-    pub deadline: Option<Span>,
+    pub(crate) stream: bool,
+    pub(crate) deadline: Option<Span>,
 }
 
 /// How arrivals come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Independent of each other, at a constant rate.
+pub(crate) enum Kind {
     Poisson,
-    /// At equal distances.
     Constant,
-    /// With gaps of a gamma distribution: burstier than Poisson above a `cv` of 1, more regular below.
     Gamma,
-    /// Poisson with two rates that take turns (a two-state Markov-modulated Poisson process).
     Bursts,
-    /// With a rate that follows a table.
     RateTable,
-    /// From users who wait for their answers.
     Closed,
-    /// As recorded.
     Trace,
-    /// As an Azure Monitor export counts them per minute.
     AzureMonitor,
 }
 
 /// Two states that take turns, each for an exponential time.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Bursts {
-    /// The rate in a burst, as a multiple of the rate outside.
-    pub factor: f64,
-    /// Mean length of a burst.
-    pub burst: Span,
-    /// Mean time between two bursts.
-    pub calm: Span,
+pub(crate) struct Bursts {
+    pub(crate) factor: f64,
+    pub(crate) burst: Span,
+    pub(crate) calm: Span,
 }
 
 /// A point of a rate table.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RatePoint {
-    /// When, from the start.
-    pub at: Span,
-    /// Requests per second.
-    pub rate: f64,
+pub(crate) struct RatePoint {
+    pub(crate) at: Span,
+    pub(crate) rate: f64,
 }
 
 /// How a trace's file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TraceFormat {
-    /// The Azure LLM inference traces of 2023 and 2024: `TIMESTAMP,ContextTokens,GeneratedTokens`.
+pub(crate) enum TraceFormat {
     Azure,
-    /// Mooncake's JSON lines: `timestamp` (ms), `input_length`, `output_length`, `hash_ids` of 512-token blocks.
     Mooncake,
-    /// BurstGPT's CSV.
     Burstgpt,
-    /// A CSV with a header line; [`Columns`] names its columns.
     Csv,
 }
 
 /// The columns of a CSV trace. Times are seconds, or dates in RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Columns {
-    /// The time of arrival, in seconds, or as a date; see `time_unit`.
-    pub time: String,
-    /// What a number in the time column counts. Default: 1 s.
-    #[serde(default)]
-    pub time_unit: Option<Span>,
-    /// Prompt tokens, cached ones included.
-    #[serde(default)]
-    pub input: Option<String>,
-    /// Completion tokens.
-    #[serde(default)]
-    pub output: Option<String>,
-    /// Cached prompt tokens.
-    #[serde(default)]
-    pub cached: Option<String>,
-    /// What the request said as `max_tokens`; empty: nothing.
-    #[serde(default)]
-    pub max_tokens: Option<String>,
-    /// Requests of the minute, in an Azure Monitor export.
-    #[serde(default)]
-    pub requests: Option<String>,
-    /// Requests per second, in the file of a rate table.
-    #[serde(default)]
-    pub rate: Option<String>,
+pub(crate) struct Columns {
+    pub(crate) time: String,
+    pub(crate) time_unit: Option<Span>,
+    pub(crate) input: Option<String>,
+    pub(crate) output: Option<String>,
+    pub(crate) cached: Option<String>,
+    pub(crate) max_tokens: Option<String>,
+    pub(crate) requests: Option<String>,
+    pub(crate) rate: Option<String>,
 }
 
 /// A number of tokens.
@@ -168,70 +102,52 @@ pub struct Columns {
     untagged,
     expecting = "a number of tokens, { mean, sigma }, { mean, law = \"exponential\" }, { quantiles = [..] }, or { from = \"trace.csv\" }"
 )]
-pub enum Length {
-    /// Always the same.
+pub(crate) enum Length {
     Constant(u64),
-    /// Lognormal: the mean, and the standard deviation of the logarithm.
     Lognormal(Lognormal),
-    /// Another law, by its name and its mean.
     Named(NamedLength),
-    /// Quantiles at equal distances, from the smallest to the largest; between two it is linear.
-    Quantiles(Quantiles),
-    /// Drawn from the lengths in a trace. Input and output with the same file are drawn together, from one line.
+    Quantiles(LengthQuantiles),
     Resampled(Resampled),
 }
 
 /// See [`Length::Lognormal`].
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Lognormal {
-    /// The mean.
-    pub mean: f64,
-    /// The standard deviation of the logarithm.
-    pub sigma: f64,
-    /// The largest value. Default: none.
-    #[serde(default)]
-    pub max: Option<u64>,
+pub(crate) struct Lognormal {
+    pub(crate) mean: f64,
+    pub(crate) sigma: f64,
+    pub(crate) max: Option<u64>,
 }
 
 /// See [`Length::Named`].
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NamedLength {
-    /// The mean.
-    pub mean: f64,
-    /// The law.
-    pub law: Law,
+pub(crate) struct NamedLength {
+    pub(crate) mean: f64,
+    pub(crate) law: Law,
 }
 
 /// A law of lengths that its mean alone determines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Law {
-    /// Exponential, rounded to whole tokens: what the closed forms of queueing theory assume of a cost or a service.
+pub(crate) enum Law {
     Exponential,
 }
 
 /// See [`Length::Quantiles`].
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Quantiles {
-    /// At least two, not falling.
-    pub quantiles: Vec<f64>,
+pub(crate) struct LengthQuantiles {
+    pub(crate) quantiles: Vec<f64>,
 }
 
 /// See [`Length::Resampled`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Resampled {
-    /// The trace's file.
-    pub from: PathBuf,
-    /// How it is written. Default: by its columns.
-    #[serde(default)]
-    pub format: Option<TraceFormat>,
-    /// The names of the columns of a CSV.
-    #[serde(default)]
-    pub columns: Option<Columns>,
+pub(crate) struct Resampled {
+    pub(crate) from: PathBuf,
+    pub(crate) format: Option<TraceFormat>,
+    pub(crate) columns: Option<Columns>,
 }
 
 /// What requests say as `max_tokens`.
@@ -240,14 +156,10 @@ pub struct Resampled {
     untagged,
     expecting = "\"none\", \"exact\", \"trace\", a number of tokens, or { factor = 2.0, min = 256, max = 4096 }"
 )]
-pub enum MaxTokens {
-    /// By a word.
+pub(crate) enum MaxTokens {
     Named(NamedMaxTokens),
-    /// The same for all.
     Constant(u64),
-    /// A multiple of what the completion will have: what a caller does who knows the answers' lengths roughly.
     Factor(Factor),
-    /// Nothing is said.
     #[default]
     #[serde(skip)]
     Absent,
@@ -256,27 +168,21 @@ pub enum MaxTokens {
 /// A word for a policy on `max_tokens`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum NamedMaxTokens {
-    /// Nothing is said; the service assumes its default.
+pub(crate) enum NamedMaxTokens {
     None,
-    /// Exactly what the completion will have.
     Exact,
-    /// What the trace says.
     Trace,
 }
 
 /// See [`MaxTokens::Factor`].
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Factor {
-    /// The multiple.
-    pub factor: f64,
-    /// At least this. Default: 1.
+pub(crate) struct Factor {
+    pub(crate) factor: f64,
     #[serde(default = "super::one")]
-    pub min: u64,
-    /// At most this. Default: no limit.
+    pub(crate) min: u64,
     #[serde(default = "no_limit")]
-    pub max: u64,
+    pub(crate) max: u64,
 }
 
 const fn no_limit() -> u64 {
@@ -288,7 +194,7 @@ const fn one_copy() -> u32 {
 }
 
 const fn chars_per_token() -> f64 {
-    4.0
+    CHARS_PER_TOKEN as f64
 }
 
 const fn yes() -> bool {

@@ -6,16 +6,16 @@ const MOST_POINTS: usize = 10_000;
 /// What a sweep varies: every combination of the values of its axes.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Grid {
-    axes: Vec<Axis>,
+    axes: Vec<Parameter>,
 }
 
 /// One key, and the values it takes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Axis {
+pub(crate) struct Parameter {
     /// The key.
-    pub path: KeyPath,
+    pub(crate) path: KeyPath,
     /// Its values, in the order of the points.
-    pub values: Vec<toml::Value>,
+    pub(crate) values: Vec<toml::Value>,
 }
 
 impl Grid {
@@ -43,13 +43,13 @@ impl Grid {
     pub fn set(&mut self, path: KeyPath, values: Vec<toml::Value>) {
         match self.axes.iter_mut().find(|axis| axis.path == path) {
             Some(axis) => axis.values = values,
-            None => self.axes.push(Axis { path, values }),
+            None => self.axes.push(Parameter { path, values }),
         }
     }
 
     /// The axes.
     #[must_use]
-    pub fn axes(&self) -> &[Axis] {
+    pub(crate) fn axes(&self) -> &[Parameter] {
         &self.axes
     }
 

@@ -2,7 +2,7 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use super::exponential::exponential;
 use crate::{
-    draw::{Draws, Purpose},
+    random::{Draws, Purpose},
     scenario::Span,
 };
 

@@ -51,13 +51,13 @@ const fn logarithm(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draw::{self, Draws, Purpose};
+    use crate::random::{self, Draws, Purpose};
 
     #[test]
     fn it_is_the_logarithm() {
         let uniform = (0..200_000).map(|i| Draws::new(1).uniform(Purpose::Sample, 0, i));
         let small = (1..200).map(|halvings| libm::exp(-f64::from(halvings) / 6.0));
-        for u in uniform.chain(small).chain([draw::unit(0), draw::unit(u64::MAX), 0.5, 0.999_999, 1.0 / 3.0]) {
+        for u in uniform.chain(small).chain([random::unit(0), random::unit(u64::MAX), 0.5, 0.999_999, 1.0 / 3.0]) {
             let (found, expected) = (exponential(u), -libm::log(u));
             assert!((found - expected).abs() < 2e-15 * expected.max(1.0), "{u}: {found} instead of {expected}");
             assert!(found >= 0.0);

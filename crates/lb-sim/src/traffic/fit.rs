@@ -1,8 +1,8 @@
 use std::{fmt::Write as _, path::Path};
 
-use super::{Dispersion, Row, Stats, Trace, Traffic, length::tokens, quantile::Table, stats};
+use super::{Dispersion, Row, Stats, Trace, Traffic, length::tokens, quantile::QuantileTable, stats};
 use crate::{
-    draw::Draws,
+    random::Draws,
     scenario::{ScenarioError, Workload},
 };
 
@@ -13,18 +13,18 @@ use crate::{
 /// the whole trace, lengths that depend on each other or on the time) is lost; [`Fit::sample`] tells how much that is.
 /// Lengths are the trace's 101 percentiles.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fit {
+pub(crate) struct Fit {
     /// The trace's figures.
-    pub trace: Stats,
+    pub(crate) trace: Stats,
     /// How arrivals come.
-    pub arrivals: Arrivals,
+    pub(crate) arrivals: Arrivals,
     input: Vec<f64>,
     output: Vec<f64>,
 }
 
 /// How the arrivals of a [`Fit`] come.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Arrivals {
+pub(crate) enum Arrivals {
     /// Independent.
     Poisson,
     /// More regular than Poisson, with gamma-distributed gaps.
@@ -54,8 +54,7 @@ const POINTS: u32 = 101;
 
 impl Fit {
     /// The generator for a trace; `None` if the trace is too short to be described (less than 15 s, or two requests).
-    #[must_use]
-    pub fn of(trace: &Trace) -> Option<Self> {
+    pub(crate) fn of(trace: &Trace) -> Option<Self> {
         let figures = Stats::of(trace)?;
         let arrivals = Arrivals::of(&figures)?;
         let quantiles = |of| {
@@ -63,7 +62,7 @@ impl Fit {
             let mut values: Vec<f64> =
                 (0..POINTS).map(|at| stats::quantile(&sorted, f64::from(at) / f64::from(POINTS - 1)).round()).collect();
             // A line from the last percentile to the largest value lies above what is there: lowered, it keeps the mean.
-            let excess = Table::new(values.clone())?.mean() - sorted.iter().sum::<f64>() / sorted.len() as f64;
+            let excess = QuantileTable::new(values.clone())?.mean() - sorted.iter().sum::<f64>() / sorted.len() as f64;
             if let [.., below, last] = values.as_mut_slice() {
                 *last = (*last - 2.0 * f64::from(POINTS - 1) * excess).round().clamp(*below, *last);
             }
@@ -74,8 +73,7 @@ impl Fit {
     }
 
     /// The generator as a table of a scenario.
-    #[must_use]
-    pub fn toml(&self, name: &str) -> String {
+    pub(crate) fn toml(&self, name: &str) -> String {
         let mut text = format!("[[workload]]\nname = \"{name}\"\n");
         let rate = self.trace.rate;
         match self.arrivals {
@@ -105,11 +103,7 @@ impl Fit {
     }
 
     /// The figures of what the generator makes in this many seconds.
-    ///
-    /// # Errors
-    ///
-    /// If the generator is no sound workload; that would be a fault of the fit.
-    pub fn sample(&self, seconds: u64, draws: Draws) -> Result<Option<Stats>, ScenarioError> {
+    pub(crate) fn sample(&self, seconds: u64, draws: Draws) -> Result<Option<Stats>, ScenarioError> {
         let text = self.toml("fit").replace("[[workload]]\n", "");
         let workload: Workload = toml::from_str(&text).map_err(|error| ScenarioError::new("", error.to_string()))?;
         let until = seconds.saturating_mul(1_000_000_000);
@@ -124,11 +118,7 @@ impl Fit {
     }
 
     /// The generator as a table of a scenario, under a comment that compares its traffic with the trace's.
-    ///
-    /// # Errors
-    ///
-    /// As [`sample`](Fit::sample).
-    pub fn report(&self, name: &str, source: &str) -> Result<String, ScenarioError> {
+    pub(crate) fn report(&self, name: &str, source: &str) -> Result<String, ScenarioError> {
         let generated = self.sample(SAMPLE_SECONDS, Draws::new(1))?;
         let mut text = String::new();
         for line in source.lines() {
@@ -146,7 +136,7 @@ impl Fit {
         for window in [1.0, 10.0, 60.0] {
             row(&format!("IDC over {window} s"), 2, &|stats| stats.dispersion_at(window));
         }
-        for (what, of) in [("input", (|s| s.input) as fn(&Stats) -> stats::Spread), ("output", |s| s.output)] {
+        for (what, of) in [("input", (|s| s.input) as fn(&Stats) -> stats::LengthStats), ("output", |s| s.output)] {
             row(&format!("{what} mean"), 0, &|stats| Some(of(stats).mean));
             row(&format!("{what} p50"), 0, &|stats| Some(of(stats).p50));
             row(&format!("{what} p99"), 0, &|stats| Some(of(stats).p99));

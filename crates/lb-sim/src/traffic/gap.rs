@@ -1,7 +1,7 @@
 //! Gaps between arrivals, with a mean of 1.
 
 use super::{exponential::exponential, quantile};
-use crate::draw::{self, Draws, Purpose};
+use crate::random::{self, Draws, Purpose};
 
 /// The gaps of a renewal process with mean 1 and a given coefficient of variation.
 ///
@@ -33,7 +33,7 @@ impl Gaps {
         let bits = draws.bits(Purpose::Gap, workload, number);
         match self {
             Self::Equal => 1.0,
-            Self::Exponential => exponential(draw::unit(bits)),
+            Self::Exponential => exponential(random::unit(bits)),
             Self::Gamma { shape } => gamma(shape, &mut numbers(bits)) / shape,
         }
     }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use super::{
     Trace,
     exponential::exponential,
-    quantile::{PER_53_BITS, Table, normal, normal_share_below},
+    quantile::{PER_53_BITS, QuantileTable, normal, normal_share_below},
 };
-use crate::{draw, scenario};
+use crate::{random, scenario};
 
 /// A distribution of numbers of tokens.
 #[derive(Debug, Clone)]
-pub(super) enum Length {
+pub(super) enum LengthDraw {
     Constant(u64),
-    Lognormal(Lognormal),
+    Lognormal(LognormalDraw),
     /// Of this mean.
     Exponential(f64),
-    Quantiles(Table),
+    Quantiles(QuantileTable),
     /// Input, output and cached tokens of a line of a trace.
     Resampled(Arc<Trace>),
 }
@@ -27,7 +27,7 @@ pub(super) enum Length {
 /// either side (3 % of all) is computed exactly. The error of a value is below 1e-4 of it for `sigma` up to 2, and
 /// shrinks with it: it cannot be seen in a whole number of tokens below 5,000.
 #[derive(Debug, Clone)]
-pub(super) struct Lognormal {
+pub(super) struct LognormalDraw {
     mu: f64,
     sigma: f64,
     max: f64,
@@ -40,7 +40,7 @@ const CELL_BITS: u32 = 12;
 /// Cells on either side where the quantile function bends too much for a line.
 const OUTER: u64 = 64;
 
-impl Lognormal {
+impl LognormalDraw {
     pub(super) fn new(spec: scenario::Lognormal) -> Self {
         let mu = libm::log(spec.mean) - spec.sigma * spec.sigma / 2.0;
         let max = spec.max.map_or(f64::INFINITY, |max| max as f64);
@@ -65,7 +65,7 @@ impl Lognormal {
             let low = self.values[cell];
             low + within * (self.values[cell + 1] - low)
         } else {
-            self.quantile(draw::unit(bits))
+            self.quantile(random::unit(bits))
         };
         value.min(self.max)
     }
@@ -81,7 +81,7 @@ impl Lognormal {
     }
 }
 
-impl Length {
+impl LengthDraw {
     /// The length at 64 uniform bits; of a trace's line its input.
     #[inline]
     pub(super) fn at(&self, bits: u64) -> u64 {
@@ -89,7 +89,7 @@ impl Length {
             Self::Constant(length) => *length,
             // A lognormal length is never zero, so that rounding makes no empty prompts.
             Self::Lognormal(lognormal) => tokens(lognormal.at(bits)).max(1),
-            Self::Exponential(mean) => tokens(mean * exponential(draw::unit(bits))),
+            Self::Exponential(mean) => tokens(mean * exponential(random::unit(bits))),
             Self::Quantiles(table) => tokens(table.at(bits)),
             Self::Resampled(trace) => u64::from(trace.row_at(bits).input),
         }
@@ -118,10 +118,10 @@ pub(super) fn tokens(value: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draw::{Draws, Purpose};
+    use crate::random::{Draws, Purpose};
 
-    fn lognormal(mean: f64, sigma: f64, max: Option<u64>) -> Lognormal {
-        Lognormal::new(scenario::Lognormal { mean, sigma, max })
+    fn lognormal(mean: f64, sigma: f64, max: Option<u64>) -> LognormalDraw {
+        LognormalDraw::new(scenario::Lognormal { mean, sigma, max })
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
             let worst = (0..60_000_u64)
                 .map(|i| {
                     let bits = Draws::new(1).bits(Purpose::Sample, 0, i);
-                    (table.at(bits) / table.quantile(draw::unit(bits)) - 1.0).abs()
+                    (table.at(bits) / table.quantile(random::unit(bits)) - 1.0).abs()
                 })
                 .fold(0.0, f64::max);
             assert!(worst < 1e-4, "sigma {sigma}: {worst}");
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn an_exponential_length_has_the_mean_and_the_spread_of_its_law() {
-        let length = Length::Exponential(10_000.0);
+        let length = LengthDraw::Exponential(10_000.0);
         let n = 400_000_u32;
         let lengths = (0..u64::from(n)).map(|i| length.at(Draws::new(3).bits(Purpose::Sample, 2, i)) as f64);
         let (sum, squares) = lengths.fold((0.0, 0.0), |(sum, squares), x| (sum + x, squares + x * x));
@@ -173,6 +173,6 @@ mod tests {
         assert_eq!(tokens(0.5), 1);
         assert_eq!(tokens(-7.0), 0);
         assert_eq!(tokens(f64::INFINITY), i64::MAX.cast_unsigned());
-        assert_eq!(Length::Lognormal(lognormal(0.01, 0.1, None)).at(7), 1);
+        assert_eq!(LengthDraw::Lognormal(lognormal(0.01, 0.1, None)).at(7), 1);
     }
 }

@@ -3,21 +3,21 @@ use std::{
     sync::Arc,
 };
 
-use super::{Minutes, Trace, formats, rates};
+use super::{Minutes, Trace, import::formats, rates};
 use crate::scenario::{Columns, Kind, Length, RatePoint, Resampled, ScenarioError, TraceFormat, Workload};
 
 /// The files that workloads name, read once: replications and the runs of a sweep share them.
 ///
 /// A clone is cheap and shares what was read.
 #[derive(Debug, Clone, Default)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     folder: PathBuf,
-    files: Vec<(Source, Data)>,
+    files: Vec<(FileSource, Data)>,
 }
 
 /// A file, and how it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Source {
+struct FileSource {
     path: PathBuf,
     what: What,
     format: Option<TraceFormat>,
@@ -40,18 +40,12 @@ enum Data {
 
 impl Loaded {
     /// Nothing yet; file names will be relative to `folder`.
-    #[must_use]
-    pub fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), files: Vec::new() }
     }
 
     /// Reads the files that these workloads name, unless they have been read before.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be read or has a value that makes no sense: with the key that names the file, and the line and
-    /// column in the file.
-    pub fn read(&mut self, workloads: &[Workload]) -> Result<(), ScenarioError> {
+    pub(crate) fn read(&mut self, workloads: &[Workload]) -> Result<(), ScenarioError> {
         for workload in workloads {
             for (key, source) in self.sources(workload) {
                 if self.files.iter().any(|(known, _)| *known == source) {
@@ -68,7 +62,8 @@ impl Loaded {
 
     /// Takes this trace for the file of a workload, which is then not read. Without a file of its own the workload does
     /// not change.
-    pub fn insert(&mut self, workload: &Workload, trace: Trace) {
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn insert(&mut self, workload: &Workload, trace: Trace) {
         if let Some(source) = self.main(workload) {
             self.files.retain(|(known, _)| *known != source);
             self.files.push((source, Data::Trace(Arc::new(trace))));
@@ -76,8 +71,7 @@ impl Loaded {
     }
 
     /// What a reader of a report should know about how the files were read, each with the file's name.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for (source, data) in &self.files {
             let name = source.path.file_name().unwrap_or(source.path.as_os_str()).to_string_lossy();
@@ -92,7 +86,7 @@ impl Loaded {
     }
 
     /// The keys of a workload that name files.
-    fn sources(&self, workload: &Workload) -> Vec<(&'static str, Source)> {
+    fn sources(&self, workload: &Workload) -> Vec<(&'static str, FileSource)> {
         let mut sources = Vec::new();
         sources.extend(self.main(workload).map(|source| ("file", source)));
         for (key, length) in [("input.from", &workload.input), ("output.from", &workload.output)] {
@@ -104,7 +98,7 @@ impl Loaded {
     }
 
     /// The file that says when requests arrive.
-    fn main(&self, workload: &Workload) -> Option<Source> {
+    fn main(&self, workload: &Workload) -> Option<FileSource> {
         let what = match workload.kind {
             Kind::Trace => What::Trace,
             Kind::AzureMonitor => What::Minutes,
@@ -112,15 +106,15 @@ impl Loaded {
             _ => return None,
         };
         let path = self.folder.join(workload.file.as_ref()?);
-        Some(Source { path, what, format: workload.format, columns: workload.columns.clone() })
+        Some(FileSource { path, what, format: workload.format, columns: workload.columns.clone() })
     }
 
-    fn resampled(&self, spec: &Resampled) -> Source {
+    fn resampled(&self, spec: &Resampled) -> FileSource {
         let path = self.folder.join(&spec.from);
-        Source { path, what: What::Trace, format: spec.format, columns: spec.columns.clone() }
+        FileSource { path, what: What::Trace, format: spec.format, columns: spec.columns.clone() }
     }
 
-    fn find(&self, source: &Source) -> Option<&Data> {
+    fn find(&self, source: &FileSource) -> Option<&Data> {
         self.files.iter().find_map(|(known, data)| (known == source).then_some(data))
     }
 
@@ -151,7 +145,7 @@ impl Loaded {
     }
 }
 
-impl Source {
+impl FileSource {
     fn read(&self) -> Result<Data, String> {
         let columns = self.columns.as_ref();
         match self.what {

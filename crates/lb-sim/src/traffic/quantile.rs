@@ -102,11 +102,11 @@ pub(super) const PER_53_BITS: f64 = 1.0 / 9_007_199_254_740_992.0;
 
 /// A quantile function by its values at equal distances of probability, linear in between.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Table {
+pub(crate) struct QuantileTable {
     values: Vec<f64>,
 }
 
-impl Table {
+impl QuantileTable {
     /// The table of at least two values, from the quantile at 0 to the one at 1.
     pub(crate) fn new(values: Vec<f64>) -> Option<Self> {
         (values.len() >= 2).then_some(Self { values })
@@ -151,13 +151,13 @@ mod tests {
 
     #[test]
     fn a_table_is_linear_between_its_values() {
-        let table = Table::new(vec![0.0, 10.0, 30.0]).unwrap();
+        let table = QuantileTable::new(vec![0.0, 10.0, 30.0]).unwrap();
         assert_eq!(table.at(0), 0.0);
         assert_eq!(table.at(1 << 62), 5.0);
         assert_eq!(table.at(1 << 63), 10.0);
         assert_eq!(table.at(3 << 62), 20.0);
         assert!((table.at(u64::MAX) - 30.0).abs() < 1e-13);
         assert_eq!(table.mean(), 12.5);
-        assert_eq!(Table::new(vec![1.0]), None);
+        assert_eq!(QuantileTable::new(vec![1.0]), None);
     }
 }

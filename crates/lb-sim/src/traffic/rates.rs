@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::{exponential::exponential, gap::Gaps, table::Table, timestamp};
+use super::{exponential::exponential, gap::Gaps, import::DataTable};
 use crate::{
-    draw::{Draws, Purpose},
+    random::{Draws, Purpose},
     scenario::{Columns, RatePoint, Span},
+    time,
 };
 
 /// A stretch of time over which the rate is linear.
@@ -147,10 +148,10 @@ impl Stretched {
 
 /// The points of a rate table in a CSV file, and notes on how it was read.
 pub(super) fn read(path: &Path, columns: Option<&Columns>) -> Result<(Vec<RatePoint>, Vec<String>), String> {
-    points(Table::open(path)?, columns)
+    points(DataTable::open(path)?, columns)
 }
 
-fn points(mut table: Table, columns: Option<&Columns>) -> Result<(Vec<RatePoint>, Vec<String>), String> {
+fn points(mut table: DataTable, columns: Option<&Columns>) -> Result<(Vec<RatePoint>, Vec<String>), String> {
     let named = |name: Option<&String>, usual: &[&str]| match name {
         Some(name) => table.column(&[name]),
         None => table.column(usual),
@@ -161,7 +162,7 @@ fn points(mut table: Table, columns: Option<&Columns>) -> Result<(Vec<RatePoint>
     let mut points = Vec::new();
     while table.advance()? {
         points.push(RatePoint {
-            at: table.value(time, "a time", |text| timestamp::nanos(text, unit)).map(Span::from_nanos)?,
+            at: table.value(time, "a time", |text| time::nanos(text, unit)).map(Span::from_nanos)?,
             rate: table.value(rate, "a rate of 0 or more", |text| {
                 text.parse().ok().filter(|rate| (0.0..=1e9).contains(rate))
             })?,
@@ -234,7 +235,7 @@ mod tests {
     #[test]
     fn a_file_of_rates_is_sorted_and_starts_at_zero() {
         let table =
-            |text: &str| Table::read("r.csv".to_owned(), Box::new(std::io::Cursor::new(text.as_bytes().to_vec())));
+            |text: &str| DataTable::read("r.csv".to_owned(), Box::new(std::io::Cursor::new(text.as_bytes().to_vec())));
         let (read, notes) =
             points(table("model,window_start_s,rate_rps\na,1200,4\na,600,2.5\n").unwrap(), None).unwrap();
         assert_eq!(read, [point(0, 2.5), point(600, 4.0)]);

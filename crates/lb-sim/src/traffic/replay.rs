@@ -1,7 +1,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 use super::{Trace, scaled};
-use crate::draw::{Draws, Purpose};
+use crate::random::{Draws, Purpose};
 
 /// A trace as it was recorded, once or over and over, in one or several copies at the same time.
 ///

@@ -2,18 +2,18 @@ use std::sync::Arc;
 
 use super::{
     Minute, Minutes, Size, Trace,
-    length::{Length, tokens},
+    length::{LengthDraw, tokens},
 };
 use crate::{
-    draw::{Draws, Purpose, unit},
+    random::{Draws, Purpose, unit},
     scenario::{Factor, MaxTokens, NamedMaxTokens},
 };
 
 /// How large the requests of a workload are.
 #[derive(Debug, Clone)]
 pub(super) struct Sizes {
-    pub(super) input: Part,
-    pub(super) output: Part,
+    pub(super) input: SizePart,
+    pub(super) output: SizePart,
     /// Input and output come from the same line of a trace.
     pub(super) is_joint: bool,
     pub(super) cached_share: Option<f64>,
@@ -23,12 +23,12 @@ pub(super) struct Sizes {
 
 /// Where a length comes from.
 #[derive(Debug, Clone)]
-pub(super) enum Part {
+pub(super) enum SizePart {
     /// The trace or export that is replayed.
     Recorded,
-    Drawn(Length),
+    Drawn(LengthDraw),
     /// As drawn, but with the mean that an export gives for the minute; the second is one over the mean of what is drawn.
-    Scaled(Length, f64),
+    Scaled(LengthDraw, f64),
 }
 
 /// What is replayed.
@@ -52,37 +52,37 @@ impl Sizes {
             _ => None,
         };
         let input_bits = match &self.input {
-            Part::Drawn(Length::Constant(_)) => 0,
-            Part::Recorded if line.is_some() => 0,
+            SizePart::Drawn(LengthDraw::Constant(_)) => 0,
+            SizePart::Recorded if line.is_some() => 0,
             _ => draws.bits(Purpose::Input, workload, number),
         };
         // What a line of a trace that lengths are drawn from says besides the input.
         let drawn = match &self.input {
-            Part::Drawn(Length::Resampled(trace)) => Some(trace.row_at(input_bits)),
+            SizePart::Drawn(LengthDraw::Resampled(trace)) => Some(trace.row_at(input_bits)),
             _ => None,
         };
         let input = match (&self.input, line) {
-            (Part::Recorded, Some(line)) => u64::from(line.input),
-            (Part::Recorded, None) => round(mean(minute, |minute| minute.input), input_bits),
-            (Part::Drawn(length), _) => length.at(input_bits),
-            (Part::Scaled(length, per_mean), _) => {
+            (SizePart::Recorded, Some(line)) => u64::from(line.input),
+            (SizePart::Recorded, None) => round(mean(minute, |minute| minute.input), input_bits),
+            (SizePart::Drawn(length), _) => length.at(input_bits),
+            (SizePart::Scaled(length, per_mean), _) => {
                 tokens(mean(minute, |minute| minute.input) * per_mean * length.at(input_bits) as f64)
             }
         };
         let output = match (&self.output, line, drawn) {
-            (Part::Recorded, Some(line), _) => u64::from(line.output),
-            (Part::Drawn(Length::Constant(length)), ..) => *length,
-            (Part::Drawn(Length::Resampled(_)), _, Some(drawn)) if self.is_joint => u64::from(drawn.output),
+            (SizePart::Recorded, Some(line), _) => u64::from(line.output),
+            (SizePart::Drawn(LengthDraw::Constant(length)), ..) => *length,
+            (SizePart::Drawn(LengthDraw::Resampled(_)), _, Some(drawn)) if self.is_joint => u64::from(drawn.output),
             (part, ..) => {
                 let bits = draws.bits(Purpose::Output, workload, number);
-                let at = |length: &Length| match length {
-                    Length::Resampled(trace) => u64::from(trace.row_at(bits).output),
+                let at = |length: &LengthDraw| match length {
+                    LengthDraw::Resampled(trace) => u64::from(trace.row_at(bits).output),
                     other => other.at(bits),
                 };
                 match part {
-                    Part::Recorded => round(mean(minute, |minute| minute.output), bits),
-                    Part::Drawn(length) => at(length),
-                    Part::Scaled(length, per_mean) => {
+                    SizePart::Recorded => round(mean(minute, |minute| minute.output), bits),
+                    SizePart::Drawn(length) => at(length),
+                    SizePart::Scaled(length, per_mean) => {
                         tokens(mean(minute, |minute| minute.output) * per_mean * at(length) as f64)
                     }
                 }
@@ -90,7 +90,7 @@ impl Sizes {
         };
         let cached = match (self.cached_share, drawn.or(line)) {
             (Some(share), _) => tokens(input as f64 * share),
-            (None, Some(from)) if drawn.is_some() || matches!(self.input, Part::Recorded) => u64::from(from.cached),
+            (None, Some(from)) if drawn.is_some() || matches!(self.input, SizePart::Recorded) => u64::from(from.cached),
             // The input is not the line's: its share of it.
             (None, Some(from)) => tokens(input as f64 * f64::from(from.cached) / f64::from(from.input.max(1))),
             (None, None) => minute.map_or(0, |minute| tokens(input as f64 * minute.cached_share)),

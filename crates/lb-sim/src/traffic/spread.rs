@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use super::{Minutes, gap::Gaps, monitor::MOST, nanos, scaled};
-use crate::draw::{Draws, Purpose};
+use super::{Minutes, gap::Gaps, import::MOST, nanos, scaled};
+use crate::random::{Draws, Purpose};
 
 /// The requests of an Azure Monitor export: as many in each minute as it says, at random places inside.
 ///

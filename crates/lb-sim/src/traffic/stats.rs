@@ -1,47 +1,48 @@
 use super::Trace;
+use crate::stats::student;
 
 /// How a stream of requests arrives, and how large its requests are.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stats {
+pub(crate) struct Stats {
     /// Requests.
-    pub requests: usize,
+    pub(crate) requests: usize,
     /// Requests per second.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// Coefficient of variation of the gaps: 1 for a Poisson process.
-    pub gap_cv: f64,
+    pub(crate) gap_cv: f64,
     /// The step in which times were recorded, in seconds, if most requests share theirs with the one before; else 0. What
     /// happened in less than some steps cannot be told.
-    pub resolution: f64,
+    pub(crate) resolution: f64,
     /// Index of dispersion by length of the window, for windows of which the stream has at least 15.
-    pub dispersion: Vec<Dispersion>,
+    pub(crate) dispersion: Vec<Dispersion>,
     /// Tokens of the prompts.
-    pub input: Spread,
+    pub(crate) input: LengthStats,
     /// Tokens of the completions.
-    pub output: Spread,
+    pub(crate) output: LengthStats,
     /// The share of the prompts' tokens that was cached.
-    pub cached_share: f64,
+    pub(crate) cached_share: f64,
 }
 
 /// How much the number of requests varies from window to window.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Dispersion {
+pub(crate) struct Dispersion {
     /// Length of a window, in seconds.
-    pub window: f64,
+    pub(crate) window: f64,
     /// Windows.
-    pub windows: usize,
+    pub(crate) windows: usize,
     /// Variance over mean of the number of requests in a window: 1 for a Poisson process, whatever the window.
-    pub index: f64,
+    pub(crate) index: f64,
 }
 
 /// Some figures of a distribution of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Spread {
+pub(crate) struct LengthStats {
     /// The mean.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// The median.
-    pub p50: f64,
+    pub(crate) p50: f64,
     /// The 99th percentile.
-    pub p99: f64,
+    pub(crate) p99: f64,
 }
 
 /// Lengths of windows, in seconds.
@@ -51,32 +52,30 @@ const LEAST_WINDOWS: usize = 15;
 
 impl Stats {
     /// The figures of a trace; `None` if it has fewer than two requests, or all at one time.
-    #[must_use]
-    pub fn of(trace: &Trace) -> Option<Self> {
+    pub(crate) fn of(trace: &Trace) -> Option<Self> {
         let rows = trace.rows();
         if rows.len() < 2 || trace.span() == 0 {
             return None;
         }
         let gaps: Vec<u64> = rows.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
         let seconds: Vec<f64> = gaps.iter().map(|&gap| gap as f64 * 1e-9).collect();
-        let (mean, variance) = moments(&seconds);
+        let (mean, squares) = student::moments(&seconds);
         let dispersion = WINDOWS.iter().filter_map(|&window| Dispersion::of(trace, window)).collect();
         let sum = |of: fn(&super::Row) -> u32| rows.iter().map(|row| f64::from(of(row))).sum::<f64>();
         Some(Self {
             requests: rows.len(),
             rate: 1.0 / mean,
-            gap_cv: libm::sqrt(variance) / mean,
+            gap_cv: libm::sqrt(squares / gaps.len() as f64) / mean,
             resolution: resolution(&seconds),
             dispersion,
-            input: Spread::of(&sorted(trace, |row| row.input)),
-            output: Spread::of(&sorted(trace, |row| row.output)),
+            input: LengthStats::of(&sorted(trace, |row| row.input)),
+            output: LengthStats::of(&sorted(trace, |row| row.output)),
             cached_share: sum(|row| row.cached) / sum(|row| row.input).max(1.0),
         })
     }
 
     /// The index of dispersion for windows of this length.
-    #[must_use]
-    pub fn dispersion_at(&self, window: f64) -> Option<f64> {
+    pub(crate) fn dispersion_at(&self, window: f64) -> Option<f64> {
         self.dispersion.iter().find(|known| known.window == window).map(|known| known.index)
     }
 }
@@ -92,12 +91,12 @@ impl Dispersion {
                 *count += 1.0;
             }
         }
-        let (mean, variance) = moments(&counts);
-        Some(Self { window, windows, index: variance / mean })
+        let (mean, squares) = student::moments(&counts);
+        Some(Self { window, windows, index: squares / windows as f64 / mean })
     }
 }
 
-impl Spread {
+impl LengthStats {
     fn of(sorted: &[f64]) -> Self {
         Self {
             mean: sorted.iter().sum::<f64>() / sorted.len() as f64,
@@ -121,13 +120,6 @@ pub(super) fn quantile(sorted: &[f64], p: f64) -> f64 {
     let below = place as usize;
     let above = sorted[(below + 1).min(sorted.len() - 1)];
     sorted[below] + (place - below as f64) * (above - sorted[below])
-}
-
-fn moments(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / n;
-    (mean, variance)
 }
 
 /// Nearly the smallest gap, if half of the gaps are none.

@@ -5,18 +5,18 @@ use super::{
     closed::Closed,
     gap::Gaps,
     length,
-    length::Length,
+    length::LengthDraw,
     nanos,
-    quantile::Table,
+    quantile::QuantileTable,
     rates::{Rate, Stretched},
     replay,
     replay::Replay,
     scaled,
-    sizes::{Part, Record, Sizes},
+    sizes::{Record, SizePart, Sizes},
     spread::Spread,
 };
 use crate::{
-    draw::{Draws, Purpose},
+    random::{Draws, Purpose},
     scenario::{self, Kind, MaxTokens, NamedMaxTokens, ScenarioError, Workload},
 };
 
@@ -264,7 +264,9 @@ impl Builder<'_> {
         let output = self.part("output", spec.output.as_ref(), &record, |row| row.output)?;
         if matches!(spec.max_tokens, MaxTokens::Named(NamedMaxTokens::Trace)) {
             let has_it = match (&record, &input) {
-                (Record::Trace(trace), _) | (_, Part::Drawn(Length::Resampled(trace))) => trace.has_max_tokens(),
+                (Record::Trace(trace), _) | (_, SizePart::Drawn(LengthDraw::Resampled(trace))) => {
+                    trace.has_max_tokens()
+                }
                 _ => false,
             };
             if !has_it {
@@ -280,27 +282,27 @@ impl Builder<'_> {
         spec: Option<&scenario::Length>,
         record: &Record,
         of: fn(&Row) -> u32,
-    ) -> Result<Part, ScenarioError> {
+    ) -> Result<SizePart, ScenarioError> {
         let Some(spec) = spec else {
             return match record {
                 Record::None => Err(self.wrong(key, format!("it is missing for {:?} arrivals", self.spec.kind))),
                 Record::Minutes(minutes) if !minutes.has(key) => {
                     Err(self.wrong(key, "it is missing, and the export does not say it either"))
                 }
-                Record::Trace(_) | Record::Minutes(_) => Ok(Part::Recorded),
+                Record::Trace(_) | Record::Minutes(_) => Ok(SizePart::Recorded),
             };
         };
         let length = match spec {
-            scenario::Length::Constant(length) => Length::Constant(*length),
-            scenario::Length::Lognormal(lognormal) => Length::Lognormal(length::Lognormal::new(*lognormal)),
+            scenario::Length::Constant(length) => LengthDraw::Constant(*length),
+            scenario::Length::Lognormal(lognormal) => LengthDraw::Lognormal(length::LognormalDraw::new(*lognormal)),
             scenario::Length::Named(scenario::NamedLength { mean, law: scenario::Law::Exponential }) => {
-                Length::Exponential(*mean)
+                LengthDraw::Exponential(*mean)
             }
-            scenario::Length::Quantiles(quantiles) => Length::Quantiles(
-                Table::new(quantiles.quantiles.clone())
+            scenario::Length::Quantiles(quantiles) => LengthDraw::Quantiles(
+                QuantileTable::new(quantiles.quantiles.clone())
                     .ok_or_else(|| self.wrong(key, "it needs two quantiles or more"))?,
             ),
-            scenario::Length::Resampled(resampled) => Length::Resampled(
+            scenario::Length::Resampled(resampled) => LengthDraw::Resampled(
                 self.loaded.resampled_trace(resampled).ok_or_else(|| self.wrong(key, "its file was not read"))?,
             ),
         };
@@ -308,9 +310,13 @@ impl Builder<'_> {
             // What an export knows is the mean; what is given is how it spreads.
             Record::Minutes(minutes) if minutes.has(key) => {
                 let mean = length.mean(of);
-                if mean > 0.0 { Ok(Part::Scaled(length, 1.0 / mean)) } else { Err(self.wrong(key, "its mean is zero")) }
+                if mean > 0.0 {
+                    Ok(SizePart::Scaled(length, 1.0 / mean))
+                } else {
+                    Err(self.wrong(key, "its mean is zero"))
+                }
             }
-            _ => Ok(Part::Drawn(length)),
+            _ => Ok(SizePart::Drawn(length)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! V10, V11 and V12: what workers that know nothing of each other choose and find out.
 
 use lb_core::{Backend, Dispatch, MockClock, Pool, Step};
-use lb_sim::draw::{Draws, Purpose};
+use lb_sim::random::{Draws, Purpose};
 use rayon::prelude::*;
 
 use crate::{

@@ -135,13 +135,18 @@ fn v18_littles_law_is_an_identity_of_integers_and_a_break_is_noticed() {
     let conservation = simulation(BUSY).run(2).conservation;
     assert!(conservation.holds());
     assert!(conservation.integral > 0);
-    let broken = [
-        Conservation { succeeded: conservation.succeeded + 1, ..conservation },
-        Conservation { in_flight: conservation.in_flight.wrapping_sub(1), ..conservation },
-        Conservation { offered: conservation.offered + 1, ..conservation },
-        Conservation { residence: conservation.residence + 1, ..conservation },
-        Conservation { integral: conservation.integral - 1, ..conservation },
+    let breaks: [fn(&mut Conservation); 5] = [
+        |books| books.succeeded += 1,
+        |books| books.in_flight = books.in_flight.wrapping_sub(1),
+        |books| books.offered += 1,
+        |books| books.residence += 1,
+        |books| books.integral -= 1,
     ];
+    let broken = breaks.map(|change| {
+        let mut books = conservation;
+        change(&mut books);
+        books
+    });
     assert!(broken.iter().all(|broken| !broken.holds()));
 }
 

@@ -1,14 +1,12 @@
 //! What a backend must be.
 
-use super::{Checked, in_range, not_negative, positive, tokens, wrong};
+use super::{Checked, in_range, not_negative, positive, refuse, tokens, wrong};
 use crate::scenario::{Backend, Preset, Scenario, Window};
 
 impl Scenario {
     pub(super) fn check_backend(&self, backend: &Backend) -> Checked {
         let key = |key: &str| format!("backend.{}.{key}", backend.name);
-        if !(1..=100).contains(&backend.weight) {
-            return wrong(key("weight"), "it must be from 1 to 100");
-        }
+        refuse(!(1..=100).contains(&backend.weight), key("weight"), "it must be from 1 to 100")?;
         self.check_preset(backend)?;
         tokens(&key("default_max_tokens"), backend.default_max_tokens)?;
         for (index, window) in backend.windows.iter().enumerate() {
@@ -22,9 +20,11 @@ impl Scenario {
         }
         not_negative(&key("price_ptu_hour"), backend.price_ptu_hour)?;
         not_negative(&key("price_ptu_month"), backend.price_ptu_month)?;
-        if backend.price_ptu_hour.is_some() && backend.price_ptu_month.is_some() {
-            return wrong(key("price_ptu_month"), "PTUs cost by the hour or by the month: give one price");
-        }
+        refuse(
+            backend.price_ptu_hour.is_some() && backend.price_ptu_month.is_some(),
+            key("price_ptu_month"),
+            "PTUs cost by the hour or by the month: give one price",
+        )?;
         in_range(&key("latency_factor"), Some(backend.latency_factor), 1e-3, 1e3)?;
         self.check_quota(backend)
     }
@@ -58,9 +58,7 @@ impl Scenario {
         match backend.preset {
             Preset::AzurePtu if shares => wrong(key("quota"), "a provisioned deployment has its capacity to itself"),
             Preset::AzurePtu => {
-                if backend.ptus.is_none() {
-                    return wrong(key("ptus"), "it is missing: how many PTUs does the deployment have?");
-                }
+                refuse(backend.ptus.is_none(), key("ptus"), "it is missing: how many PTUs does the deployment have?")?;
                 if self.model(&backend.model).input_tpm_per_ptu().is_none() {
                     return wrong(
                         key("model"),
@@ -70,9 +68,11 @@ impl Scenario {
                         ),
                     );
                 }
-                if backend.burst.is_some_and(|burst| burst.as_nanos() == 0) {
-                    return wrong(key("burst"), "it must be more than zero");
-                }
+                refuse(
+                    backend.burst.is_some_and(|burst| burst.as_nanos() == 0),
+                    key("burst"),
+                    "it must be more than zero",
+                )?;
                 Ok(())
             }
             Preset::AzureStandard if backend.tpm.is_none() && !shares => {
@@ -108,8 +108,6 @@ impl Scenario {
 }
 
 fn check_window(key: &str, window: &Window) -> Checked {
-    if window.length.as_nanos() == 0 {
-        return wrong(format!("{key}.length"), "it must be more than zero");
-    }
+    refuse(window.length.as_nanos() == 0, format!("{key}.length"), "it must be more than zero")?;
     Ok(())
 }

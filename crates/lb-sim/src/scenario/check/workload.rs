@@ -1,6 +1,6 @@
 //! What a workload must be.
 
-use super::{Checked, in_range, tokens, wrong};
+use super::{Checked, in_range, refuse, tokens, wrong};
 use crate::scenario::{Kind, Length, MaxTokens, NamedMaxTokens, Workload};
 
 pub(super) fn check(workload: &Workload) -> Checked {
@@ -28,9 +28,11 @@ pub(super) fn check(workload: &Workload) -> Checked {
     if !matches!(workload.kind, Kind::Trace | Kind::AzureMonitor) {
         needs("input", workload.input.is_some())?;
         needs("output", workload.output.is_some())?;
-        if matches!(workload.max_tokens, MaxTokens::Named(NamedMaxTokens::Trace)) {
-            return wrong(key("max_tokens"), "there is no trace to take it from");
-        }
+        refuse(
+            matches!(workload.max_tokens, MaxTokens::Named(NamedMaxTokens::Trace)),
+            key("max_tokens"),
+            "there is no trace to take it from",
+        )?;
     }
     in_range(&key("rate"), workload.rate, 1e-9, 1e9)?;
     in_range(&key("cv"), workload.cv, 1e-3, 1e3)?;
@@ -46,19 +48,21 @@ pub(super) fn check(workload: &Workload) -> Checked {
         }
         MaxTokens::Named(_) | MaxTokens::Absent => {}
     }
-    if workload.copies == 0 {
-        return wrong(key("copies"), "it must be at least 1");
-    }
+    refuse(workload.copies == 0, key("copies"), "it must be at least 1")?;
     if let Some(bursts) = workload.bursts {
         in_range(&key("bursts.factor"), Some(bursts.factor), 1e-6, 1e6)?;
-        if bursts.burst.as_nanos() == 0 || bursts.calm.as_nanos() == 0 {
-            return wrong(key("bursts"), "`burst` and `calm` must be more than zero");
-        }
+        refuse(
+            bursts.burst.as_nanos() == 0 || bursts.calm.as_nanos() == 0,
+            key("bursts"),
+            "`burst` and `calm` must be more than zero",
+        )?;
     }
     for pair in workload.rates.windows(2) {
-        if pair[1].at <= pair[0].at {
-            return wrong(key("rates"), format!("the points must rise in time: {} after {}", pair[1].at, pair[0].at));
-        }
+        refuse(
+            pair[1].at <= pair[0].at,
+            key("rates"),
+            format!("the points must rise in time: {} after {}", pair[1].at, pair[0].at),
+        )?;
     }
     for (name, length) in [("input", &workload.input), ("output", &workload.output)] {
         check_length(&key(name), length.as_ref())?;

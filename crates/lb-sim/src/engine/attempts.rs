@@ -1,0 +1,214 @@
+//! A request's way: over the pool, from try to try, to its end.
+
+use lb_core::{Instant, Outcome, Step, Verdict};
+use lb_limits::Hint;
+
+use super::{
+    Engine, narrow,
+    queue::Event,
+    request::{End, Head, TryEnd, Work},
+    sdk_retry,
+};
+use crate::{
+    deployment::{Answer, Call},
+    journal::{Entry, NO_BACKEND},
+    random::{Purpose, unit},
+};
+
+impl Engine<'_, '_> {
+    /// The application's call, or the SDK's next one: a new walk over the pool.
+    pub(super) fn begin_try(&mut self, id: u32) {
+        let request = &mut self.requests[id as usize];
+        self.dispatches[id as usize] = self.pools.of(request.worker).map(|(_, pool)| pool.dispatch());
+        request.last_end = TryEnd::Throttled(Hint::default());
+        self.advance(id);
+    }
+
+    /// Sends the request to the next backend, until one lets it wait for an answer or none is left.
+    pub(super) fn advance(&mut self, id: u32) {
+        while let Some(backend) = self.next_backend(id) {
+            match self.send(id, backend) {
+                Some(head) if self.answered(id, head) => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// The backend that the balancer names; without one the try is over.
+    fn next_backend(&mut self, id: u32) -> Option<usize> {
+        let now = self.now;
+        let request = &mut self.requests[id as usize];
+        let Some(dispatch) = &mut self.dispatches[id as usize] else {
+            // Without a balancer the first attempt is the only one.
+            if let Some(backend) = self.direct.filter(|_| !request.is_sent) {
+                return Some(backend);
+            }
+            let end = request.last_end;
+            self.end_try(id, end);
+            return None;
+        };
+        let rng = self.draws.rng(Purpose::Choice, request.key, u64::from(request.attempts));
+        let end = match dispatch.next(|| Instant::from_nanos(now), &rng) {
+            Step::Try(target) => return Some(self.pools.backend(target.index())),
+            Step::ReturnLast(_) => request.last_end,
+            Step::Exhausted(exhausted) => {
+                let delay = u64::try_from(exhausted.retry_after().as_nanos()).unwrap_or(u64::MAX);
+                self.journal.note(now, Entry::Exhausted, &request.arrival, request.attempts, NO_BACKEND, delay);
+                TryEnd::Throttled(Hint {
+                    millis: Some(exhausted.retry_after_millis()),
+                    seconds: Some(exhausted.retry_after_secs()),
+                    ..Hint::default()
+                })
+            }
+        };
+        self.end_try(id, end);
+        None
+    }
+
+    /// Offers the request to a backend. Gives the head of the answer if it is back at once.
+    fn send(&mut self, id: u32, backend: usize) -> Option<Head> {
+        let now = self.now;
+        let request = &mut self.requests[id as usize];
+        let attempt = request.attempts;
+        request.attempts += 1;
+        request.is_sent = true;
+        request.backend = backend;
+        request.sent = now;
+        self.journal.note(now, Entry::Sent, &request.arrival, attempt, backend, 0);
+        let call = Call {
+            size: request.arrival.size,
+            key: request.key,
+            attempt: u64::from(attempt),
+            ..self.calls[request.arrival.workload as usize]
+        };
+        let server = &mut self.servers[backend];
+        let work = self.works.vacant_key();
+        let answer = server.offer(now, &call, narrow(work), self.draws, &mut self.quotas, &mut self.outages);
+        self.recorder.sent(request, backend, now, &answer);
+        let refusal_latency = server.refusal_latency();
+        let (head, delay) = match answer {
+            Answer::Served(service) => {
+                self.works.insert(Work::new(id, request, service));
+                request.work = narrow(work);
+                self.start(narrow(work));
+                return None;
+            }
+            Answer::Queued(service) => {
+                self.works.insert(Work::new(id, request, service));
+                request.work = narrow(work);
+                self.set_alarm(id);
+                return None;
+            }
+            Answer::Refused { advice, in_stream: false } => (Head::Throttled(advice), refusal_latency),
+            Answer::Refused { advice, in_stream: true } => (Head::RefusedInStream(advice), refusal_latency),
+            Answer::Broken(status) => (Head::Broken(status), refusal_latency),
+            Answer::Unreachable => (Head::Unreachable, server.connect_fault_latency()),
+            Answer::Hangs => {
+                self.set_alarm(id);
+                return None;
+            }
+        };
+        if delay == 0 {
+            return Some(head);
+        }
+        let request = &mut self.requests[id as usize];
+        request.head = head;
+        let at = now.saturating_add(delay);
+        if at <= request.patience(self.timeout) {
+            self.queue.push(at, Event::Head(id));
+        } else {
+            self.set_alarm(id);
+        }
+        None
+    }
+
+    /// The head of an answer is here: tells the balancer. Whether the request goes on to the next backend.
+    pub(super) fn answered(&mut self, id: u32, head: Head) -> bool {
+        let now = self.now;
+        let request = &mut self.requests[id as usize];
+        let backend = request.backend;
+        let (entry, detail) = head.entry();
+        self.journal.note(now, entry, &request.arrival, request.attempts - 1, backend, detail);
+        let outcome = head.outcome();
+        self.recorder.answered(request, head);
+        let verdict = match &mut self.dispatches[id as usize] {
+            Some(dispatch) => dispatch.settle(outcome, || Instant::from_nanos(now)),
+            None => Verdict::Return,
+        };
+        if let Outcome::Answered { status: 200, .. } = outcome {
+            self.dispatches[id as usize] = None;
+        } else if let Some(until) = self.pools.take_cooling() {
+            let pool = self.pools.of(request.worker).map_or(0, |(number, _)| number);
+            self.recorder.cooling(pool, backend, now, until);
+            self.journal.note(now, Entry::Cooling, &request.arrival, request.attempts - 1, backend, until);
+        }
+        match head {
+            Head::Served => self.first_token(id),
+            Head::RefusedInStream(_) => self.give_up(id, End::RefusedInStream),
+            Head::Throttled(_) | Head::Broken(_) | Head::Unreachable | Head::TimedOut => {
+                request.last_end = head.try_end();
+                match verdict {
+                    Verdict::FailOver => return true,
+                    Verdict::Return => {
+                        let end = request.last_end;
+                        self.end_try(id, end);
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Ends the wait for an answer that may not come.
+    pub(super) fn set_alarm(&mut self, id: u32) {
+        let at = self.requests[id as usize].patience(self.timeout);
+        self.requests[id as usize].alarm = if at == u64::MAX { 0 } else { self.queue.push(at, Event::Alarm(id)) };
+    }
+
+    /// A request's patience is over: its caller's, or its client's with this attempt.
+    pub(super) fn alarm(&mut self, id: u32, sequence: u64) {
+        let Some(request) = self.requests.get_mut(id as usize).filter(|request| request.alarm == sequence) else {
+            return;
+        };
+        request.alarm = 0;
+        if self.now >= request.deadline {
+            self.give_up(id, End::Deadline);
+            return;
+        }
+        self.leave_work(id);
+        if self.answered(id, Head::TimedOut) {
+            self.advance(id);
+        }
+    }
+
+    /// The balancer's last word on this try: the SDK sends again after a wait, or the application gets it.
+    fn end_try(&mut self, id: u32, end: TryEnd) {
+        let clients = &self.scenario.clients;
+        self.dispatches[id as usize] = None;
+        let request = &mut self.requests[id as usize];
+        request.is_sent = false;
+        let jitter = || unit(self.draws.bits(Purpose::Backoff, request.key, u64::from(request.retries)));
+        let wait = sdk_retry::wait(clients.sdk, clients.max_retries, request.retries, end.hint(), jitter());
+        let Some(wait) = wait else { return self.give_up(id, end.into()) };
+        let at = self.now.saturating_add(wait);
+        request.retries += 1;
+        self.recorder.retries(request);
+        self.journal.note(self.now, Entry::Waits, &request.arrival, request.attempts, NO_BACKEND, at);
+        if at <= request.deadline {
+            self.queue.push(at, Event::Retry(id));
+        } else {
+            request.alarm = self.queue.push(request.deadline, Event::Alarm(id));
+        }
+    }
+
+    /// The application gets no success.
+    fn give_up(&mut self, id: u32, end: End) {
+        self.leave_work(id);
+        // Dropped, so that an open attempt is settled as cancelled.
+        self.dispatches[id as usize] = None;
+        let request = self.requests.remove(id as usize);
+        self.journal.note(self.now, Entry::GaveUp, &request.arrival, request.attempts, NO_BACKEND, end.code());
+        self.recorder.gave_up(&request, end, self.now);
+        self.traffic.finished(request.arrival.workload, request.arrival.number, self.now);
+    }
+}
