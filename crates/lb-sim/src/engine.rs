@@ -16,7 +16,7 @@ mod service;
 
 use std::io;
 
-use lb_core::{Dispatch, SeededRng};
+use lb_core::{Dispatch, Pool, SeededRng};
 use lb_limits::Quotas;
 use slab::Slab;
 
@@ -55,7 +55,7 @@ pub(crate) struct Engine<'p, 'j> {
     direct: Option<usize>,
     requests: Slab<Request>,
     /// The walk over the pool of each request, while a try is on: beside the requests, because it is larger than they.
-    dispatches: Vec<Option<Dispatch<'p>>>,
+    dispatches: Vec<Option<Dispatch<&'p Pool>>>,
     works: Slab<Work>,
     recorder: Recorder,
     journal: Journal<'j>,

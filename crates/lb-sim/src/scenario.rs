@@ -22,10 +22,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use lb_core::PoolOptions;
 use serde::Deserialize;
 
 pub(crate) use backend::{Backend, DeploymentType, HintPolicy, Hints, Phase, Preset, Remaining, Window};
-pub(crate) use clients::{Assignment, Client, Clients, Pool, PoolSharing, Sdk};
+pub(crate) use clients::{Assignment, Client, Clients, PoolSharing, Sdk};
 pub use error::ScenarioError;
 pub(crate) use fault::{Fault, FaultKind};
 pub(crate) use model::Model;
@@ -74,7 +75,7 @@ pub struct Scenario {
     #[serde(default)]
     pub(crate) clients: Clients,
     #[serde(default)]
-    pub(crate) pool: Pool,
+    pub(crate) pool: PoolOptions,
     #[serde(default, rename = "model")]
     pub(crate) models: Vec<Model>,
     #[serde(default, rename = "backend")]

@@ -49,7 +49,7 @@ impl Engine<'_, '_> {
         };
         let rng = self.draws.rng(Purpose::Choice, request.key, u64::from(request.attempts));
         let end = match dispatch.next(|| Instant::from_nanos(now), &rng) {
-            Step::Try(target) => return Some(self.pools.backend(target.index())),
+            Step::Try(attempt) => return Some(self.pools.backend(attempt.slot())),
             Step::ReturnLast(_) => request.last_end,
             Step::Exhausted(exhausted) => {
                 let delay = u64::try_from(exhausted.retry_after().as_nanos()).unwrap_or(u64::MAX);

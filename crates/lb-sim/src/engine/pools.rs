@@ -81,9 +81,9 @@ pub(super) fn is_there(scenario: &Scenario, index: usize) -> bool {
 }
 
 fn pool(scenario: &Scenario, backends: &[usize], cooling: &Arc<Cooling>) -> Result<Pool, ScenarioError> {
-    let options = &scenario.pool;
     // The engine says what time it is; the pool's own clock stands still.
-    let mut builder = Pool::builder().clock(MockClock::new()).observer(Arc::clone(cooling));
+    let mut builder =
+        Pool::builder().clock(MockClock::new()).observer(Arc::clone(cooling)).options(scenario.pool.clone());
     for &index in backends {
         let backend = &scenario.backends[index];
         let built = Backend::builder(format!("backend-{index}.example"))
@@ -95,19 +95,5 @@ fn pool(scenario: &Scenario, backends: &[usize], cooling: &Arc<Cooling>) -> Resu
             built.map_err(|error| ScenarioError::new(format!("backend.{}", backend.name), error.to_string()))?,
         );
     }
-    if let Some(cooldown) = options.default_cooldown {
-        builder = builder.default_cooldown(cooldown.as_duration());
-    }
-    if let Some(cooldown) = options.max_cooldown {
-        builder = builder.max_cooldown(cooldown.as_duration());
-    }
-    if let Some(attempts) = options.max_attempts {
-        builder = builder.max_attempts(attempts);
-    }
-    builder
-        .fail_over_on(options.fail_over_on.iter().copied())
-        .fail_over_after_send(options.fail_over_after_send)
-        .always_synthesize(options.always_synthesize)
-        .build()
-        .map_err(|error| ScenarioError::new("pool", error.to_string()))
+    builder.build().map_err(|error| ScenarioError::new("pool", error.to_string()))
 }

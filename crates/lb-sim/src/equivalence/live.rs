@@ -143,10 +143,7 @@ impl World {
         let pool = Pool::builder()
             .clock(Paused(self.start))
             .observer(Noting)
-            .default_cooldown(scenario.pool.default_cooldown.unwrap().as_duration())
-            .max_cooldown(scenario.pool.max_cooldown.unwrap().as_duration())
-            .max_attempts(scenario.pool.max_attempts.unwrap())
-            .fail_over_after_send(scenario.pool.fail_over_after_send)
+            .options(scenario.pool.clone())
             .backends(backends)
             .build()
             .unwrap();

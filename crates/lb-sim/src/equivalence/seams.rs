@@ -79,20 +79,11 @@ impl Direct {
 
 impl Transport for Direct {
     type Request = Arrival;
-    type Original = Arrival;
     type Response = Reply;
     type Error = Fault;
 
-    async fn prepare(&self, request: Arrival) -> Result<Arrival, Fault> {
-        Ok(request)
-    }
-
-    fn replay(&self, original: &Arrival) -> Option<Arrival> {
+    fn replay(&self, original: &mut Arrival) -> Option<Arrival> {
         Some(*original)
-    }
-
-    fn take(&self, original: &mut Arrival) -> Arrival {
-        *original
     }
 
     async fn send(&self, arrival: Arrival, target: &Target<'_>) -> Result<Reply, Error<Fault>> {

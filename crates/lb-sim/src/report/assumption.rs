@@ -2,6 +2,7 @@
 
 mod deployment;
 
+use lb_core::PoolOptions;
 use serde::Serialize;
 
 use crate::{
@@ -114,7 +115,7 @@ fn clients(list: &mut List, scenario: &Scenario) {
         PoolSharing::Shared => "all over one pool, without delay",
     };
     list.given("who sends", format!("{} workers, {pools}", clients.workers));
-    if scenario.pool.max_cooldown.is_none() {
+    if scenario.pool.max_cooldown == PoolOptions::default().max_cooldown {
         list.add(
             Source::Given,
             "longest wait that the balancer believes",

@@ -72,27 +72,3 @@ impl Default for Clients {
         }
     }
 }
-
-/// The options of every pool; the defaults are lb-core's.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Pool {
-    /// How long a backend cools down without a usable hint. Default: 10 s.
-    #[serde(default)]
-    pub(crate) default_cooldown: Option<Span>,
-    /// The longest hint that is credible. Default: 600 s.
-    #[serde(default)]
-    pub(crate) max_cooldown: Option<Span>,
-    /// More statuses, from 400 to 499, that fail over. Default: none.
-    #[serde(default)]
-    pub(crate) fail_over_on: Vec<u16>,
-    /// Whether a timeout or reset after the request went out fails over. Default: false.
-    #[serde(default)]
-    pub(crate) fail_over_after_send: bool,
-    /// Whether exhaustion is always answered with a synthesised 429. Default: false.
-    #[serde(default)]
-    pub(crate) always_synthesize: bool,
-    /// How many backends one request may try. Default: each once.
-    #[serde(default)]
-    pub(crate) max_attempts: Option<u32>,
-}

@@ -1,6 +1,6 @@
 //! V10, V11 and V12: what workers that know nothing of each other choose and find out.
 
-use lb_core::{Backend, Dispatch, MockClock, Pool, Step};
+use lb_core::{Backend, MockClock, Pool, Step};
 use lb_sim::random::{Draws, Purpose};
 use rayon::prelude::*;
 
@@ -232,11 +232,10 @@ fn first_choices_of_dispatches() -> Case {
                 for block in 0..each {
                     let mut chosen = [0; 3];
                     for worker in 0..4 {
-                        let mut dispatch: Dispatch<'_> = pool.dispatch();
+                        let mut dispatch = pool.dispatch();
                         let rng = draws.rng(Purpose::Choice, 4 * block + worker, 0);
                         let Step::Try(attempt) = dispatch.next(|| pool.now(), &rng) else { panic!("nothing cools") };
-                        let target = pool.target(&attempt);
-                        chosen[target.index()] += 1;
+                        chosen[attempt.slot()] += 1;
                     }
                     let told = tell(chosen);
                     (same, distinct) = (same + told.0, distinct + told.1);
