@@ -50,13 +50,13 @@ impl Counter {
             Unit::Tokens => ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"],
         };
         let values = [self.limit, Some(self.remaining), Some(self.reset)];
-        names.into_iter().zip(values).filter_map(|(name, value)| Some((name, HeaderValue::number(value?))))
+        names.into_iter().zip(values).filter_map(|(name, value)| Some((name, HeaderValue::Number(value?))))
     }
 }
 
 /// The header that tells how much of a PTU bucket is used, from [`Limit::used_per_mille`].
 pub fn utilisation_header(used_per_mille: u64) -> (&'static str, HeaderValue) {
-    ("azure-openai-deployment-utilization", HeaderValue::percent(used_per_mille))
+    ("azure-openai-deployment-utilization", HeaderValue::Percent(used_per_mille))
 }
 
 #[cfg(test)]

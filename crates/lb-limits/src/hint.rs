@@ -83,12 +83,12 @@ impl Hint {
     /// Names and values of the headers.
     pub fn headers(self) -> impl Iterator<Item = (&'static str, HeaderValue)> {
         let retry_after = |seconds| match self.date {
-            Some(date) => HeaderValue::date(date.saturating_add(seconds)),
-            None => HeaderValue::number(seconds),
+            Some(date) => HeaderValue::Date(date.saturating_add(seconds)),
+            None => HeaderValue::Number(seconds),
         };
         [
-            ("retry-after-ms", self.millis.map(HeaderValue::number)),
-            ("date", self.date.map(HeaderValue::date)),
+            ("retry-after-ms", self.millis.map(HeaderValue::Number)),
+            ("date", self.date.map(HeaderValue::Date)),
             ("retry-after", self.seconds.map(retry_after)),
         ]
         .into_iter()
