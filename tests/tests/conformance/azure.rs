@@ -116,7 +116,7 @@ impl Stack for Azure {
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
         let client = self.client(pool, &call);
         let response = self.runtime.block_on(client.send(&request(call))).map_err(failure)?;
-        let (exhausted, served) = (response.exhausted().copied(), response.served().cloned());
+        let (exhausted, served) = (response.exhausted().cloned(), response.served().cloned());
         Ok(self.reply(response.into_raw(), exhausted, served))
     }
 

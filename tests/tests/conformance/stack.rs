@@ -181,6 +181,11 @@ impl Failure {
     where
         T::Error: std::error::Error,
     {
+        if let lb_core::Error::Transport(error) = error {
+            let told = transport.describe(error);
+            assert!(!told.is_empty() && !told.contains("://") && !told.contains('\n'), "{told}");
+            assert!(!told.contains("api-version") && !told.contains("CANARY"), "{told}");
+        }
         Self::with(error, |error| transport.fault(error))
     }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lb_core::{Backend, MockClock, Pool, State};
+use lb_core::{Backend, MockClock, Pool};
 use lb_emulator::{Emulator, Received, Reply};
 
 const HINT: Duration = Duration::from_secs(60);
