@@ -75,7 +75,7 @@ async fn every_adapter_over_reqwest_sends_over_the_transport_that_it_was_given()
     assert_eq!(client.send::<_, bytes::Bytes>(request).await.unwrap().status(), 200);
     assert_eq!(sent(), 4);
 
-    let config = OpenAIConfig::new().with_api_base("http://any.host/v1").with_api_key("key");
+    let config = OpenAIConfig::new().with_api_base("http://any.host/openai/v1").with_api_key("key");
     let client = Client::with_config(config).with_http_service(BalancedService::new(&pool, transport.clone()));
     let message = ChatCompletionRequestUserMessage::from("Hello").into();
     let chat = CreateChatCompletionRequest { model: "gpt".to_owned(), messages: vec![message], ..Default::default() };

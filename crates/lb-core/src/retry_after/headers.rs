@@ -60,6 +60,12 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for [(N, V)] {
     }
 }
 
+impl<N: AsRef<str>, V: AsRef<[u8]>> Headers for Vec<(N, V)> {
+    fn visit(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+        self.as_slice().visit(name, visit);
+    }
+}
+
 /// Calls `read` for every line of `name` within bounds, without the white space around it.
 pub(super) fn usable(headers: &(impl Headers + ?Sized), name: &str, mut read: impl FnMut(&[u8])) {
     let mut left = MAX_LINES;
