@@ -40,7 +40,7 @@ use crate::{
     outcome::Fault,
     served::Served,
     target::Target,
-    transport::{BlockingTransport, Head, Transport},
+    transport::{BlockingTransport, Head, Transport, messages_of_http},
 };
 
 /// A transport without a network, async and blocking. Clones share the script and the record.
@@ -229,20 +229,10 @@ impl Transport for ScriptedTransport {
         reply.result.map_err(|fault| Error::Transport(ScriptedFault(fault)))
     }
 
-    fn head<'r>(&self, response: &'r Response<Bytes>) -> Head<'r> {
-        Head::new(response.status().as_u16(), response.headers())
-    }
+    messages_of_http!();
 
     fn fault(&self, error: &ScriptedFault) -> Fault {
         error.0
-    }
-
-    fn synthesize(&self, _: &Request<Bytes>, exhausted: &Exhausted) -> Response<Bytes> {
-        exhausted.to_response()
-    }
-
-    fn mark(&self, response: &mut Response<Bytes>, served: Served) {
-        response.extensions_mut().insert(served);
     }
 
     fn discard(&self, response: Response<Bytes>) {
@@ -263,20 +253,10 @@ impl BlockingTransport for ScriptedTransport {
         self.begin(request, target)?.result.map_err(|fault| Error::Transport(ScriptedFault(fault)))
     }
 
-    fn head<'r>(&self, response: &'r Response<Bytes>) -> Head<'r> {
-        Transport::head(self, response)
-    }
+    messages_of_http!();
 
     fn fault(&self, error: &ScriptedFault) -> Fault {
         error.0
-    }
-
-    fn synthesize(&self, _: &Request<Bytes>, exhausted: &Exhausted) -> Response<Bytes> {
-        exhausted.to_response()
-    }
-
-    fn mark(&self, response: &mut Response<Bytes>, served: Served) {
-        response.extensions_mut().insert(served);
     }
 
     fn discard(&self, response: Response<Bytes>) {

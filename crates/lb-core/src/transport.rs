@@ -6,6 +6,8 @@ mod http;
 
 use std::future::{Future, ready};
 
+#[cfg(feature = "test-util")]
+pub(crate) use self::http::messages_of_http;
 pub use self::http::{BlockingHttpTransport, HttpTransport};
 pub(crate) use blocking::Blocking;
 pub use blocking::BlockingTransport;

@@ -8,6 +8,27 @@ use http::{Request, Response};
 use super::{BlockingTransport, Head, Transport};
 use crate::{error::Error, exhausted::Exhausted, outcome::Fault, served::Served, target::Target};
 
+/// The part of a transport, async or blocking, that is the same wherever its responses are `http`'s, with bodies that
+/// bytes can be made into.
+macro_rules! messages_of_http {
+    () => {
+        fn head<'r>(&self, response: &'r Self::Response) -> Head<'r> {
+            Head::new(response.status().as_u16(), response.headers())
+        }
+
+        fn synthesize(&self, _: &Self::Request, exhausted: &Exhausted) -> Self::Response {
+            exhausted.to_response().map(Into::into)
+        }
+
+        fn mark(&self, response: &mut Self::Response, served: Served) {
+            response.extensions_mut().insert(served);
+        }
+    };
+}
+
+#[cfg(feature = "test-util")]
+pub(crate) use messages_of_http;
+
 /// An HTTP stack whose requests and responses are [`http::Request`]s and [`http::Response`]s, async.
 ///
 /// Whoever implements it has a [`Transport`], which goes into a [`LoadBalancer`](crate::LoadBalancer): requests are
@@ -104,9 +125,7 @@ impl<T: HttpTransport> Transport for T {
         HttpTransport::send(self, request, target).await.map_err(Error::Transport)
     }
 
-    fn head<'r>(&self, response: &'r Self::Response) -> Head<'r> {
-        head(response)
-    }
+    messages_of_http!();
 
     fn fault(&self, error: &T::Error) -> Fault {
         HttpTransport::fault(self, error)
@@ -114,14 +133,6 @@ impl<T: HttpTransport> Transport for T {
 
     fn describe(&self, error: &T::Error) -> String {
         HttpTransport::describe(self, error)
-    }
-
-    fn synthesize(&self, _: &Self::Request, exhausted: &Exhausted) -> Self::Response {
-        exhausted.to_response().map(T::ResponseBody::from)
-    }
-
-    fn mark(&self, response: &mut Self::Response, served: Served) {
-        response.extensions_mut().insert(served);
     }
 
     fn discard(&self, response: Self::Response) {
@@ -180,9 +191,7 @@ impl<T: BlockingHttpTransport> BlockingTransport for T {
         BlockingHttpTransport::send(self, request, target).map_err(Error::Transport)
     }
 
-    fn head<'r>(&self, response: &'r Self::Response) -> Head<'r> {
-        head(response)
-    }
+    messages_of_http!();
 
     fn fault(&self, error: &T::Error) -> Fault {
         BlockingHttpTransport::fault(self, error)
@@ -192,19 +201,7 @@ impl<T: BlockingHttpTransport> BlockingTransport for T {
         BlockingHttpTransport::describe(self, error)
     }
 
-    fn synthesize(&self, _: &Self::Request, exhausted: &Exhausted) -> Self::Response {
-        exhausted.to_response().map(T::ResponseBody::from)
-    }
-
-    fn mark(&self, response: &mut Self::Response, served: Served) {
-        response.extensions_mut().insert(served);
-    }
-
     fn discard(&self, response: Self::Response) {
         BlockingHttpTransport::discard(self, response);
     }
-}
-
-fn head<B>(response: &Response<B>) -> Head<'_> {
-    Head::new(response.status().as_u16(), response.headers())
 }
