@@ -118,9 +118,9 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         Self { pool, tried: Tried::new(), open: None, failed: None, throttled: false, number: None }
     }
 
-    /// The pool.
+    /// The pool, as it was given.
     #[must_use]
-    pub fn pool(&self) -> &Pool {
+    pub const fn pool(&self) -> &P {
         &self.pool
     }
 

@@ -1,9 +1,10 @@
-//! What one balancer does, told step by step on a mock clock: async, boxed and blocking alike.
+//! What one balancer does, told step by step on a mock clock: async and blocking alike.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod credentials;
 mod discards;
+mod dispatch;
 mod exhaustion;
 mod faults;
 mod hints;
