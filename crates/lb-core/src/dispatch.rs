@@ -112,7 +112,7 @@ impl Pool {
 }
 
 impl<P: Deref<Target = Pool>> Dispatch<P> {
-    /// Begins one request's walk over a pool, which is a `&Pool` or an `Arc<Pool>`.
+    /// Begins one request's walk over a pool: a `&Pool`, an `Arc<Pool>`, or whatever always leads to the same one.
     #[must_use]
     pub const fn new(pool: P) -> Self {
         Self { pool, tried: Tried::new(), open: None, failed: None, throttled: false, number: None }
