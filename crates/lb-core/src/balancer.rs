@@ -69,7 +69,8 @@ impl<T: Transport, R: Rng> LoadBalancer<T, R> {
     /// Sends a request to the best available backend; a 429, 5xx or connect fault sends it on to the next.
     ///
     /// If no backend is left, and none could be tried or a 429 was among the answers, the response is a synthesised
-    /// 429, which has an [`Exhausted`](crate::Exhausted) in its extensions. A backend's own response has a [`Served`] there.
+    /// 429, which has an [`Exhausted`](crate::Exhausted) in its extensions. A backend's own response has a
+    /// [`Served`](crate::Served) there.
     ///
     /// # Errors
     ///
