@@ -8,11 +8,16 @@ use crate::backend::{Backend, is_dot_segment};
 const MAX_PATH_AND_QUERY: usize = u16::MAX as usize - 1;
 
 /// The prefix, the path with the backend's deployment name, and the query as it was; or why that cannot be.
+#[inline]
 pub(super) fn rewrite<'a>(backend: &Backend, original: &'a str) -> Result<Cow<'a, str>, &'static str> {
     let (prefix, deployment) = (backend.path_prefix(), backend.deployment());
     if prefix.is_empty() && deployment.is_none() && original.starts_with('/') {
         return Ok(Cow::Borrowed(original));
     }
+    rewritten(prefix, deployment, original).map(Cow::Owned)
+}
+
+fn rewritten(prefix: &str, deployment: Option<&str>, original: &str) -> Result<String, &'static str> {
     let (path, query) = original.find('?').map_or((original, ""), |mark| original.split_at(mark));
     if path.split('/').any(is_dot_segment) {
         return Err("its path has . or .. segments; resolve them first");
@@ -34,7 +39,7 @@ pub(super) fn rewrite<'a>(backend: &Backend, original: &'a str) -> Result<Cow<'a
     if rewritten.len() > MAX_PATH_AND_QUERY {
         return Err("its path and query are too long; send long input in the body");
     }
-    Ok(Cow::Owned(rewritten))
+    Ok(rewritten)
 }
 
 /// What is before and after the segment that follows the first `/deployments/` of a path.
