@@ -77,7 +77,7 @@ impl BlockingTransport for IsahcTransport {
 
 /// What is in a body in memory.
 fn read(body: &mut Body) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(body.len().and_then(|length| usize::try_from(length).ok()).unwrap_or_default());
     body.read_to_end(&mut bytes)?;
     Ok(bytes)
 }

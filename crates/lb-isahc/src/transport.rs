@@ -1,8 +1,14 @@
 //! The transport: its constructors, and its async face.
 
-use std::{fmt, io, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
-use futures_lite::{AsyncReadExt, future::block_on};
+use futures_lite::AsyncReadExt;
 use isahc::{
     AsyncBody, HttpClient, HttpClientBuilder, RequestExt,
     config::Configurable,
@@ -73,8 +79,7 @@ impl Transport for IsahcTransport {
         let copy = if body.is_empty() {
             AsyncBody::empty()
         } else if body.reset() {
-            // Only a body in memory can be reset, and reading it is never pending.
-            AsyncBody::from(block_on(read(body)).ok()?)
+            AsyncBody::from(read(body)?)
         } else {
             return None;
         };
@@ -116,9 +121,11 @@ impl Transport for IsahcTransport {
     }
 }
 
-/// What is in a body in memory.
-async fn read(body: &mut AsyncBody) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    body.read_to_end(&mut bytes).await?;
-    Ok(bytes)
+/// What is in a body in memory: it knows its length, and reading it is never pending.
+fn read(body: &mut AsyncBody) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(body.len()?).ok()?];
+    match pin!(body.read_exact(&mut bytes)).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(())) => Some(bytes),
+        _ => None,
+    }
 }
