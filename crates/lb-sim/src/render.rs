@@ -22,6 +22,8 @@ mod plot;
 #[cfg(feature = "render")]
 mod run;
 #[cfg(feature = "render")]
+mod run_answer;
+#[cfg(feature = "render")]
 mod run_figures;
 #[cfg(feature = "render")]
 mod sweep;

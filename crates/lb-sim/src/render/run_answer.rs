@@ -1,0 +1,74 @@
+//! The answer of a run: cards that can be read from across the room, and sentences.
+
+use super::document::Card;
+use crate::{
+    number::{Form, count, dollars, mean, percent, seconds, with_interval},
+    report::{Estimate, Report},
+};
+
+impl Report {
+    pub(super) fn cards(&self) -> Vec<Card> {
+        let all = &self.all;
+        let card = |what: &str, of: &str, value: &Estimate, form: Form| {
+            let half = value.half_width().map_or_else(String::new, |half| format!("± {}", form(half)));
+            Card::new(what, mean(value, form), format!("{of}{half}"))
+        };
+        vec![
+            card("Requests that succeeded", "", &all.success_share, percent),
+            card("429s at the application", "of requests ", &all.application_429_share, percent),
+            card("Added wait, 95th percentile", "", &all.added_wait.p95, seconds),
+            match &self.cost.per_month {
+                Some(cost) => card("Cost per month", "", cost, dollars),
+                None => Card::new("Cost per month", "not known", "no price given"),
+            },
+        ]
+    }
+
+    /// The decision in sentences.
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        let all = &self.all;
+        if all.offered.mean() == 0.0 || !all.offered.is_some() {
+            return vec!["No request arrived after the warm-up: there is nothing to answer.".to_owned()];
+        }
+        let mut sentences = vec![
+            format!(
+                "{} of the requests succeeded; {} ended with a 429 at the application.",
+                with_interval(&all.success_share, percent),
+                with_interval(&all.application_429_share, percent)
+            ),
+            if all.backend_429s.mean() > 0.0 {
+                format!(
+                    "Backends refused {} attempts with a 429 ({}) per run, and {} of them came through to the application.",
+                    mean(&all.backend_429s, count),
+                    mean(&all.backend_429_share, percent),
+                    if all.application_429s.mean() > 0.0 {
+                        mean(&all.application_429s, count)
+                    } else {
+                        "none".to_owned()
+                    }
+                )
+            } else {
+                "No backend refused an attempt with a 429.".to_owned()
+            },
+            format!(
+                "Added wait: p50 {}, p95 {}, p99 {}. {} of the successes came from other than the best priority.",
+                mean(&all.added_wait.p50, seconds),
+                with_interval(&all.added_wait.p95, seconds),
+                with_interval(&all.added_wait.p99, seconds),
+                with_interval(&all.spill_share, percent)
+            ),
+        ];
+        sentences.push(match (self.cost.per_month, self.cost.per_1000_successes) {
+            (Some(month), Some(per_1000)) if per_1000.is_some() => format!(
+                "A month costs {}: {} per 1,000 successful requests.",
+                with_interval(&month, dollars),
+                mean(&per_1000, dollars)
+            ),
+            (Some(month), _) => format!("A month costs {}.", with_interval(&month, dollars)),
+            (None, _) => {
+                format!("What it costs is not known; no price given: {}.", self.cost.missing_prices.join(", "))
+            }
+        });
+        sentences
+    }
+}
