@@ -5,9 +5,12 @@ use std::{error::Error, iter::successors};
 /// A line of a log is not a place for more.
 const MAX_CHARS: usize = 300;
 
+/// More causes are nobody's, but an error can name itself as its cause.
+const MAX_CAUSES: usize = 16;
+
 /// What an error and its causes say, in one line of at most 300 characters, for
-/// [`Transport::describe`](crate::Transport::describe): the texts are joined by colons, and URLs, whose query can be
-/// secret, are left out.
+/// [`Transport::describe`](crate::Transport::describe): the texts are joined by colons, and URLs and paths with a
+/// query, which can be secret, are left out.
 ///
 /// ```
 /// use std::io::Error;
@@ -18,7 +21,7 @@ const MAX_CHARS: usize = 300;
 #[must_use]
 pub fn causes(error: &(dyn Error + 'static)) -> String {
     let mut line = String::new();
-    for cause in successors(Some(error), |&cause| cause.source()) {
+    for cause in successors(Some(error), |&cause| cause.source()).take(MAX_CAUSES) {
         let text = cause.to_string();
         // Many errors end with the text of their cause.
         if line.ends_with(&text) {
@@ -31,10 +34,8 @@ pub fn causes(error: &(dyn Error + 'static)) -> String {
             if number > 0 {
                 line.push(' ');
             }
-            match word.contains("://") {
-                true => line.push_str("(..)"),
-                false => line.push_str(word),
-            }
+            let has_query = word.split_once('?').is_some_and(|(_, query)| query.contains('='));
+            line.push_str(if has_query || word.contains("://") { "(..)" } else { word });
         }
     }
     if let Some((end, _)) = line.char_indices().nth(MAX_CHARS) {
@@ -69,6 +70,29 @@ mod tests {
         let inner = io::Error::other("refused\nby http://user:CANARY@a.example/x?key=CANARY twice");
         assert_eq!(causes(&Outer(inner)), "no connection: refused by (..) twice");
         assert_eq!(causes(&Outer(io::Error::other("no connection"))), "no connection");
+    }
+
+    #[test]
+    fn a_path_with_a_query_is_left_out_too() {
+        let error = io::Error::other("no route for /openai/v1?api-key=CANARY; is it a typo? a=b");
+        assert_eq!(causes(&error), "no route for (..) is it a typo? a=b");
+    }
+
+    #[test]
+    fn an_error_that_is_its_own_cause_ends() {
+        #[derive(Debug)]
+        struct Circle;
+        impl fmt::Display for Circle {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("round")
+            }
+        }
+        impl Error for Circle {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(self)
+            }
+        }
+        assert_eq!(causes(&Circle), "round");
     }
 
     #[test]
