@@ -3,7 +3,7 @@
 use std::{io::Cursor, sync::Arc};
 
 use isahc::{Body as NativeBody, http::Response};
-use lb_core::{BlockingLoadBalancer, BlockingTransport, Pool};
+use lb_core::{BlockingLoadBalancer, Pool};
 use lb_isahc::IsahcTransport;
 
 use crate::{
@@ -21,8 +21,7 @@ impl Isahc {
     }
 
     fn reply(&self, result: Result<Response<NativeBody>, lb_core::Error<isahc::Error>>) -> Result<Reply, Failure> {
-        let fault = |error: &isahc::Error| BlockingTransport::fault(&self.0, error);
-        let (parts, mut body) = result.map_err(|error| Failure::with(&error, fault))?.into_parts();
+        let (parts, mut body) = result.map_err(|error| Failure::of_blocking(&error, &self.0))?.into_parts();
         Ok(Reply {
             status: parts.status.as_u16(),
             headers: parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),

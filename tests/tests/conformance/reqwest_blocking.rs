@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use lb_core::{BlockingLoadBalancer, BlockingTransport, Pool};
+use lb_core::{BlockingLoadBalancer, Pool};
 use lb_reqwest::BlockingReqwestTransport;
 use reqwest::blocking::{Body as NativeBody, Request, Response};
 
@@ -22,7 +22,7 @@ impl Reqwest {
     }
 
     fn reply(&self, result: Result<Response, lb_core::Error<reqwest::Error>>) -> Result<Reply, Failure> {
-        let mut response = result.map_err(|error| Failure::with(&error, |error| self.0.fault(error)))?;
+        let mut response = result.map_err(|error| Failure::of_blocking(&error, &self.0))?;
         let headers = response.headers().iter();
         Ok(Reply {
             status: response.status().as_u16(),

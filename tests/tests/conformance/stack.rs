@@ -182,9 +182,17 @@ impl Failure {
         T::Error: std::error::Error,
     {
         if let lb_core::Error::Transport(error) = error {
-            let told = transport.describe(error);
-            assert!(!told.is_empty() && !told.contains("://") && !told.contains('\n'), "{told}");
-            assert!(!told.contains("api-version") && !told.contains("CANARY"), "{told}");
+            assert_can_be_told(&transport.describe(error));
+        }
+        Self::with(error, |error| transport.fault(error))
+    }
+
+    pub fn of_blocking<T: lb_core::BlockingTransport>(error: &lb_core::Error<T::Error>, transport: &T) -> Self
+    where
+        T::Error: std::error::Error,
+    {
+        if let lb_core::Error::Transport(error) = error {
+            assert_can_be_told(&transport.describe(error));
         }
         Self::with(error, |error| transport.fault(error))
     }
@@ -201,6 +209,12 @@ impl Failure {
             other => panic!("unknown error {other:?}"),
         }
     }
+}
+
+/// Checks that what a transport says of an error can go into events.
+fn assert_can_be_told(text: &str) {
+    assert!(!text.is_empty() && !text.contains("://") && !text.contains('\n'), "{text}");
+    assert!(!text.contains("api-version") && !text.contains("CANARY"), "{text}");
 }
 
 /// A backend at an upstream, with its name.
