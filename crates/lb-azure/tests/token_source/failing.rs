@@ -10,7 +10,10 @@ use lb_azure::{Error, Event, Fault, Observer, State};
 use lb_core::Reason;
 use tokio::time::timeout;
 
-use crate::issuer::{Answer, Bench, Issuer, LIFETIME, NANO, REFRESHED_AFTER, backend, clock, pool, settle, source};
+use crate::{
+    issuer::{Answer, Bench, Issuer, LIFETIME, NANO, REFRESHED_AFTER, backend, clock, pool, settle, source},
+    log,
+};
 
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -176,14 +179,6 @@ async fn observers_see_the_fault_of_the_backend() {
 
 #[tokio::test]
 async fn events_tell_a_failed_refresh_from_a_missing_token_with_all_causes() {
-    let log = Log::default();
-    let writer = {
-        let log = log.clone();
-        move || log.clone()
-    };
-    let subscriber = tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(writer).finish();
-    // This thread's, and the runtime has no other.
-    let _guard = tracing::subscriber::set_default(subscriber);
     let clock = clock();
     let issuer = Issuer::new("CANARY", &clock);
     issuer.then(Answer::Token(LIFETIME)).always(Answer::Fail);
@@ -193,28 +188,13 @@ async fn events_tell_a_failed_refresh_from_a_missing_token_with_all_causes() {
         let _ = source.warm_up().await;
         settle().await;
     }
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<_> = log.lines().map(str::trim).collect();
     let why = r#"source="ptu" error=the token credential failed: authentication failed: AADSTS7000215: wrong secret"#;
+    // The runtime has no thread but this one.
     assert_eq!(
-        lines,
+        log::lines(),
         [
             format!("WARN lb_azure: token not refreshed, the old one is kept {why}"),
             format!("WARN lb_azure: no token {why}")
         ]
     );
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

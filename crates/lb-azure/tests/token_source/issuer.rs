@@ -127,8 +127,10 @@ impl TokenCredential for Issuer {
     }
 }
 
-/// A mock clock at a whole second of our days, so that tokens end when they should.
+/// A mock clock at a whole second of our days, so that tokens end when they should. Every test begins with it: what it
+/// logs is kept.
 pub(crate) fn clock() -> MockClock {
+    crate::log::install();
     MockClock::starting_at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000))
 }
 

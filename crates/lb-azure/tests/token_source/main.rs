@@ -7,5 +7,6 @@ mod expiry;
 mod failing;
 mod flight;
 mod issuer;
+mod log;
 mod runtimes;
 mod secrets;
