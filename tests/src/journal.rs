@@ -44,14 +44,24 @@ pub fn line(event: &Event<'_>) -> String {
         Event::FailedOver { from, to, outcome, .. } => {
             format!("failed over {} -> {} {outcome:?}", from.name(), to.name())
         }
-        Event::Cooling { backend, until, duration, reason, hint, .. } => {
-            let hint = hint.map_or("default", |hint| hint.as_str());
+        Event::Cooling { backend, until, duration, cause, hint, .. } => {
+            let (reason, hint) = (cause.reason(), hint.map_or("default", |hint| hint.as_str()));
             format!("cooling {} {duration:?} until {} ns: {reason}, {hint}", backend.name(), until.as_nanos())
+        }
+        Event::Struck { backend, strikes, cause, .. } => {
+            format!("struck {} {strikes}: {}", backend.name(), cause.reason())
+        }
+        Event::Suspected { backend, probe_at, cause, .. } => {
+            format!("suspect {} until {} ns: {}", backend.name(), probe_at.as_nanos(), cause.reason())
         }
         Event::Available { backend } => format!("available {}", backend.name()),
         Event::Exhausted { exhausted, attempts, synthesized, .. } => {
             let verdict = if *synthesized { "synthesised" } else { "last" };
-            format!("exhausted #{attempts} {verdict} {:?} {}", exhausted.retry_after(), exhausted.cooling())
+            format!(
+                "exhausted #{attempts} {verdict} {:?} {}",
+                exhausted.retry_after().unwrap_or_default(),
+                exhausted.cooling()
+            )
         }
         other => format!("unknown {other:?}"),
     }

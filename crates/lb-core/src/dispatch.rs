@@ -1,20 +1,18 @@
 //! Dispatch: one request's walk over a pool.
 
-use std::{ops::Deref, time::Duration};
+use std::{ops::Deref, sync::Arc};
 
 use crate::{
     attempt::Attempt,
     backend::Backend,
+    cause::{Cause, Detail},
     clock::{Instant, Lazy},
     exhausted::Exhausted,
     observe::{Event, Level},
-    outcome::{Outcome, Verdict},
-    pool::{Class, Cooldown, Nothing, Pool, Tried},
+    outcome::{Fault, Outcome, Verdict},
+    pool::{Blame, Change, Choice, Claim, News, NoneLeft, Nothing, Pool, Seeker, Tried, reason},
     rng::Rng,
 };
-
-/// How long a backend counts as out for a request that tried it in vain although it is available.
-const TRIED_DELAY: Duration = Duration::from_secs(1);
 
 /// One request's walk over a pool: it knows which backends the request has tried, and what to say when none is
 /// left.
@@ -24,7 +22,8 @@ const TRIED_DELAY: Duration = Duration::from_secs(1);
 /// results say. It does no I/O and reads no clock: the moment is an argument, a closure that is called at most once,
 /// and only if a deadline is looked at or written.
 ///
-/// Each backend is tried at most once, so every walk ends.
+/// Each backend is tried at most once, so every walk ends; one that refused the request before it processed any of it may
+/// be asked once more, after all others.
 ///
 /// # Cancel safety
 ///
@@ -80,14 +79,49 @@ const TRIED_DELAY: Duration = Duration::from_secs(1);
 pub struct Dispatch<P: Deref<Target = Pool>> {
     pool: P,
     tried: Tried,
-    /// The slot of the attempt that was given out and not settled.
-    open: Option<usize>,
-    /// The last attempt that failed over: its slot and how it ended.
-    failed: Option<(usize, Outcome)>,
-    /// Whether a 429 was among the answers.
-    throttled: bool,
+    /// The attempt that was given out and not settled.
+    open: Option<Open>,
+    /// The last attempt that failed over: its slot, how it ended, and why.
+    failed: Option<(usize, Outcome, Cause)>,
+    /// What its answers were so far.
+    answers: Answers,
+    /// A backend that refused it before processing.
+    repeat: Repeat,
     /// Its number in events, once it has told one.
     number: Option<u64>,
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+struct Open {
+    slot: usize,
+    /// The marks of the slot when it began.
+    marks: u64,
+    /// The claim by which it asks a suspect.
+    claim: Option<Claim>,
+    /// When it began, if anybody wants to know.
+    began: Instant,
+    /// Whether the request has struck this backend already.
+    has_struck_it: bool,
+}
+
+/// What the answers of a request were.
+#[derive(Debug, Default)]
+struct Answers {
+    /// A 429 was among them.
+    throttled: bool,
+    /// A strike was among them.
+    struck: bool,
+    /// One was among them that was no strike.
+    other: bool,
+}
+
+/// Whether a request may ask a backend again that refused it before processing, and whether that refusal was a strike.
+#[derive(Debug, Clone, Copy)]
+enum Repeat {
+    No,
+    May { slot: usize, has_struck: bool },
+    Did,
 }
 
 /// Where a request goes next.
@@ -97,9 +131,9 @@ pub struct Dispatch<P: Deref<Target = Pool>> {
 pub enum Step {
     /// Send it to the [target](Pool::target) of this attempt.
     Try(Attempt),
-    /// No backend is left, and no 429 was among the answers: return the final attempt's answer or error.
+    /// No backend is left, and no 429 was among the answers, or all were strikes: return the final attempt's answer or error.
     ReturnLast(Exhausted),
-    /// No backend is left: answer with a synthesised 429.
+    /// No backend is left: answer with a synthesised refusal.
     Exhausted(Exhausted),
 }
 
@@ -115,7 +149,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// Begins one request's walk over a pool: a `&Pool`, an `Arc<Pool>`, or whatever always leads to the same one.
     #[must_use]
     pub const fn new(pool: P) -> Self {
-        Self { pool, tried: Tried::new(), open: None, failed: None, throttled: false, number: None }
+        let answers = Answers { throttled: false, struck: false, other: false };
+        Self { pool, tried: Tried::new(), open: None, failed: None, answers, repeat: Repeat::No, number: None }
     }
 
     /// The pool, as it was given.
@@ -124,86 +159,196 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         &self.pool
     }
 
-    /// Where the request goes next: the best available backend that it has not tried, or that none is left.
+    /// Where the request goes next: the best available backend that it has not tried, else a suspect, or that none is left.
     pub fn next<R: Rng + ?Sized>(&mut self, now: impl FnOnce() -> Instant, rng: &R) -> Step {
-        self.cancel_open();
         let mut now = Lazy::new(now);
-        let may_try = !self.attempts_are_used_up();
+        if self.open.is_some() {
+            let _ = self.settle(Outcome::Cancelled, || now.get());
+        }
+        let may_try = self.attempts() < self.pool.policy.max_attempts;
         if may_try {
-            let slot = if self.tried.is_empty() {
-                self.pool.select_usual(rng).or_else(|| self.pool.select(Nothing, &mut now, rng))
+            let choice = if self.tried.is_empty() {
+                let usual = self.pool.select_usual(rng).map(Choice::available);
+                usual.or_else(|| self.pool.select(Nothing, &mut now, rng))
             } else {
                 self.pool.select(&self.tried, &mut now, rng)
             };
-            if let Some(slot) = slot {
-                return Step::Try(self.open(slot));
+            if let Some(choice) = choice {
+                return Step::Try(self.open(choice, &mut now));
             }
         }
-        let now = now.get();
-        self.pool.sweep(now);
-        let is_candidate = |slot| may_try && !self.tried.contains(slot);
-        match self.pool.cooldowns.search(now, TRIED_DELAY, is_candidate) {
-            // Another thread recovered it since we looked.
-            Ok(slot) => Step::Try(self.open(slot)),
-            Err(left) => self.give_up(Exhausted::new(left.soonest, left.cooling, self.pool.backends().len())),
+        match self.search(now.get(), may_try, rng.next_u64()) {
+            Ok(choice) => Step::Try(self.open(choice, &mut now)),
+            Err(left) => self.give_up(left),
         }
+    }
+
+    /// Looks at the whole pool, because nothing is available.
+    #[cold]
+    fn search(&self, now: Instant, may_try: bool, draw: u64) -> Result<Choice, NoneLeft> {
+        self.pool.sweep(now);
+        let again = match self.repeat {
+            Repeat::May { slot, .. } => Some(slot),
+            Repeat::No | Repeat::Did => None,
+        };
+        let seeker = Seeker { tried: &self.tried, may_try, again, draw };
+        self.pool.states.search(now, seeker, &self.pool.policy, |slot| self.backend(slot).weight())
     }
 
     /// Takes note of how the open attempt ended, and says what that means to the request.
     ///
     /// Without an open attempt it changes nothing and says [`Verdict::Return`].
     pub fn settle(&mut self, outcome: Outcome, now: impl FnOnce() -> Instant) -> Verdict {
-        let Some(slot) = self.open.take() else { return Verdict::Return };
-        let judgement = self.pool.policy.judge(outcome);
+        self.settle_with(outcome, Detail::default, now)
+    }
+
+    /// As [`settle`](Dispatch::settle), with what else is known about a failure: `detail` is called if it is one.
+    pub fn settle_with(
+        &mut self,
+        outcome: Outcome,
+        detail: impl FnOnce() -> Detail,
+        now: impl FnOnce() -> Instant,
+    ) -> Verdict {
+        let Some(open) = self.open.take() else { return Verdict::Return };
+        let slot = open.slot;
+        let judgement = self.pool.policy.judge(outcome, || self.backend(slot).has_credential());
         self.pool.count_end(slot, judgement.class);
-        self.throttled |= judgement.class == Class::Throttle;
-        if judgement.verdict == Verdict::FailOver {
-            self.failed = Some((slot, outcome));
-        }
-        if let Some(request) = self.number(Level::Trace) {
-            self.pool.emit(&Event::Settled { request, backend: self.backend(slot), attempt: self.attempts(), outcome });
-        }
-        if let Some(cooldown) = judgement.cooldown.filter(|cooldown| !cooldown.duration.is_zero()) {
-            if let Some(until) = self.pool.cooldowns.extend(slot, now(), cooldown) {
-                self.emit_cooling(slot, until, cooldown);
+        let fails_over = judgement.verdict == Verdict::FailOver;
+        if judgement.blame == Blame::Alive && !fails_over {
+            // The usual end: no cause, and mostly nothing that stands against the backend.
+            self.tell_settled(slot, outcome, None);
+            if self.pool.states.stands_accused(slot) {
+                let _ = self.hear(open, Blame::Alive, None, now());
             }
+            return Verdict::Return;
         }
-        judgement.verdict
+        self.settle_failure(open, outcome, judgement.blame, fails_over, detail, now)
+    }
+
+    #[cold]
+    fn settle_failure(
+        &mut self,
+        open: Open,
+        outcome: Outcome,
+        mut blame: Blame,
+        fails_over: bool,
+        detail: impl FnOnce() -> Detail,
+        now: impl FnOnce() -> Instant,
+    ) -> Verdict {
+        let slot = open.slot;
+        let mut now = Lazy::new(now);
+        if outcome == Outcome::Cancelled {
+            let stalled = |after| now.get().saturating_since(open.began) >= after;
+            if !self.pool.policy.stalled_after.is_some_and(stalled) {
+                self.tell_settled(slot, outcome, None);
+                return Verdict::Return;
+            }
+            blame = Blame::Strike;
+        }
+        let cause = Cause::new(reason(outcome), detail());
+        self.tell_settled(slot, outcome, Some(&cause));
+        if fails_over {
+            self.failed = Some((slot, outcome, cause.clone()));
+        }
+        if blame != Blame::Nobody {
+            self.blame(open, outcome, blame, cause, now.get());
+        }
+        if fails_over { Verdict::FailOver } else { Verdict::Return }
+    }
+
+    /// Tells the pool what a failure says about the backend, and remembers what it says about the request.
+    fn blame(&mut self, open: Open, outcome: Outcome, blame: Blame, cause: Cause, now: Instant) {
+        let slot = open.slot;
+        let is_strike = blame == Blame::Strike;
+        // A request strikes a backend once, also if it asks it twice.
+        let blame = if is_strike && open.has_struck_it { Blame::Nobody } else { blame };
+        let change = self.hear(open, blame, Some(cause), now);
+        let has_struck = is_strike || (blame == Blame::Unprocessed && change.is_some());
+        if let (Outcome::Faulted(Fault::Unprocessed), Repeat::No) = (outcome, self.repeat) {
+            self.repeat = Repeat::May { slot, has_struck };
+        }
+        self.answers.struck |= has_struck;
+        if let Outcome::Answered { status, .. } = outcome {
+            self.answers.throttled |= status == 429;
+            self.answers.other |= !is_strike;
+        }
+    }
+
+    /// Tells the pool what an attempt says about its backend, and the observers what that changed.
+    #[cold]
+    fn hear(&mut self, open: Open, blame: Blame, cause: Option<Cause>, now: Instant) -> Option<Change> {
+        let (slot, claim, has_struck) = (open.slot, open.claim, self.answers.struck);
+        let news = News { blame, cause: cause.clone(), epoch: open.marks >> 1, claim, has_struck };
+        let (change, strikes) = self.pool.states.hear(slot, news, now, &self.pool.policy);
+        if let Some(cause) = &cause {
+            self.tell(slot, blame, change, strikes, cause, now);
+        }
+        if change == Some(Change::Available) {
+            self.pool.emit_available(slot);
+        }
+        change
+    }
+
+    fn tell(&mut self, slot: usize, blame: Blame, change: Option<Change>, strikes: u32, cause: &Cause, now: Instant) {
+        let level =
+            if let Some(Change::Suspected(_) | Change::Cooling(_)) = change { Level::Warn } else { Level::Info };
+        let Some(request) = self.number(level) else { return };
+        let backend = self.backend(slot);
+        match (change, blame) {
+            (Some(Change::Suspected(probe_at)), _) => {
+                let after = probe_at.saturating_since(now);
+                self.pool.emit(&Event::Suspected { request, backend, probe_at, after, cause });
+            }
+            (Some(Change::Cooling(until)), Blame::Cooling { duration, hint, .. }) => {
+                self.pool.emit(&Event::Cooling { request, backend, until, duration, cause, hint });
+            }
+            (Some(Change::Struck(_)), _) | (_, Blame::Strike) => {
+                self.pool.emit(&Event::Struck { request, backend, strikes, cause });
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_settled(&mut self, slot: usize, outcome: Outcome, cause: Option<&Cause>) {
+        if let Some(request) = self.number(Level::Trace) {
+            let (backend, attempt) = (self.backend(slot), self.attempts());
+            self.pool.emit(&Event::Settled { request, backend, attempt, outcome, cause });
+        }
     }
 
     /// How many attempts the request has made, the open one included.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
-        self.tried.len()
+        self.tried.len() + matches!(self.repeat, Repeat::Did) as u32
     }
 
-    /// Whether no further attempt can follow the ones made so far.
-    fn attempts_are_used_up(&self) -> bool {
-        let all = u32::try_from(self.pool.backends().len()).unwrap_or(u32::MAX);
-        self.attempts() >= self.pool.policy.max_attempts.min(all)
-    }
-
-    fn open(&mut self, slot: usize) -> Attempt {
-        self.tried.insert(slot);
-        self.open = Some(slot);
+    fn open<F: FnOnce() -> Instant>(&mut self, choice: Choice, now: &mut Lazy<F>) -> Attempt {
+        let Choice { slot, claim } = choice;
+        let mut has_struck_it = false;
+        if let Repeat::May { slot: again, has_struck } = self.repeat {
+            // Each other backend is given out only if it was not tried.
+            if again == slot {
+                (self.repeat, has_struck_it) = (Repeat::Did, has_struck);
+            }
+        }
+        if !self.tried.contains(slot) {
+            self.tried.insert(slot);
+        }
+        let began = if self.pool.policy.stalled_after.is_some() { now.get() } else { Instant::from_nanos(0) };
+        self.open = Some(Open { slot, marks: self.pool.states.marks(slot), claim, began, has_struck_it });
         self.pool.count_begin(slot);
         let attempt = self.attempts();
-        if let Some((from, outcome)) = self.failed.take() {
+        if let Some((from, outcome, cause)) = self.failed.take() {
             if let Some(request) = self.number(Level::Info) {
                 let (from, to) = (self.backend(from), self.backend(slot));
-                self.pool.emit(&Event::FailedOver { request, from, to, outcome });
+                self.pool.emit(&Event::FailedOver { request, from, to, outcome, cause: &cause });
             }
         }
         if let Some(request) = self.number(Level::Debug) {
-            self.pool.emit(&Event::Sent { request, backend: self.backend(slot), attempt });
+            let is_probe = claim.is_some_and(|claim| claim.is_probe);
+            self.pool.emit(&Event::Sent { request, backend: self.backend(slot), attempt, is_probe });
         }
         Attempt::new(slot, attempt)
-    }
-
-    fn emit_cooling(&mut self, slot: usize, until: Instant, Cooldown { duration, reason, hint }: Cooldown) {
-        if let Some(request) = self.number(Level::Warn) {
-            self.pool.emit(&Event::Cooling { request, backend: self.backend(slot), until, duration, reason, hint });
-        }
     }
 
     /// The number of this request in events of this level, given when it is first needed; `None` if nobody is told.
@@ -217,25 +362,28 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     }
 
     /// No backend is left: whether the caller gets this refusal, or the final attempt's answer.
-    fn give_up(&mut self, exhausted: Exhausted) -> Step {
+    ///
+    /// If every answer was a strike, the request is the matter, and the last of them says so.
+    fn give_up(&mut self, left: NoneLeft) -> Step {
         let attempts = self.attempts();
-        let synthesized = attempts == 0 || self.throttled || self.pool.policy.always_synthesize;
+        let always = self.pool.policy.always_synthesize;
+        let name = |slot| Arc::clone(self.backend(slot).shared_name());
+        let exhausted = Exhausted::new(left, self.pool.backends().len(), always, name);
+        let Answers { throttled, other, .. } = self.answers;
+        let synthesized = attempts == 0 || always || (throttled && other);
         if let Some(request) = self.number(Level::Warn) {
             self.pool.emit(&Event::Exhausted { request, exhausted: &exhausted, attempts, synthesized });
         }
         if synthesized { Step::Exhausted(exhausted) } else { Step::ReturnLast(exhausted) }
     }
-
-    fn cancel_open(&mut self) {
-        if self.open.is_some() {
-            // A cancelled attempt writes no deadline, so no clock is read.
-            let _ = self.settle(Outcome::Cancelled, || Instant::from_nanos(0));
-        }
-    }
 }
 
 impl<P: Deref<Target = Pool>> Drop for Dispatch<P> {
     fn drop(&mut self) {
-        self.cancel_open();
+        if self.open.is_some() {
+            // The clock is read only if it matters how long the attempt took.
+            let now = self.pool.policy.stalled_after.map(|_| self.pool.now());
+            let _ = self.settle(Outcome::Cancelled, || now.unwrap_or(Instant::from_nanos(0)));
+        }
     }
 }

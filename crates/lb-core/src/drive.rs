@@ -9,7 +9,9 @@ use std::{
 
 use crate::{
     call::{Call, OnExhaustion},
-    dispatch::Step,
+    cause::Detail,
+    causes::causes,
+    dispatch::{Dispatch, Step},
     error::Error,
     outcome::{Fault, Outcome, Verdict},
     pool::Pool,
@@ -106,12 +108,12 @@ async fn run<T: Transport, R: Rng + ?Sized>(
                 None => {
                     // It can be sent once only: whatever comes is the caller's.
                     let answer = send(transport, original, &target).await;
-                    let _ = dispatch.settle(outcome(pool, transport, &answer), || pool.now());
+                    let _ = settle(&mut dispatch, transport, &answer);
                     return answer;
                 }
             },
         };
-        match dispatch.settle(outcome(pool, transport, &answer), || pool.now()) {
+        match settle(&mut dispatch, transport, &answer) {
             Verdict::Return => return answer,
             Verdict::FailOver => last = Some(answer),
         }
@@ -131,6 +133,17 @@ async fn send<T: Transport>(transport: &T, request: T::Request, target: &Target<
     let backend = Arc::clone(target.backend().shared_name());
     transport.mark(&mut response, Served::new(backend, target.attempt()));
     Ok(response)
+}
+
+fn settle<T: Transport>(dispatch: &mut Dispatch<&Pool>, transport: &T, answer: &Answer<T>) -> Verdict {
+    let pool = *dispatch.pool();
+    let detail = || match answer {
+        Ok(response) => Detail::from_headers(transport.head(response).headers()),
+        Err(Error::Transport(error)) => Detail::from_text(&transport.describe(error)),
+        Err(Error::Credential { source, .. }) => Detail::from_text(&causes(source)),
+        Err(Error::Address(_) | Error::Exhausted(_)) => Detail::default(),
+    };
+    dispatch.settle_with(outcome(pool, transport, answer), detail, || pool.now())
 }
 
 fn outcome<T: Transport>(pool: &Pool, transport: &T, answer: &Answer<T>) -> Outcome {

@@ -1,51 +1,126 @@
 //! The refusal that a caller gets when no backend is left.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
-/// No backend can take the request now; it says when to come back.
+use crate::{
+    cause::Cause,
+    outcome::Reason,
+    pool::{NoneLeft, State},
+};
+
+/// Of so many backends that are out for the same reason the message has the names.
+const MAX_NAMES: usize = 4;
+
+/// No backend can take the request now; it says why, and when to come back.
 ///
-/// A synthesised 429 carries it in its extensions, so that it can be told apart from a backend's own 429.
+/// A synthesised answer carries it in its extensions, so that it can be told apart from a backend's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exhausted {
-    soonest: Duration,
-    cooling: usize,
+    status: StatusCode,
+    soonest: Option<Duration>,
     backends: usize,
+    cooling: usize,
+    suspect: usize,
+    drained: usize,
+    unavailable: Arc<[Unavailable]>,
+}
+
+/// Why one backend could not take the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable {
+    backend: Arc<str>,
+    state: State,
+    retry_after: Option<Duration>,
+    cause: Option<Cause>,
+}
+
+impl Unavailable {
+    /// The backend's name.
+    #[must_use]
+    pub fn backend(&self) -> &str {
+        &self.backend
+    }
+
+    /// Its state. One that is available has been tried by this request, or was beyond its `max_attempts`.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// How long until the request could go there; `None` if it is drained.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Why it is out, or how it failed this request; `None` if it is drained, or was not asked.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
+    }
+
+    /// Its state and reason in words.
+    fn why(&self) -> (State, Option<Reason>) {
+        (self.state, self.cause.as_ref().map(Cause::reason))
+    }
 }
 
 impl Exhausted {
-    pub(crate) const fn new(soonest: Duration, cooling: usize, backends: usize) -> Self {
-        Self { soonest, cooling, backends }
+    /// What is `left`, with the names of the backends; with `always_throttled` it is a 429 whatever the reasons.
+    pub(crate) fn new(
+        left: NoneLeft,
+        backends: usize,
+        always_throttled: bool,
+        name: impl Fn(usize) -> Arc<str>,
+    ) -> Self {
+        let is_throttled = left.is_throttled || always_throttled;
+        let unavailable = left.named.into_iter().map(|left| Unavailable {
+            backend: name(left.slot),
+            state: left.state,
+            retry_after: left.opens_in,
+            cause: left.cause,
+        });
+        Self {
+            status: if is_throttled { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SERVICE_UNAVAILABLE },
+            soonest: left.soonest,
+            backends,
+            cooling: left.cooling,
+            suspect: left.suspect,
+            drained: left.drained,
+            unavailable: unavailable.collect(),
+        }
     }
 
-    /// How long until the soonest backend of the whole pool is available again, to the nanosecond.
+    /// The status of the synthesised answer: 429 if a 429 is among the reasons, else 503.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// How long until this request could go anywhere, to the nanosecond; `None` if all backends are drained.
     ///
     /// A backend that is available, but was already tried by this request, or is beyond its `max_attempts`, counts as one
     /// second.
     #[must_use]
-    pub const fn retry_after(&self) -> Duration {
+    pub const fn retry_after(&self) -> Option<Duration> {
         self.soonest
     }
 
-    /// The `Retry-After` of the synthesised 429: whole seconds, rounded up, at least 1.
+    /// The `Retry-After` of the synthesised answer: whole seconds, rounded up, at least 1.
     #[must_use]
-    pub fn retry_after_secs(&self) -> u64 {
-        let round_up = u64::from(self.soonest.subsec_nanos() > 0);
-        self.soonest.as_secs().saturating_add(round_up).max(1)
+    pub fn retry_after_secs(&self) -> Option<u64> {
+        let round_up = |soonest: Duration| soonest.as_secs().saturating_add(u64::from(soonest.subsec_nanos() > 0));
+        self.soonest.map(|soonest| round_up(soonest).max(1))
     }
 
-    /// The `retry-after-ms` of the synthesised 429: whole milliseconds, rounded up.
+    /// The `retry-after-ms` of the synthesised answer: whole milliseconds, rounded up.
     #[must_use]
-    pub fn retry_after_millis(&self) -> u64 {
-        u64::try_from(self.soonest.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
-    }
-
-    /// How many backends of the pool are cooling down.
-    #[must_use]
-    pub const fn cooling(&self) -> usize {
-        self.cooling
+    pub fn retry_after_millis(&self) -> Option<u64> {
+        let round_up = |soonest: Duration| soonest.as_nanos().div_ceil(1_000_000);
+        self.soonest.map(|soonest| u64::try_from(round_up(soonest)).unwrap_or(u64::MAX))
     }
 
     /// How many backends the pool has.
@@ -54,8 +129,33 @@ impl Exhausted {
         self.backends
     }
 
-    /// The synthesised answer: status 429, `retry-after` (whole seconds), `retry-after-ms`, `content-type:
-    /// application/json`, an OpenAI-style error object as the body, and this value in the extensions.
+    /// How many of them are cooling down.
+    #[must_use]
+    pub const fn cooling(&self) -> usize {
+        self.cooling
+    }
+
+    /// How many of them are suspect.
+    #[must_use]
+    pub const fn suspect(&self) -> usize {
+        self.suspect
+    }
+
+    /// How many of them are drained.
+    #[must_use]
+    pub const fn drained(&self) -> usize {
+        self.drained
+    }
+
+    /// Why each backend could not take the request, best priority first; the first 32 of a large pool.
+    #[must_use]
+    pub fn unavailable(&self) -> &[Unavailable] {
+        &self.unavailable
+    }
+
+    /// The synthesised answer: its [status](Exhausted::status), `retry-after` (whole seconds) and `retry-after-ms` unless
+    /// all backends are drained, `content-type: application/json`, an OpenAI-style error object as the body, and this
+    /// value in the extensions.
     ///
     /// SDKs retry on it: they read the headers, and the body as `{"error": {"message", "type", "param", "code"}}`
     /// ([OpenAI error codes](https://platform.openai.com/docs/guides/error-codes)).
@@ -78,30 +178,83 @@ impl Exhausted {
     #[must_use]
     pub fn to_response(&self) -> http::Response<Bytes> {
         let mut response = http::Response::new(self.body());
-        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after_secs()));
-        headers.insert("retry-after-ms", HeaderValue::from(self.retry_after_millis()));
+        if let (Some(secs), Some(millis)) = (self.retry_after_secs(), self.retry_after_millis()) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+            headers.insert("retry-after-ms", HeaderValue::from(millis));
+        }
         response.extensions_mut().insert(self.clone());
         response
     }
 
-    /// The JSON body of the synthesised answer.
+    /// The JSON body of the synthesised answer. Its message names the reasons and the backends, and no text that came from
+    /// elsewhere.
     #[must_use]
     pub fn body(&self) -> Bytes {
-        // The message is made of numbers and fixed words: nothing in it needs escaping.
-        Bytes::from(format!(
-            r#"{{"error":{{"message":"{self}","type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}}}}"#
-        ))
+        let (kind, code) = if self.status == StatusCode::TOO_MANY_REQUESTS {
+            ("rate_limit_error", "rate_limit_exceeded")
+        } else {
+            ("server_error", "service_unavailable")
+        };
+        // The names of backends have no control characters, so that these two are all that needs escaping.
+        let message = self.to_string().replace('\\', r"\\").replace('"', r#"\""#);
+        Bytes::from(format!(r#"{{"error":{{"message":"{message}","type":"{kind}","param":null,"code":"{code}"}}}}"#))
+    }
+
+    /// Why the backends are out: each reason once, with their names.
+    fn write_reasons(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = |unavailable: &Unavailable| {
+            let (state, reason) = unavailable.why();
+            (state.as_str(), reason)
+        };
+        let is_first = |number: usize| {
+            let earlier = &self.unavailable[..number];
+            !earlier.iter().any(|other| kind(other) == kind(&self.unavailable[number]))
+        };
+        let mut between = ": ";
+        for number in (0..self.unavailable.len()).filter(|&number| is_first(number)) {
+            let group = kind(&self.unavailable[number]);
+            f.write_str(between)?;
+            between = ", ";
+            match group {
+                ("available", None) => f.write_str("not asked")?,
+                ("available", Some(reason)) => write!(f, "failed with {}", in_words(reason))?,
+                (state, None) => f.write_str(state)?,
+                (state, Some(reason)) => write!(f, "{state} after {}", in_words(reason))?,
+            }
+            let mut names = self.unavailable.iter().filter(|other| kind(other) == group).map(Unavailable::backend);
+            write!(f, " ({}", names.next().unwrap_or_default())?;
+            names.by_ref().take(MAX_NAMES - 1).try_for_each(|name| write!(f, ", {name}"))?;
+            match names.count() {
+                0 => f.write_str(")")?,
+                more => write!(f, " and {more} more)")?,
+            }
+        }
+        match self.backends.saturating_sub(self.unavailable.len()) {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more backends"),
+        }
+    }
+}
+
+/// A reason as it stands after "after" and "with".
+fn in_words(reason: Reason) -> String {
+    match reason {
+        Reason::Status(status) => format!("status {status}"),
+        Reason::Fault(fault) => format!("{fault} fault"),
+        Reason::Stalled => "a stall".to_owned(),
     }
 }
 
 impl fmt::Display for Exhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cooling, backends, .. } = self;
-        let secs = self.retry_after_secs();
-        write!(f, "no backend available for {secs} s ({cooling} of {backends} cooling down)")
+        match self.retry_after_secs() {
+            Some(secs) => write!(f, "no backend available for {secs} s")?,
+            None => f.write_str("no backend available until one is reopened")?,
+        }
+        self.write_reasons(f)
     }
 }
 

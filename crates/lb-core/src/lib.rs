@@ -9,7 +9,7 @@
 //! the order in which a request meets them:
 //!
 //! 1. a [`Backend`] says where a deployment lives, how much it is preferred and which credential it takes;
-//! 2. a [`Pool`] holds the backends, their cooldowns and their counters, and owns the [`Clock`];
+//! 2. a [`Pool`] holds the backends, their states and their counters, and owns the [`Clock`];
 //! 3. a [`Dispatch`] is one request's walk over the pool: `next` gives an [`Attempt`], `settle` takes an [`Outcome`];
 //! 4. a [`Target`] is where an attempt goes, and addresses the request to it;
 //! 5. a [`Transport`] (or a [`BlockingTransport`]) sends a request to a target: this is what an adapter implements. Over
@@ -57,6 +57,7 @@ mod backend;
 mod balancer;
 mod build_error;
 mod call;
+mod cause;
 mod causes;
 mod clock;
 mod credential;
@@ -83,17 +84,18 @@ pub use backend::{Backend, BackendBuilder};
 pub use balancer::{BlockingLoadBalancer, LoadBalancer};
 pub use build_error::{BackendProblem, BuildError};
 pub use call::{Call, OnExhaustion};
+pub use cause::{Cause, Detail};
 pub use causes::causes;
 pub use clock::{Clock, Instant, MockClock, SystemClock};
 pub use credential::{Credential, CredentialError, CredentialSource, RotatingCredential};
 pub use dispatch::{Dispatch, Step};
 pub use drive::{drive, drive_blocking};
 pub use error::{AddressError, Error};
-pub use exhausted::Exhausted;
+pub use exhausted::{Exhausted, Unavailable};
 pub use future::BoxFuture;
 pub use observe::{Event, Observer};
 pub use outcome::{Fault, Outcome, Reason, Verdict};
-pub use pool::{BackendSnapshot, Counters, Pool, PoolBuilder, PoolOptions, Snapshot, State};
+pub use pool::{BackendSnapshot, Counters, Pool, PoolBuilder, PoolOptions, Snapshot, State, StatusAction};
 pub use pools::Pools;
 pub use retry_after::{Headers, Hint, HintSource, MAX_HINT, hint};
 pub use rng::{Rng, SeededRng, ThreadRng};

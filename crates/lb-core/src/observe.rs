@@ -3,11 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    backend::Backend,
-    clock::Instant,
-    exhausted::Exhausted,
-    outcome::{Outcome, Reason},
-    retry_after::HintSource,
+    backend::Backend, cause::Cause, clock::Instant, exhausted::Exhausted, outcome::Outcome, retry_after::HintSource,
 };
 
 /// A decision of a pool.
@@ -28,6 +24,8 @@ pub enum Event<'a> {
         backend: &'a Backend,
         /// Which attempt of the request this is, from 1.
         attempt: u32,
+        /// Whether it goes to a suspect before all others, to see.
+        is_probe: bool,
     },
     /// An attempt ended. Level: trace.
     Settled {
@@ -39,6 +37,8 @@ pub enum Event<'a> {
         attempt: u32,
         /// How it ended.
         outcome: Outcome,
+        /// Why it failed, if it did.
+        cause: Option<&'a Cause>,
     },
     /// The request goes on from a backend that failed to another. Level: info.
     FailedOver {
@@ -50,6 +50,37 @@ pub enum Event<'a> {
         to: &'a Backend,
         /// How the failed attempt ended.
         outcome: Outcome,
+        /// Why it failed.
+        cause: &'a Cause,
+    },
+    /// An attempt failed, and that may be the request's doing: a 5xx, a timeout, a reset. Level: info.
+    ///
+    /// It is told of every such failure, also where it changes nothing: at a suspect, or because the backend's state has
+    /// changed since the attempt began.
+    Struck {
+        /// The request's number.
+        request: u64,
+        /// The backend.
+        backend: &'a Backend,
+        /// How many requests in a row have struck it by now; 0 if it is no longer available.
+        strikes: u32,
+        /// Why the attempt failed.
+        cause: &'a Cause,
+    },
+    /// A backend is suspect, by the failure of this request. Level: warn.
+    ///
+    /// [`Available`](Event::Available) follows when a request succeeds there, or [`Cooling`](Event::Cooling).
+    Suspected {
+        /// The request's number.
+        request: u64,
+        /// The backend.
+        backend: &'a Backend,
+        /// The moment from which one request asks it first, on the pool's clock.
+        probe_at: Instant,
+        /// How long that is from now.
+        after: Duration,
+        /// Why it failed.
+        cause: &'a Cause,
     },
     /// A backend is out, or out for longer than before, by the answer to this request. Level: warn.
     ///
@@ -65,12 +96,23 @@ pub enum Event<'a> {
         /// How long that is from now.
         duration: Duration,
         /// Why it is out.
-        reason: Reason,
+        cause: &'a Cause,
         /// The header that said how long; `None` if the default cooldown applies.
         hint: Option<HintSource>,
     },
-    /// A backend's cooldown was found to be over. Level: info.
+    /// A backend is available again: its cooldown was found to be over, or a request succeeded at it while it was suspect.
+    /// Level: info.
     Available {
+        /// The backend.
+        backend: &'a Backend,
+    },
+    /// An operator took a backend out. Level: info.
+    Drained {
+        /// The backend.
+        backend: &'a Backend,
+    },
+    /// An operator put a backend back, in the state that it has by now. Level: info.
+    Reopened {
         /// The backend.
         backend: &'a Backend,
     },
@@ -78,7 +120,7 @@ pub enum Event<'a> {
     Exhausted {
         /// The request's number.
         request: u64,
-        /// When to come back.
+        /// Why, and when to come back.
         exhausted: &'a Exhausted,
         /// How many attempts the request made.
         attempts: u32,
@@ -93,8 +135,8 @@ pub enum Event<'a> {
 ///
 /// 1. [`on_event`](Observer::on_event) is called from the thread that made the decision, from any number of threads
 ///    at once, with no lock of the pool held. Events of one request come in order; between requests there is none.
-/// 2. It is on the path of the request: it must be quick, and must neither block nor panic. A request that is dropped
-///    while a panic unwinds tells it so, and a second panic there aborts the process.
+/// 2. It is on the path of the request: it must be quick, and must neither block nor panic. A panic of it is caught, and the
+///    request goes on.
 ///
 /// # Example
 ///
@@ -105,8 +147,12 @@ pub enum Event<'a> {
 ///
 /// impl Observer for Print {
 ///     fn on_event(&self, event: &Event<'_>) {
-///         if let Event::Cooling { backend, duration, reason, .. } = event {
-///             println!("{} is out for {duration:?} ({reason})", backend.name());
+///         match event {
+///             Event::Cooling { backend, duration, cause, .. } => {
+///                 println!("{} is out for {duration:?}: {cause}", backend.name());
+///             }
+///             Event::Suspected { backend, cause, .. } => println!("{} is suspect: {cause}", backend.name()),
+///             _ => {}
 ///         }
 ///     }
 /// }
@@ -163,37 +209,90 @@ pub(crate) const fn trace(_event: &Event<'_>) {}
 #[cfg(feature = "tracing")]
 pub(crate) fn trace(event: &Event<'_>) {
     match event {
-        Event::Sent { request, backend, attempt } => {
-            tracing::debug!(target: TARGET, request, backend = backend.name(), priority = backend.priority(), attempt, "sent");
-        }
-        Event::Settled { request, backend, attempt, outcome } => {
-            tracing::trace!(target: TARGET, request, backend = backend.name(), attempt, %outcome, "settled");
-        }
-        Event::FailedOver { request, from, to, outcome } => {
-            tracing::info!(target: TARGET, request, from = from.name(), to = to.name(), %outcome, "failed over");
-        }
-        Event::Cooling { request, backend, until, duration, reason, hint } => tracing::warn!(
+        Event::Sent { request, backend, attempt, is_probe } => tracing::debug!(
+            target: TARGET,
+            request,
+            backend = backend.name(),
+            priority = backend.priority(),
+            attempt,
+            is_probe,
+            "sent"
+        ),
+        Event::Settled { request, backend, attempt, outcome, cause } => tracing::trace!(
+            target: TARGET,
+            request,
+            backend = backend.name(),
+            attempt,
+            %outcome,
+            cause = cause.and_then(Cause::text),
+            request_id = cause.and_then(Cause::request_id),
+            "settled"
+        ),
+        Event::FailedOver { request, from, to, outcome, cause } => tracing::info!(
+            target: TARGET,
+            request,
+            from = from.name(),
+            to = to.name(),
+            %outcome,
+            cause = cause.text(),
+            request_id = cause.request_id(),
+            "failed over"
+        ),
+        Event::Struck { request, backend, strikes, cause } => tracing::info!(
+            target: TARGET,
+            request,
+            backend = backend.name(),
+            strikes,
+            reason = %cause.reason(),
+            cause = cause.text(),
+            request_id = cause.request_id(),
+            "struck"
+        ),
+        Event::Suspected { request, backend, probe_at, after, cause } => tracing::warn!(
+            target: TARGET,
+            request,
+            backend = backend.name(),
+            probe_at_ns = probe_at.as_nanos(),
+            after_ms = millis(*after),
+            reason = %cause.reason(),
+            cause = cause.text(),
+            request_id = cause.request_id(),
+            "suspect"
+        ),
+        Event::Cooling { request, backend, until, duration, cause, hint } => tracing::warn!(
             target: TARGET,
             request,
             backend = backend.name(),
             until_ns = until.as_nanos(),
-            duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-            %reason,
+            duration_ms = millis(*duration),
+            reason = %cause.reason(),
             hint = hint.map_or("default", |source| source.as_str()),
+            request_id = cause.request_id(),
             "cooling"
         ),
         Event::Available { backend } => {
             tracing::info!(target: TARGET, backend = backend.name(), "available again");
         }
+        Event::Drained { backend } => tracing::info!(target: TARGET, backend = backend.name(), "drained"),
+        Event::Reopened { backend } => tracing::info!(target: TARGET, backend = backend.name(), "reopened"),
         Event::Exhausted { request, exhausted, attempts, synthesized } => tracing::warn!(
             target: TARGET,
             request,
             retry_after_ms = exhausted.retry_after_millis(),
+            status = exhausted.status().as_u16(),
             cooling = exhausted.cooling(),
+            suspect = exhausted.suspect(),
+            drained = exhausted.drained(),
             backends = exhausted.backends(),
             attempts,
             synthesized,
+            why = %exhausted,
             "exhausted"
         ),
     }
+}
+
+#[cfg(feature = "tracing")]
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

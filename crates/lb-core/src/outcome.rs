@@ -2,22 +2,32 @@
 //!
 //! | answer | this request | the backend |
 //! | --- | --- | --- |
-//! | 2xx, 3xx | returned (a redirect is the caller's to see) | success counted |
-//! | 429 | next backend at once | cooling until its hint, else for the default |
-//! | 5xx | next backend at once | cooling until its hint, else for the default |
-//! | other 4xx | returned | unchanged; with [`fail_over_on`](crate::PoolBuilder::fail_over_on) as a 429 without a hint |
-//! | connect, DNS or TLS fault | next backend at once | cooling for the default |
-//! | timeout or reset after the request went out | returned as the transport's error | unchanged; with [`fail_over_after_send`](crate::PoolBuilder::fail_over_after_send) as a connect fault |
-//! | no credential to be had for the backend | next backend at once | cooling for the default |
+//! | 2xx, 3xx | returned (a redirect is the caller's to see) | alive |
+//! | 429, with a credible hint or none | next backend at once | cooling until its hint, else for [10 s](crate::PoolBuilder::default_cooldown) |
+//! | 429 whose hint is above [`max_cooldown`](crate::PoolBuilder::max_cooldown) | next backend at once | a strike |
+//! | 5xx with a credible hint | next backend at once | cooling until its hint |
+//! | 5xx without | next backend at once | a strike |
+//! | 401, 403 to the backend's own credential | next backend at once | a strike |
+//! | 408, which Azure answers when an operation took too long | as a timeout: returned, and sending again is opt-in | a strike |
+//! | other 4xx | returned | alive |
+//! | a 4xx with an [action](crate::PoolBuilder::on_status) | as the action says | alive, or cooling until its hint, else for the default |
+//! | connect, DNS or TLS fault; no credential to be had | next backend at once | suspect |
+//! | refused unprocessed | next backend at once; once more at the same, after all others | nobody is blamed; eight in a row are a strike |
+//! | timeout or reset after the request went out | returned as the transport's error; sending again is [opt-in](crate::PoolBuilder::fail_over_after_send) | a strike either way |
 //! | the request's own fault | returned as the transport's error | unchanged |
-//! | caller dropped the future | - | unchanged |
+//! | caller dropped the future | - | unchanged; from [`stalled_after`](crate::PoolBuilder::stalled_after) on a strike |
 //!
-//! The default is [10 s](crate::PoolBuilder::default_cooldown). A hint of zero takes the backend out of this request
-//! only. A hint above [the maximum](crate::PoolBuilder::max_cooldown) is not credible, and the default applies.
+//! *Alive* takes every strike back, and makes a suspect available. A [second](crate::PoolBuilder::strikes) request in a
+//! row that strikes a backend makes it suspect: the [guide](crate::guide) says what that means. A hint of zero takes the
+//! backend out of this request only.
+//!
+//! A 408 of Azure OpenAI may have been executed and billed
+//! ([Plan and manage costs](https://learn.microsoft.com/azure/ai-foundry/openai/how-to/manage-costs)), so it is not sent
+//! again without being asked for.
 
 use std::{fmt, time::SystemTime};
 
-use crate::retry_after::{Headers, Hint, hint};
+use crate::retry_after::{Headers, Hint, any_hint};
 
 /// How one attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +47,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The outcome of a response head: its status, and the hint that its headers give.
+    /// The outcome of a response head: its status, and, from 400 on, the hint that its headers give.
     ///
     /// `wall` is read only to measure a date in a response without a usable `Date` header.
     pub fn answered(status: u16, headers: &(impl Headers + ?Sized), wall: impl FnOnce() -> SystemTime) -> Self {
-        Self::Answered { status, hint: hint(status, headers, wall) }
+        Self::Answered { status, hint: any_hint(status, headers, wall) }
     }
 }
 
@@ -61,12 +71,18 @@ impl fmt::Display for Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// No connection: DNS, connect or TLS failed, also by a connect timeout. Nothing was sent: it is safe to fail over.
+    /// No connection: DNS, connect or TLS failed. Nothing was sent: it is safe to fail over.
     Connect,
+    /// No connection in time. Nothing was sent: it is safe to fail over, and whoever asks next waits as long.
+    ConnectTimeout,
     /// No response head in time, after the request went out or may have. It may have been executed and billed.
     Timeout,
     /// The connection broke after the request went out or may have. It may have been executed and billed.
     Reset,
+    /// The backend refused the request before it processed any of it, and said so: a stream that HTTP/2 refused
+    /// (`REFUSED_STREAM`, or a `GOAWAY` before it; RFC 9113, 8.7), or a kept connection that had closed before a byte of
+    /// the request was written. It is safe to send it again, also there.
+    Unprocessed,
     /// The backend's credential could not be had. Nothing was sent: it is safe to fail over.
     Credential,
     /// The request's own fault: it could not be built, or its body failed. No backend is to blame.
@@ -74,13 +90,15 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The fault in one word, for logs and metrics.
+    /// The fault in a word or two, for logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "connect",
+            Self::ConnectTimeout => "connect timeout",
             Self::Timeout => "timeout",
             Self::Reset => "reset",
+            Self::Unprocessed => "unprocessed",
             Self::Credential => "credential",
             Self::Request => "request",
         }
@@ -93,7 +111,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Why a backend cools down.
+/// What kind of failure put a backend out, or stands against it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
@@ -101,6 +119,25 @@ pub enum Reason {
     Status(u16),
     /// It did not answer.
     Fault(Fault),
+    /// The caller gave up after more than [`stalled_after`](crate::PoolBuilder::stalled_after), and no head had come.
+    Stalled,
+}
+
+impl Reason {
+    /// Whether the backend answered at all.
+    pub(crate) const fn is_answer(self) -> bool {
+        matches!(self, Self::Status(_))
+    }
+
+    /// Whether whoever asks next may hang there.
+    pub(crate) const fn is_timeout(self) -> bool {
+        matches!(self, Self::Fault(Fault::Timeout | Fault::ConnectTimeout) | Self::Stalled)
+    }
+
+    /// Whether a caller got this failure, or may have: it cannot be sent elsewhere without being asked for.
+    pub(crate) const fn is_at_the_callers_expense(self) -> bool {
+        matches!(self, Self::Fault(Fault::Timeout | Fault::Reset) | Self::Stalled | Self::Status(408))
+    }
 }
 
 impl fmt::Display for Reason {
@@ -108,6 +145,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Status(status) => status.fmt(f),
             Self::Fault(fault) => fault.fmt(f),
+            Self::Stalled => f.write_str("stalled"),
         }
     }
 }

@@ -1,18 +1,22 @@
-//! A pool: the backends, their cooldowns and counters, the policy, and the clock.
+//! A pool: the backends, their states and counters, the policy, and the clock.
 
 mod builder;
-mod cooldown;
 mod counters;
+mod left;
 mod options;
 mod policy;
 mod select;
 mod snapshot;
+mod standing;
+mod states;
+mod suspicion;
 mod tier;
 mod tried;
 mod weights;
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicU64, Ordering},
     time::SystemTime,
 };
@@ -25,15 +29,17 @@ use crate::{
 };
 
 pub use builder::PoolBuilder;
-pub(crate) use cooldown::Cooldown;
-use cooldown::Cooldowns;
 use counters::AllCounters;
 pub use counters::Counters;
-pub use options::PoolOptions;
-pub(crate) use policy::{Class, Policy};
+pub(crate) use left::NoneLeft;
+pub use options::{PoolOptions, StatusAction};
+pub(crate) use policy::{Blame, Class, Policy, reason};
 use select::Selection;
 pub(crate) use select::{Exclude, Nothing};
 pub use snapshot::{BackendSnapshot, Snapshot, State};
+pub(crate) use standing::{Change, News};
+pub(crate) use states::{Choice, Seeker, States};
+pub(crate) use suspicion::Claim;
 pub(crate) use tried::Tried;
 
 /// The backends of one load balancer, with what is known about them.
@@ -41,9 +47,9 @@ pub(crate) use tried::Tried;
 /// Share a pool by `Arc`: one serves an async and a blocking balancer, of different transports, at once, from any
 /// number of threads. It owns the clock, so that all of them agree on the time.
 ///
-/// What it costs: picking takes no lock, allocates nothing and, with nothing cooling, reads no clock. Recording a
-/// cooldown, noticing its end, and finding that nothing is left take one short mutex, which is held across no
-/// call of yours. The pool starts no task and no thread: a cooldown ends when somebody looks.
+/// What it costs: picking takes no lock, allocates nothing and, with nothing out, reads no clock. Recording a failure,
+/// noticing the end of a cooldown, asking a suspect, and finding that nothing is left take one short mutex, which is held
+/// across no call of yours. The pool starts no task and no thread: a cooldown ends when somebody looks.
 ///
 /// # Example
 ///
@@ -65,7 +71,7 @@ pub struct Pool {
     /// Sorted by priority; a backend's index here is its slot everywhere.
     backends: Box<[Backend]>,
     counters: AllCounters,
-    pub(crate) cooldowns: Cooldowns,
+    pub(crate) states: States,
     pub(crate) policy: Policy,
     clock: Box<dyn Clock>,
     observers: Box<[Box<dyn Observer>]>,
@@ -109,10 +115,43 @@ impl Pool {
         self.backends.get(slot)
     }
 
+    /// Takes a backend out until it is [reopened](Pool::reopen): it is asked by nobody, whatever else is out. What is under
+    /// way there ends in peace. Gives false if there is no backend of this name, or it was drained already.
+    ///
+    /// ```
+    /// # use lb_core::{Backend, Pool, State};
+    /// # let pool = Pool::new([Backend::new("a.example", 1).unwrap(), Backend::new("b.example", 1).unwrap()]).unwrap();
+    /// assert!(pool.drain("a.example"));
+    /// assert_eq!(pool.snapshot().backends[0].state, State::Drained);
+    /// assert!(pool.reopen("a.example"));
+    /// ```
+    pub fn drain(&self, name: &str) -> bool {
+        let Some(slot) = self.slot(name).filter(|&slot| self.states.drain(slot, true, self.now())) else {
+            return false;
+        };
+        self.emit(&Event::Drained { backend: &self.backends[slot] });
+        true
+    }
+
+    /// Puts a drained backend back, in the state that it has by now. Gives false if there is none of this name, or it was
+    /// not drained.
+    pub fn reopen(&self, name: &str) -> bool {
+        let Some(slot) = self.slot(name).filter(|&slot| self.states.drain(slot, false, self.now())) else {
+            return false;
+        };
+        self.emit(&Event::Reopened { backend: &self.backends[slot] });
+        true
+    }
+
+    fn slot(&self, name: &str) -> Option<usize> {
+        self.backends.iter().position(|backend| backend.name() == name)
+    }
+
     /// A call of its own, so that the usual case has no room for a clock on its stack.
     #[inline(never)]
     fn pick_unusual<R: Rng + ?Sized>(&self, now: impl FnOnce() -> Instant, rng: &R) -> Option<usize> {
-        self.selection().best(Nothing, &mut Lazy::new(now), rng, |slot| self.emit_available(slot))
+        let choice = self.selection().best(Nothing, &mut Lazy::new(now), rng, |slot| self.emit_available(slot));
+        choice.map(|choice| choice.slot)
     }
 
     /// The slot that a request's first attempt goes to in the usual case; `None` if [`select`](Pool::select) has to look.
@@ -121,29 +160,29 @@ impl Pool {
         self.selection().usual(rng)
     }
 
-    /// The slot that a request goes to which has tried these: available, the best priority, at random by weight.
+    /// Where a request goes that has tried these: what is available, the best priority, at random by weight.
     #[inline(never)]
     pub(crate) fn select<E: Exclude, F: FnOnce() -> Instant, R: Rng + ?Sized>(
         &self,
         tried: E,
         now: &mut Lazy<F>,
         rng: &R,
-    ) -> Option<usize> {
+    ) -> Option<Choice> {
         self.selection().best(tried, now, rng, |slot| self.emit_available(slot))
     }
 
     fn selection(&self) -> Selection<'_> {
-        Selection { backends: &self.backends, cooldowns: &self.cooldowns }
+        Selection { backends: &self.backends, states: &self.states, policy: &self.policy }
     }
 
     #[cold]
-    fn emit_available(&self, slot: usize) {
+    pub(crate) fn emit_available(&self, slot: usize) {
         self.emit(&Event::Available { backend: &self.backends[slot] });
     }
 
     /// Ends every cooldown that has expired.
     pub(crate) fn sweep(&self, now: Instant) {
-        self.cooldowns.sweep(now, |slot| self.emit_available(slot));
+        self.states.sweep(now, |slot| self.emit_available(slot));
     }
 
     pub(crate) fn count_begin(&self, slot: usize) {
@@ -170,7 +209,9 @@ impl Pool {
     pub(crate) fn emit(&self, event: &Event<'_>) {
         observe::trace(event);
         for observer in &self.observers {
-            observer.on_event(event);
+            // Events are also told while a panic unwinds, and a second one there would abort the process. The panic hook
+            // has reported it.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(event)));
         }
     }
 }

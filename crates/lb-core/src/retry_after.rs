@@ -134,6 +134,15 @@ pub fn hint(status: u16, headers: &(impl Headers + ?Sized), wall: impl FnOnce() 
     HintSource::PRECEDENCE.into_iter().find_map(read)
 }
 
+/// The hint of any refusal, from 400 on: a pool can be told to follow one.
+pub(crate) fn any_hint(
+    status: u16,
+    headers: &(impl Headers + ?Sized),
+    wall: impl FnOnce() -> SystemTime,
+) -> Option<Hint> {
+    if status < 400 { None } else { hint(status.max(500), headers, wall) }
+}
+
 /// When the response was sent, by its own `Date`: the first line that is one.
 fn sent_at(headers: &(impl Headers + ?Sized)) -> Option<Moment> {
     let mut sent = None;

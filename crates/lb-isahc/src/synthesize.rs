@@ -6,11 +6,13 @@ use isahc::http::{
 };
 use lb_core::Exhausted;
 
-/// The 429 that [`Exhausted::to_response`] describes, with the [`Exhausted`] in its extensions.
+/// The answer that [`Exhausted::to_response`] describes, with the [`Exhausted`] in its extensions.
 pub(crate) fn synthesize<B: From<Vec<u8>>>(exhausted: &Exhausted) -> Response<B> {
     let answer = exhausted.to_response();
     let mut response = Response::new(B::from(answer.body().to_vec()));
-    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    // Both versions of `http` have the same statuses.
+    *response.status_mut() =
+        StatusCode::from_u16(exhausted.status().as_u16()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     for (name, value) in answer.headers() {
         // Both versions of `http` take the same names and values.
         if let (Ok(name), Ok(value)) =

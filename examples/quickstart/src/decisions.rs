@@ -53,19 +53,22 @@ impl Observer for Decisions {
             Event::FailedOver { from, to, outcome, .. } => {
                 self.line("failed over", format_args!("{} -> {} ({outcome})", from.name(), to.name()));
             }
-            Event::Cooling { backend, duration, reason, hint, .. } => {
+            Event::Cooling { backend, duration, cause, hint, .. } => {
                 let hint = hint.as_ref().map_or("no hint", |source| source.as_str());
                 let seconds = duration.as_secs_f64();
+                let reason = cause.reason();
                 self.line("cooling", format_args!("{} for {seconds:.3} s ({reason}, {hint})", backend.name()));
+            }
+            Event::Struck { backend, strikes, cause, .. } => {
+                self.line("struck", format_args!("{} ({cause}, {strikes} in a row)", backend.name()));
+            }
+            Event::Suspected { backend, after, cause, .. } => {
+                let seconds = after.as_secs_f64();
+                self.line("suspect", format_args!("{} ({cause}), asked first in {seconds:.3} s", backend.name()));
             }
             Event::Available { backend } => self.line("available", format_args!("{}", backend.name())),
             Event::Exhausted { exhausted, attempts, .. } => {
-                let (seconds, cooling, all) =
-                    (exhausted.retry_after().as_secs_f64(), exhausted.cooling(), exhausted.backends());
-                self.line(
-                    "exhausted",
-                    format_args!("for {seconds:.3} s ({cooling} of {all} cooling, {attempts} tried)"),
-                );
+                self.line("exhausted", format_args!("{exhausted} ({attempts} tried)"));
             }
             // `Settled` says of every attempt what the others say of the interesting ones.
             _ => {}

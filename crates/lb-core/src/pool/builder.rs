@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt, sync::atomic::AtomicU64, time::Duration};
 
-use super::{AllCounters, Cooldowns, Policy, Pool, PoolOptions};
+use super::{AllCounters, Policy, Pool, PoolOptions, States, StatusAction};
 use crate::{
     backend::{Auth, Backend},
     build_error::BuildError,
@@ -55,41 +55,76 @@ impl PoolBuilder {
         self
     }
 
-    /// How long a backend cools down when it gave no usable hint. Default: 10 s. More than zero, at most
+    /// How long a backend cools down after a 429 without a hint. Default: 10 s. More than zero, at most
     /// [`max_cooldown`](PoolBuilder::max_cooldown).
     pub fn default_cooldown(mut self, cooldown: Duration) -> Self {
         self.options.default_cooldown = cooldown;
         self
     }
 
-    /// The longest hint that is credible; above it the default cooldown applies. Default: 600 s.
+    /// The longest hint that is credible; a 429 with a longer one is a strike. Also the longest time between two probes
+    /// of a suspect. Default: 600 s.
     pub fn max_cooldown(mut self, cooldown: Duration) -> Self {
         self.options.max_cooldown = cooldown;
         self
     }
 
-    /// More statuses that fail over and cool the backend down, from 400 to 499: 401 and 403 where keys may be wrong,
-    /// 404 where a deployment may be missing, 408. Default: none; 429 and 5xx always do.
-    pub fn fail_over_on(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
-        self.options.fail_over_on.extend(statuses);
+    /// How many requests in a row must strike a backend to make it suspect, at least 1. Default: 2, so that one bad prompt
+    /// takes nobody out.
+    pub fn strikes(mut self, strikes: u32) -> Self {
+        self.options.strikes = strikes;
         self
     }
 
-    /// Whether a timeout or reset after the request went out fails over, and cools the backend down. Default: false,
-    /// because the first backend may have executed and billed the request.
+    /// How long after its last failure one request asks a suspect before any other of its priority, to see whether it is
+    /// back. Default: 10 s. More than zero, at most [`max_cooldown`](PoolBuilder::max_cooldown).
+    pub fn probe_after(mut self, after: Duration) -> Self {
+        self.options.probe_after = after;
+        self
+    }
+
+    /// From when on an attempt that its caller drops is a strike, if no head has come. Default: never, because a dropped
+    /// future says nothing by itself. Set it somewhat below your timeout where that is a timer around the future, such as
+    /// `tokio::time::timeout` or tower's: a backend that never answers is noticed by nothing else then.
+    pub fn stalled_after(mut self, after: Duration) -> Self {
+        self.options.stalled_after = Some(after);
+        self
+    }
+
+    /// What is done about a status from 400 to 499 other than 429. Default: 401 and 403 fail over where the backend has a
+    /// credential of its own, and all others are returned.
+    ///
+    /// ```
+    /// use lb_core::{Pool, StatusAction};
+    ///
+    /// let pool = Pool::builder()
+    ///     // A deployment that is not there yet in one region.
+    ///     .on_status(404, StatusAction::FailOver)
+    ///     // The token quota of API Management, which says how long.
+    ///     .on_status(403, StatusAction::FailOverAndCool);
+    /// # let _ = pool;
+    /// ```
+    pub fn on_status(mut self, status: u16, action: StatusAction) -> Self {
+        self.options.on_status.insert(status, action);
+        self
+    }
+
+    /// Whether a timeout or reset after the request went out fails over, and so does a 408. Default: false, because the
+    /// first backend may have executed and billed the request. It is a strike either way.
     pub fn fail_over_after_send(mut self, fail_over: bool) -> Self {
         self.options.fail_over_after_send = fail_over;
         self
     }
 
-    /// Whether exhaustion is always answered with a synthesised 429, as the Python package does. Default: false: if
-    /// no 429 was among the answers of the request, the final attempt's own answer or error is returned.
+    /// Whether exhaustion is always answered with a synthesised 429, as the Python package does. Default: false: if no 429
+    /// was among the answers of the request, or every one was a strike, the final attempt's own answer or error is
+    /// returned; and where no backend is out for a 429, what is synthesised is a 503.
     pub fn always_synthesize(mut self, always: bool) -> Self {
         self.options.always_synthesize = always;
         self
     }
 
-    /// How many backends one request may try, at least 1. Default: each of the pool once.
+    /// How many attempts one request may make, at least 1. Default: each backend of the pool once.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.options.max_attempts = Some(attempts);
         self
@@ -123,7 +158,7 @@ impl PoolBuilder {
         let weights: Vec<Vec<u32>> = same_priority.map(|tier| tier.iter().map(Backend::weight).collect()).collect();
         Ok(Pool {
             counters: AllCounters::new(backends.len()),
-            cooldowns: Cooldowns::new(&weights),
+            states: States::new(&weights),
             backends: backends.into(),
             policy: Policy::new(&self.options),
             clock: self.clock.unwrap_or_else(|| Box::new(SystemClock::new())),
@@ -206,9 +241,15 @@ mod tests {
         assert!(error(pool().default_cooldown(Duration::ZERO)).contains("default_cooldown"));
         assert!(error(pool().max_cooldown(Duration::from_secs(9))).contains("max_cooldown"));
         assert!(error(pool().max_attempts(0)).contains("max_attempts"));
-        for status in [399, 500, 200, 0, u16::MAX] {
-            assert!(error(pool().fail_over_on([401, status])).contains("fail_over_on"), "{status}");
+        assert!(error(pool().strikes(0)).contains("strikes"));
+        assert!(error(pool().probe_after(Duration::ZERO)).contains("probe_after"));
+        assert!(error(pool().probe_after(Duration::from_secs(601))).contains("probe_after"));
+        assert!(error(pool().stalled_after(Duration::ZERO)).contains("stalled_after"));
+        for status in [399, 429, 500, 200, 0, u16::MAX] {
+            let pool = pool().on_status(401, StatusAction::FailOver).on_status(status, StatusAction::Return);
+            assert!(error(pool).contains("on_status"), "{status}");
         }
-        assert!(pool().fail_over_on([400, 499]).max_attempts(1).build().is_ok());
+        let pool = pool().on_status(400, StatusAction::FailOver).on_status(499, StatusAction::Return);
+        assert!(pool.max_attempts(1).strikes(1).build().is_ok());
     }
 }

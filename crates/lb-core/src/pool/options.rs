@@ -1,6 +1,6 @@
 //! The options of a pool, as plain data.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::build_error::BuildError;
 
@@ -10,6 +10,13 @@ const DEFAULT_COOLDOWN: Duration = Duration::from_secs(10);
 /// The IETF draft of the RateLimit headers (draft-ietf-httpapi-ratelimit-headers) names ten minutes as a cap. Azure
 /// answers 86400 s to one prompt that is larger than the quota: nothing that should take a backend out for a day.
 const MAX_COOLDOWN: Duration = Duration::from_secs(600);
+
+/// One bad prompt must take nobody out, and a second request in a row is hardly the prompt's doing: `docs/policies.md` has
+/// the figures.
+const STRIKES: u32 = 2;
+
+/// As long as a backend that was throttled without a word is left alone.
+const PROBE_AFTER: Duration = DEFAULT_COOLDOWN;
 
 /// The options of a pool, as plain data: what a file of settings says, and what [`PoolBuilder`](crate::PoolBuilder) sets
 /// one by one. They are checked when a pool is built of them.
@@ -32,20 +39,43 @@ const MAX_COOLDOWN: Duration = Duration::from_secs(600);
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct PoolOptions {
-    /// How long a backend cools down when it gave no usable hint. Default: 10 s. More than zero, at most `max_cooldown`.
+    /// How long a backend cools down after a 429 without a hint. Default: 10 s. More than zero, at most `max_cooldown`.
     #[cfg_attr(feature = "serde", serde(with = "span"))]
     pub default_cooldown: Duration,
-    /// The longest hint that is credible; above it the default cooldown applies. Default: 600 s.
+    /// The longest hint that is credible; a 429 with a longer one is a strike. Also the longest time between two probes of
+    /// a suspect. Default: 600 s.
     #[cfg_attr(feature = "serde", serde(with = "span"))]
     pub max_cooldown: Duration,
-    /// More statuses that fail over and cool the backend down, from 400 to 499. Default: none; 429 and 5xx always do.
-    pub fail_over_on: Vec<u16>,
-    /// Whether a timeout or reset after the request went out fails over, and cools the backend down. Default: false.
+    /// How many requests in a row must strike a backend to make it suspect, at least 1. Default: 2.
+    pub strikes: u32,
+    /// How long after its last failure one request asks a suspect first, to see. Default: 10 s. More than zero.
+    #[cfg_attr(feature = "serde", serde(with = "span"))]
+    pub probe_after: Duration,
+    /// From when on an attempt that its caller drops without a head is a strike. Default: never.
+    #[cfg_attr(feature = "serde", serde(with = "optional_span", skip_serializing_if = "Option::is_none"))]
+    pub stalled_after: Option<Duration>,
+    /// What is done about statuses from 400 to 499 other than 429. Default: as the [table](crate::outcome) says.
+    #[cfg_attr(feature = "serde", serde(with = "by_status"))]
+    pub on_status: BTreeMap<u16, StatusAction>,
+    /// Whether a timeout or reset after the request went out fails over. Default: false.
     pub fail_over_after_send: bool,
     /// Whether exhaustion is always answered with a synthesised 429. Default: false.
     pub always_synthesize: bool,
-    /// How many backends one request may try, at least 1. Default: each of the pool once.
+    /// How many attempts one request may make, at least 1. Default: each backend of the pool once.
     pub max_attempts: Option<u32>,
+}
+
+/// What is done about a status of the 4xx class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum StatusAction {
+    /// The answer is the caller's; the backend is alive.
+    Return,
+    /// The request goes to the next backend; this one is alive, and not to blame.
+    FailOver,
+    /// The request goes to the next backend; this one cools down until its hint, else for the default.
+    FailOverAndCool,
 }
 
 impl Default for PoolOptions {
@@ -53,7 +83,10 @@ impl Default for PoolOptions {
         Self {
             default_cooldown: DEFAULT_COOLDOWN,
             max_cooldown: MAX_COOLDOWN,
-            fail_over_on: Vec::new(),
+            strikes: STRIKES,
+            probe_after: PROBE_AFTER,
+            stalled_after: None,
+            on_status: BTreeMap::new(),
             fail_over_after_send: false,
             always_synthesize: false,
             max_attempts: None,
@@ -68,14 +101,32 @@ impl PoolOptions {
         if self.default_cooldown.is_zero() {
             return error(
                 "default_cooldown",
-                "it must be more than zero, else a failing backend is asked again at once",
+                "it must be more than zero, else a throttled backend is asked again at once",
             );
         }
         if self.default_cooldown > self.max_cooldown {
             return error("default_cooldown", "it is longer than max_cooldown; shorten it or raise max_cooldown");
         }
-        if !self.fail_over_on.iter().all(|status| (400..500).contains(status)) {
-            return error("fail_over_on", "every status must be from 400 to 499; 5xx always fail over");
+        if self.strikes == 0 {
+            return error("strikes", "it must be at least 1, which makes a backend suspect by its first failure");
+        }
+        if self.probe_after.is_zero() {
+            return error(
+                "probe_after",
+                "it must be more than zero, else a failing backend is asked first by everybody",
+            );
+        }
+        if self.probe_after > self.max_cooldown {
+            return error("probe_after", "it is longer than max_cooldown; shorten it or raise max_cooldown");
+        }
+        if self.stalled_after.is_some_and(|after| after.is_zero()) {
+            return error("stalled_after", "it must be more than zero, else every dropped request is a strike");
+        }
+        if !self.on_status.keys().all(|status| (400..500).contains(status) && *status != 429) {
+            return error(
+                "on_status",
+                "every status must be from 400 to 499 and not 429; 429 and 5xx always fail over",
+            );
         }
         if self.max_attempts == Some(0) {
             return error("max_attempts", "it must be at least 1");
@@ -103,17 +154,66 @@ mod span {
     }
 }
 
+/// A span of time as text, or nothing.
+#[cfg(feature = "serde")]
+mod optional_span {
+    use std::time::Duration;
+
+    use serde::{Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match span {
+            Some(span) => super::span::serialize(span, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        super::span::deserialize(deserializer).map(Some)
+    }
+}
+
+/// Actions by status. The keys of a table are text in most formats.
+#[cfg(feature = "serde")]
+mod by_status {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::StatusAction;
+
+    pub(super) fn serialize<S: Serializer>(
+        actions: &BTreeMap<u16, StatusAction>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(actions.iter().map(|(status, action)| (status.to_string(), action)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<u16, StatusAction>, D::Error> {
+        let actions = BTreeMap::<String, StatusAction>::deserialize(deserializer)?;
+        let read = |(status, action): (String, _)| match status.parse() {
+            Ok(status) => Ok((status, action)),
+            Err(_) => Err(D::Error::custom(format!("`{status}` is no status; write \"404\" = \"fail-over\""))),
+        };
+        actions.into_iter().map(read).collect()
+    }
+}
+
 #[cfg(all(test, feature = "serde"))]
 mod tests {
     use super::*;
 
     #[test]
     fn options_are_read_by_name_and_written_as_they_are_read() {
-        let text = r#"{"default_cooldown":"250ms","fail_over_on":[401,403],"max_attempts":2}"#;
+        let text = r#"{"default_cooldown":"250ms","stalled_after":"45s","on_status":{"404":"fail-over-and-cool"},"max_attempts":2}"#;
         let options: PoolOptions = serde_json::from_str(text).unwrap();
         let expected = PoolOptions {
             default_cooldown: Duration::from_millis(250),
-            fail_over_on: vec![401, 403],
+            stalled_after: Some(Duration::from_secs(45)),
+            on_status: BTreeMap::from([(404, StatusAction::FailOverAndCool)]),
             max_attempts: Some(2),
             ..PoolOptions::default()
         };
@@ -128,5 +228,7 @@ mod tests {
         let error = |text| serde_json::from_str::<PoolOptions>(text).unwrap_err().to_string();
         assert!(error(r#"{"max_cooldown":"soon"}"#).contains("`soon` is no span of time"));
         assert!(error(r#"{"max_cooldwn":"1s"}"#).contains("max_cooldwn"));
+        assert!(error(r#"{"on_status":{"not found":"fail-over"}}"#).contains("`not found` is no status"));
+        assert!(error(r#"{"on_status":{"404":"ignore"}}"#).contains("fail-over-and-cool"));
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::{
     outcome::{Fault, Outcome, Reason, Verdict},
-    pool::{cooldown::Cooldown, options::PoolOptions},
+    pool::options::{PoolOptions, StatusAction},
+    retry_after::{Hint, HintSource},
 };
 
 /// What a pool does about each outcome.
@@ -12,11 +13,17 @@ use crate::{
 pub(crate) struct Policy {
     default_cooldown: Duration,
     max_cooldown: Duration,
-    /// The 4xx statuses that fail over, as bits from 400.
-    extra_statuses: u128,
+    /// So many requests in a row make a backend suspect.
+    pub(crate) strikes: u32,
+    /// How long after a failure a suspect is asked first.
+    pub(crate) probe_after: Duration,
+    /// From when on a dropped attempt is a strike.
+    pub(crate) stalled_after: Option<Duration>,
+    /// What is done about each status from 400 on, where the table does not say.
+    actions: [Option<StatusAction>; 100],
     fail_over_after_send: bool,
     pub(crate) always_synthesize: bool,
-    /// How many backends one request may try.
+    /// How many attempts one request may make.
     pub(crate) max_attempts: u32,
 }
 
@@ -31,131 +38,219 @@ pub(crate) enum Class {
     Cancelled,
 }
 
+/// What an outcome says about the backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// Nothing.
+    Nobody,
+    /// It is alive.
+    Alive,
+    /// It said when it wants to be asked again.
+    Cooling {
+        duration: Duration,
+        hint: Option<HintSource>,
+        /// Whether it is a 429, which counts whenever its attempt began.
+        is_throttle: bool,
+    },
+    /// It failed, and that may be the request's doing.
+    Strike,
+    /// It failed, whatever the request.
+    Fault,
+    /// It refused the request before it processed any of it.
+    Unprocessed,
+}
+
 /// What one outcome means: the status table.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Judgement {
     pub(crate) class: Class,
     pub(crate) verdict: Verdict,
-    pub(crate) cooldown: Option<Cooldown>,
+    pub(crate) blame: Blame,
 }
 
 impl Policy {
     /// The policy of these options, which were checked.
     pub(crate) fn new(options: &PoolOptions) -> Self {
-        let bit = |status: &u16| 1_u128.checked_shl(u32::from(status.saturating_sub(400))).unwrap_or(0);
         Self {
             default_cooldown: options.default_cooldown,
             max_cooldown: options.max_cooldown,
-            extra_statuses: options.fail_over_on.iter().map(bit).fold(0, |all, bit| all | bit),
+            strikes: options.strikes,
+            probe_after: options.probe_after,
+            stalled_after: options.stalled_after,
+            actions: std::array::from_fn(|above| {
+                let status = u16::try_from(400 + above).unwrap_or(u16::MAX);
+                options.on_status.get(&status).copied()
+            }),
             fail_over_after_send: options.fail_over_after_send,
             always_synthesize: options.always_synthesize,
             max_attempts: options.max_attempts.unwrap_or(u32::MAX),
         }
     }
 
-    pub(crate) fn judge(&self, outcome: Outcome) -> Judgement {
+    /// Twice this wait, up to the longest that there is.
+    pub(crate) fn twice(&self, wait: Duration) -> Duration {
+        wait.saturating_mul(2).min(self.max_cooldown)
+    }
+
+    /// What an outcome means at a backend that has a credential of its own, or has not.
+    #[inline]
+    pub(crate) fn judge(&self, outcome: Outcome, has_credential: impl FnOnce() -> bool) -> Judgement {
         match outcome {
-            Outcome::Answered { status, hint } => {
-                let class = match status {
-                    429 => Class::Throttle,
-                    500.. => Class::ServerError,
-                    400..500 => Class::Rejected,
-                    _ => Class::Success,
-                };
-                let is_extra = class == Class::Rejected && self.extra_statuses & (1 << (status - 400)) != 0;
-                if !is_extra && matches!(class, Class::Rejected | Class::Success) {
-                    return Judgement { class, verdict: Verdict::Return, cooldown: None };
-                }
-                let credible = hint.filter(|hint| hint.delay() <= self.max_cooldown);
-                let cooldown = Cooldown {
-                    duration: credible.map_or(self.default_cooldown, |hint| hint.delay()),
-                    reason: Reason::Status(status),
-                    hint: credible.map(|hint| hint.source()),
-                };
-                Judgement { class, verdict: Verdict::FailOver, cooldown: Some(cooldown) }
+            Outcome::Answered { status: ..400, .. } => {
+                Judgement { class: Class::Success, verdict: Verdict::Return, blame: Blame::Alive }
             }
+            Outcome::Answered { status, hint } => self.judge_refusal(status, hint, has_credential()),
             Outcome::Faulted(fault) => {
-                let fails_over = match fault {
-                    Fault::Connect | Fault::Credential => true,
-                    Fault::Timeout | Fault::Reset => self.fail_over_after_send,
-                    Fault::Request => false,
+                let (fails_over, blame) = match fault {
+                    Fault::Connect | Fault::ConnectTimeout | Fault::Credential => (true, Blame::Fault),
+                    Fault::Timeout | Fault::Reset => (self.fail_over_after_send, Blame::Strike),
+                    Fault::Unprocessed => (true, Blame::Unprocessed),
+                    Fault::Request => (false, Blame::Nobody),
                 };
-                if !fails_over {
-                    return Judgement { class: Class::Fault, verdict: Verdict::Return, cooldown: None };
-                }
-                let cooldown = Cooldown { duration: self.default_cooldown, reason: Reason::Fault(fault), hint: None };
-                Judgement { class: Class::Fault, verdict: Verdict::FailOver, cooldown: Some(cooldown) }
+                Judgement { class: Class::Fault, verdict: verdict(fails_over), blame }
             }
-            Outcome::Cancelled => Judgement { class: Class::Cancelled, verdict: Verdict::Return, cooldown: None },
+            Outcome::Cancelled => Judgement { class: Class::Cancelled, verdict: Verdict::Return, blame: Blame::Nobody },
         }
+    }
+
+    fn judge_refusal(&self, status: u16, hint: Option<Hint>, has_credential: bool) -> Judgement {
+        let credible = hint.filter(|hint| hint.delay() <= self.max_cooldown);
+        let cooling = Blame::Cooling {
+            duration: credible.map_or(self.default_cooldown, |hint| hint.delay()),
+            hint: credible.map(|hint| hint.source()),
+            is_throttle: status == 429,
+        };
+        let (class, fails_over, blame) = match (status, self.action(status)) {
+            // What is too much for a day is one prompt that is larger than the quota.
+            (429, _) if hint.is_some() && credible.is_none() => (Class::Throttle, true, Blame::Strike),
+            (429, _) => (Class::Throttle, true, cooling),
+            (500.., _) if credible.is_some() => (Class::ServerError, true, cooling),
+            (500.., _) => (Class::ServerError, true, Blame::Strike),
+            (_, Some(StatusAction::Return)) => (Class::Rejected, false, Blame::Alive),
+            (_, Some(StatusAction::FailOver)) => (Class::Rejected, true, Blame::Alive),
+            (_, Some(StatusAction::FailOverAndCool)) => (Class::Rejected, true, cooling),
+            // A key may lack the right to one endpoint and have that to another.
+            (401 | 403, None) if has_credential => (Class::Rejected, true, Blame::Strike),
+            (408, None) => (Class::Rejected, self.fail_over_after_send, Blame::Strike),
+            (_, None) => (Class::Rejected, false, Blame::Alive),
+        };
+        Judgement { class, verdict: verdict(fails_over), blame }
+    }
+
+    fn action(&self, status: u16) -> Option<StatusAction> {
+        let above = status.checked_sub(400)?;
+        self.actions.get(usize::from(above)).copied().flatten()
+    }
+}
+
+const fn verdict(fails_over: bool) -> Verdict {
+    if fails_over { Verdict::FailOver } else { Verdict::Return }
+}
+
+/// The reason of an outcome that is a failure, or fails over; a stalled attempt was cancelled.
+pub(crate) const fn reason(outcome: Outcome) -> Reason {
+    match outcome {
+        Outcome::Answered { status, .. } => Reason::Status(status),
+        Outcome::Faulted(fault) => Reason::Fault(fault),
+        Outcome::Cancelled => Reason::Stalled,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::retry_after::{Hint, HintSource};
 
-    fn judge(status: u16, hint: Option<Duration>) -> Judgement {
+    fn judge(options: PoolOptions, status: u16, hint: Option<Duration>, has_credential: bool) -> Judgement {
         let hint = hint.map(|delay| Hint::new(delay, HintSource::RetryAfter));
-        let options = PoolOptions { fail_over_on: vec![401], ..PoolOptions::default() };
-        Policy::new(&options).judge(Outcome::Answered { status, hint })
+        Policy::new(&options).judge(Outcome::Answered { status, hint }, || has_credential)
     }
 
-    fn cooldown(status: u16, hint: Option<Duration>) -> Option<Duration> {
-        judge(status, hint).cooldown.map(|cooldown| cooldown.duration)
+    fn cooling(duration: Duration, is_hinted: bool, is_throttle: bool) -> Blame {
+        Blame::Cooling { duration, hint: is_hinted.then_some(HintSource::RetryAfter), is_throttle }
     }
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const DEFAULT: Duration = Duration::from_secs(10);
+    const MAX: Duration = Duration::from_secs(600);
 
     #[test]
     fn the_status_table_holds() {
-        for (status, class, verdict) in [
-            (200, Class::Success, Verdict::Return),
-            (307, Class::Success, Verdict::Return),
-            (400, Class::Rejected, Verdict::Return),
-            (401, Class::Rejected, Verdict::FailOver),
-            (499, Class::Rejected, Verdict::Return),
-            (428, Class::Rejected, Verdict::Return),
-            (429, Class::Throttle, Verdict::FailOver),
-            (430, Class::Rejected, Verdict::Return),
-            (500, Class::ServerError, Verdict::FailOver),
-            (529, Class::ServerError, Verdict::FailOver),
-            (999, Class::ServerError, Verdict::FailOver),
+        use Verdict::{FailOver, Return};
+        for (status, hint, class, verdict, blame) in [
+            (200, None, Class::Success, Return, Blame::Alive),
+            (307, None, Class::Success, Return, Blame::Alive),
+            (399, Some(SECOND), Class::Success, Return, Blame::Alive),
+            (400, None, Class::Rejected, Return, Blame::Alive),
+            (401, None, Class::Rejected, Return, Blame::Alive),
+            (403, Some(SECOND), Class::Rejected, Return, Blame::Alive),
+            (408, None, Class::Rejected, Return, Blame::Strike),
+            (428, None, Class::Rejected, Return, Blame::Alive),
+            (429, None, Class::Throttle, FailOver, cooling(DEFAULT, false, true)),
+            (429, Some(Duration::ZERO), Class::Throttle, FailOver, cooling(Duration::ZERO, true, true)),
+            (429, Some(MAX), Class::Throttle, FailOver, cooling(MAX, true, true)),
+            (429, Some(MAX + Duration::from_millis(1)), Class::Throttle, FailOver, Blame::Strike),
+            (430, None, Class::Rejected, Return, Blame::Alive),
+            (499, None, Class::Rejected, Return, Blame::Alive),
+            (500, None, Class::ServerError, FailOver, Blame::Strike),
+            (503, Some(MAX), Class::ServerError, FailOver, cooling(MAX, true, false)),
+            (503, Some(MAX * 2), Class::ServerError, FailOver, Blame::Strike),
+            (529, None, Class::ServerError, FailOver, Blame::Strike),
+            (999, None, Class::ServerError, FailOver, Blame::Strike),
         ] {
-            let judgement = judge(status, None);
-            assert_eq!((judgement.class, judgement.verdict), (class, verdict), "{status}");
-            assert_eq!(judgement.cooldown.is_some(), verdict == Verdict::FailOver, "{status}");
+            let judgement = judge(PoolOptions::default(), status, hint, false);
+            assert_eq!(judgement, Judgement { class, verdict, blame }, "{status} {hint:?}");
         }
     }
 
     #[test]
-    fn a_hint_counts_up_to_the_maximum_and_above_it_the_default_applies() {
-        assert_eq!(cooldown(429, None), Some(PoolOptions::default().default_cooldown));
-        assert_eq!(cooldown(429, Some(Duration::ZERO)), Some(Duration::ZERO));
-        assert_eq!(cooldown(503, Some(PoolOptions::default().max_cooldown)), Some(PoolOptions::default().max_cooldown));
-        assert_eq!(
-            cooldown(429, Some(PoolOptions::default().max_cooldown + Duration::from_millis(1))),
-            Some(PoolOptions::default().default_cooldown)
-        );
-        let hint =
-            judge(429, Some(PoolOptions::default().max_cooldown * 2)).cooldown.and_then(|cooldown| cooldown.hint);
-        assert_eq!(hint, None, "a hint that was not followed is not named as the source");
+    fn a_refused_credential_is_the_backends_where_it_is_its_own() {
+        for status in [401, 403] {
+            let judgement = judge(PoolOptions::default(), status, None, true);
+            assert_eq!((judgement.verdict, judgement.blame), (Verdict::FailOver, Blame::Strike), "{status}");
+        }
+        assert_eq!(judge(PoolOptions::default(), 404, None, true).verdict, Verdict::Return);
+    }
+
+    #[test]
+    fn an_action_goes_before_the_table() {
+        let with =
+            |status, action| PoolOptions { on_status: BTreeMap::from([(status, action)]), ..PoolOptions::default() };
+        for status in [400, 401, 403, 404, 408, 499] {
+            let of = |action, hint| {
+                let judgement = judge(with(status, action), status, hint, true);
+                (judgement.verdict, judgement.blame)
+            };
+            assert_eq!(of(StatusAction::Return, None), (Verdict::Return, Blame::Alive), "{status}");
+            assert_eq!(of(StatusAction::FailOver, None), (Verdict::FailOver, Blame::Alive), "{status}");
+            let cool = |hint| of(StatusAction::FailOverAndCool, hint);
+            assert_eq!(cool(None), (Verdict::FailOver, cooling(DEFAULT, false, false)), "{status}");
+            assert_eq!(cool(Some(MAX / 2)), (Verdict::FailOver, cooling(MAX / 2, true, false)), "{status}");
+            assert_eq!(cool(Some(MAX * 2)), (Verdict::FailOver, cooling(DEFAULT, false, false)), "{status}");
+        }
+        assert_eq!(judge(with(404, StatusAction::FailOver), 405, None, true).verdict, Verdict::Return);
     }
 
     #[test]
     fn only_faults_before_sending_fail_over_unless_opted_in() {
-        for (fault, default, opted_in) in [
-            (Fault::Connect, true, true),
-            (Fault::Credential, true, true),
-            (Fault::Timeout, false, true),
-            (Fault::Reset, false, true),
-            (Fault::Request, false, false),
+        for (fault, default, opted_in, blame) in [
+            (Fault::Connect, true, true, Blame::Fault),
+            (Fault::ConnectTimeout, true, true, Blame::Fault),
+            (Fault::Credential, true, true, Blame::Fault),
+            (Fault::Unprocessed, true, true, Blame::Unprocessed),
+            (Fault::Timeout, false, true, Blame::Strike),
+            (Fault::Reset, false, true, Blame::Strike),
+            (Fault::Request, false, false, Blame::Nobody),
         ] {
             for (fail_over_after_send, expected) in [(false, default), (true, opted_in)] {
                 let policy = Policy::new(&PoolOptions { fail_over_after_send, ..PoolOptions::default() });
-                let judgement = policy.judge(Outcome::Faulted(fault));
+                let judgement = policy.judge(Outcome::Faulted(fault), || false);
                 assert_eq!(judgement.verdict == Verdict::FailOver, expected, "{fault} {fail_over_after_send}");
-                assert_eq!(judgement.cooldown.is_some(), expected, "{fault} {fail_over_after_send}");
+                assert_eq!(judgement.blame, blame, "{fault}");
             }
         }
+        let options = PoolOptions { fail_over_after_send: true, ..PoolOptions::default() };
+        assert_eq!(judge(options, 408, None, false).verdict, Verdict::FailOver);
     }
 }

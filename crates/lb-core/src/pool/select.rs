@@ -1,14 +1,20 @@
-//! Selection: the lowest priority number that has an available, untried backend; inside it at random by weight.
+//! Selection: the lowest priority number that has an available, untried backend; inside it at random by weight. A suspect
+//! of that priority that is due goes first.
 //!
-//! The cost does not depend on how many backends there are, how many are cooling, or how many threads pick: with equal
-//! weights a pick is one index into a [sparse set](super::cooldown), with unequal ones a [tree](super::weights) is
+//! The cost does not depend on how many backends there are, how many are out, or how many threads pick: with equal
+//! weights a pick is one index into a [sparse set](super::states), with unequal ones a [tree](super::weights) is
 //! descended, in O(log N). Only a request that fails over inside a tier whose tried backends are available again looks
 //! at every backend of the tier, after it has waited for a network anyway.
 
 use crate::{
     backend::Backend,
     clock::{Instant, Lazy},
-    pool::{cooldown::Cooldowns, tier::Tier, tried::Tried},
+    pool::{
+        policy::Policy,
+        states::{Choice, States},
+        tier::Tier,
+        tried::Tried,
+    },
     rng::{Rng, below},
 };
 
@@ -57,22 +63,24 @@ impl Exclude for &Tried {
 #[derive(Clone, Copy)]
 pub(super) struct Selection<'p> {
     pub(super) backends: &'p [Backend],
-    pub(super) cooldowns: &'p Cooldowns,
+    pub(super) states: &'p States,
+    pub(super) policy: &'p Policy,
 }
 
 impl Selection<'_> {
-    /// The usual case, short enough to be inlined: nothing in the first tier is cooling, and its weights are equal.
+    /// The usual case, short enough to be inlined: nothing in the first tier is out, and its weights are equal.
     #[inline(always)]
     pub(super) fn usual<R: Rng + ?Sized>(self, rng: &R) -> Option<usize> {
         // The first tier begins with the first slot.
-        let len = self.cooldowns.tiers().first()?.equals_if_all_available()?;
+        let len = self.states.tiers().first()?.equals_if_all_available()?;
         Some(below(rng, len) as usize)
     }
 
-    /// Every case: the first tier that has an available backend that is not excluded.
+    /// Every case: the first tier that has an available backend that is not excluded. A request's first attempt goes to a
+    /// suspect of that tier instead, if it is the one that is to see how it is.
     ///
-    /// The clock is read only if something in the tiers looked at is cooling. `recovered` is called, with no lock held,
-    /// for each backend whose cooldown is found to have expired.
+    /// The clock is read only if something in the tiers looked at is out. `recovered` is called, with no lock held, for each
+    /// backend whose cooldown is found to have expired.
     #[inline(always)]
     pub(super) fn best<E: Exclude, F: FnOnce() -> Instant, R: Rng + ?Sized>(
         self,
@@ -80,28 +88,31 @@ impl Selection<'_> {
         now: &mut Lazy<F>,
         rng: &R,
         mut recovered: impl FnMut(usize),
-    ) -> Option<usize> {
-        for tier in self.cooldowns.tiers() {
-            // With nothing cooling, every moment will do.
+    ) -> Option<Choice> {
+        for tier in self.states.tiers() {
+            // With nothing out, every moment will do.
             let mut moment = Instant::from_nanos(0);
             let available = if let Some(soonest) = tier.soonest() {
                 moment = now.get();
                 if soonest <= moment {
-                    self.cooldowns.recover(tier, moment, &mut recovered);
+                    let probes = E::NOTHING.then_some(self.policy);
+                    if let Some(probe) = self.states.recover(tier, moment, probes, &mut recovered) {
+                        return Some(probe);
+                    }
                 }
                 match tier.available() {
                     0 => continue,
                     available => available,
                 }
             } else {
-                // Zero only if all are being marked at this moment: then one is picked as if it was a moment earlier.
+                // Zero only if all are being taken out at this moment: then one is picked as if it was a moment earlier.
                 tier.available()
             };
             if E::NOTHING && tier.weights().is_none() {
-                return Some(self.cooldowns.entry(tier, below(rng, available)));
+                return Some(Choice::available(self.states.entry(tier, below(rng, available))));
             }
             if let Some(slot) = self.pick_in_tier(tier, tried, moment, rng) {
-                return Some(slot);
+                return Some(Choice::available(slot));
             }
         }
         None
@@ -110,10 +121,10 @@ impl Selection<'_> {
     /// Picks among the available, untried backends of a tier, whatever was tried and however weighty they are.
     #[inline(never)]
     fn pick_in_tier<R: Rng + ?Sized>(self, tier: &Tier, tried: impl Exclude, now: Instant, rng: &R) -> Option<usize> {
-        let is_candidate = |slot: usize| self.cooldowns.is_available(slot, now) && !tried.contains(slot);
+        let is_candidate = |slot: usize| self.states.is_available(slot, now) && !tried.contains(slot);
         // Those that were tried are mostly cooling, or of another tier: then what is available are the candidates.
         let slots = tier.slots();
-        let is_tried_and_available = |slot| slots.contains(&slot) && self.cooldowns.is_available(slot, now);
+        let is_tried_and_available = |slot| slots.contains(&slot) && self.states.is_available(slot, now);
         if !tried.any(is_tried_and_available) {
             // Another thread may have recovered a tried one since we looked, or marked the one that was drawn.
             if let Some(slot) = self.draw(tier, rng).filter(|slot| is_candidate(*slot)) {
@@ -127,7 +138,7 @@ impl Selection<'_> {
     fn draw<R: Rng + ?Sized>(self, tier: &Tier, rng: &R) -> Option<usize> {
         let available = tier.available();
         let Some(weights) = tier.weights() else {
-            return (available > 0).then(|| self.cooldowns.entry(tier, below(rng, available)));
+            return (available > 0).then(|| self.states.entry(tier, below(rng, available)));
         };
         if available <= 1 {
             return None;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Counters, Pool};
-use crate::{backend::Backend, clock::Instant, outcome::Reason, retry_after::HintSource};
+use crate::{backend::Backend, cause::Cause, clock::Instant, outcome::Reason, retry_after::HintSource};
 
 /// The state of every backend of a pool at one moment.
 #[derive(Debug, Clone)]
@@ -23,17 +23,21 @@ pub struct BackendSnapshot {
     pub backend: Backend,
     /// Whether it is available, and if not, until when and why.
     pub state: State,
+    /// How many requests in a row have struck it.
+    pub strikes: u32,
+    /// Why it last failed, however long ago.
+    pub last_failure: Option<Cause>,
     /// What happened at it so far.
     pub counters: Counters,
 }
 
-/// Whether a backend is available.
+/// What a backend can be asked for: the four states of the [guide](crate::guide).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// It can be picked.
+    /// It is asked, best priority first.
     Available,
-    /// It is out.
+    /// It said when it wants to be asked again, and is not asked before.
     #[non_exhaustive]
     Cooling {
         /// The moment from which it is available again.
@@ -45,15 +49,39 @@ pub enum State {
         /// The header that said how long; `None` if the default cooldown applies.
         hint: Option<HintSource>,
     },
+    /// It failed without a word: it is asked last, and once in a while one request asks it first, to see.
+    #[non_exhaustive]
+    Suspect {
+        /// The moment from which one request asks it first.
+        probe_at: Instant,
+        /// How long that is from now; zero if it is due.
+        remaining: Duration,
+        /// Its last failure.
+        reason: Reason,
+    },
+    /// An operator took it out; see [`Pool::drain`](crate::Pool::drain).
+    Drained,
 }
 
 impl State {
-    /// How long it is still out; `None` if it is available.
+    /// How long until time alone may bring it back: the rest of a cooldown, the time to a suspect's probe. `None` if it is
+    /// available or drained.
     #[must_use]
     pub const fn remaining(&self) -> Option<Duration> {
         match self {
-            Self::Available => None,
-            Self::Cooling { remaining, .. } => Some(*remaining),
+            Self::Available | Self::Drained => None,
+            Self::Cooling { remaining, .. } | Self::Suspect { remaining, .. } => Some(*remaining),
+        }
+    }
+
+    /// The state in one word, for logs and metrics.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Cooling { .. } => "cooling",
+            Self::Suspect { .. } => "suspect",
+            Self::Drained => "drained",
         }
     }
 }
@@ -70,13 +98,9 @@ impl Pool {
     #[must_use]
     pub fn snapshot_at(&self, now: Instant) -> Snapshot {
         let entry = |(slot, backend)| {
-            let state = self.cooldowns.state(slot, now).map_or(State::Available, |(until, cause)| State::Cooling {
-                until,
-                remaining: until.saturating_since(now),
-                reason: cause.reason,
-                hint: cause.hint,
-            });
-            BackendSnapshot { backend: Backend::clone(backend), state, counters: self.counters.snapshot(slot) }
+            let (state, strikes, last_failure) = self.states.state(slot, now);
+            let counters = self.counters.snapshot(slot);
+            BackendSnapshot { backend: Backend::clone(backend), state, strikes, last_failure, counters }
         };
         Snapshot { now, backends: self.backends.iter().enumerate().map(entry).collect() }
     }

@@ -8,14 +8,14 @@ use crate::{
     sync::{AtomicU32, AtomicU64, Ordering},
 };
 
-/// The `soonest` of a tier in which nothing is cooling.
+/// The `soonest` of a tier in which nothing is out.
 pub(super) const NONE: u64 = u64::MAX;
 
 /// The hot state of one tier, on a cache line of its own.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Tier {
-    /// The earliest deadline of the slots that cool, or one before it; [`NONE`] if none cools.
+    /// The earliest moment at which somebody has to look at a slot that is out, or one before it; [`NONE`] if none is.
     pub(super) soonest: AtomicU64,
     /// How many are available: they are the first entries.
     pub(super) available: AtomicU32,
@@ -45,14 +45,14 @@ impl Tier {
         self.start as usize..(self.start + self.len) as usize
     }
 
-    /// How many slots it has, if their weights are equal and nothing is cooling, as far as anybody noticed.
+    /// How many slots it has, if their weights are equal and nothing is out, as far as anybody noticed.
     #[inline]
     pub(super) fn equals_if_all_available(&self) -> Option<u32> {
         (self.soonest().is_none() && self.weights.is_none()).then_some(self.len)
     }
 
-    /// The earliest deadline in it, or a moment before that; `None` if nothing is cooling, as far as anybody noticed:
-    /// then all its slots are available.
+    /// The earliest moment at which somebody has to look at it, or one before that; `None` if nothing is out, as far as
+    /// anybody noticed: then all its slots are available.
     #[inline]
     pub(super) fn soonest(&self) -> Option<Instant> {
         let soonest = self.soonest.load(Ordering::Acquire);

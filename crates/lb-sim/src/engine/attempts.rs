@@ -52,13 +52,19 @@ impl Engine<'_, '_> {
             Step::Try(attempt) => return Some(self.pools.backend(attempt.slot())),
             Step::ReturnLast(_) => request.last_end,
             Step::Exhausted(exhausted) => {
-                let delay = u64::try_from(exhausted.retry_after().as_nanos()).unwrap_or(u64::MAX);
+                // All are drained: nothing here does that.
+                let delay = exhausted.retry_after().unwrap_or_default();
+                let delay = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
                 self.journal.note(now, Entry::Exhausted, &request.arrival, request.attempts, NO_BACKEND, delay);
-                TryEnd::Throttled(Hint {
-                    millis: Some(exhausted.retry_after_millis()),
-                    seconds: Some(exhausted.retry_after_secs()),
+                let hint = Hint {
+                    millis: exhausted.retry_after_millis(),
+                    seconds: exhausted.retry_after_secs(),
                     ..Hint::default()
-                })
+                };
+                match exhausted.status().as_u16() {
+                    429 => TryEnd::Throttled(hint),
+                    status => TryEnd::ServerError(status, hint),
+                }
             }
         };
         self.end_try(id, end);

@@ -114,10 +114,10 @@ impl Head {
     }
 
     /// As the application hears of it if it is the last word.
-    pub(super) const fn try_end(self) -> TryEnd {
+    pub(super) fn try_end(self) -> TryEnd {
         match self {
             Self::Throttled(advice) => TryEnd::Throttled(advice.hint),
-            Self::Broken(status) => TryEnd::ServerError(status),
+            Self::Broken(status) => TryEnd::ServerError(status, Hint::default()),
             _ => TryEnd::Fault,
         }
     }
@@ -139,8 +139,8 @@ impl Head {
 pub(super) enum TryEnd {
     /// A 429 that tells this.
     Throttled(Hint),
-    /// A 5xx.
-    ServerError(u16),
+    /// A 5xx that tells this.
+    ServerError(u16, Hint),
     /// No answer.
     Fault,
 }
@@ -148,8 +148,8 @@ pub(super) enum TryEnd {
 impl TryEnd {
     pub(super) fn hint(self) -> Hint {
         match self {
-            Self::Throttled(hint) => hint,
-            Self::ServerError(_) | Self::Fault => Hint::default(),
+            Self::Throttled(hint) | Self::ServerError(_, hint) => hint,
+            Self::Fault => Hint::default(),
         }
     }
 }
@@ -168,7 +168,7 @@ impl From<TryEnd> for End {
     fn from(end: TryEnd) -> Self {
         match end {
             TryEnd::Throttled(_) => Self::Throttled,
-            TryEnd::ServerError(status) => Self::ServerError(status),
+            TryEnd::ServerError(status, _) => Self::ServerError(status),
             TryEnd::Fault => Self::Fault,
         }
     }

@@ -1,0 +1,74 @@
+//! What a request that found no backend left is told about all of them.
+
+use std::time::Duration;
+
+use crate::{
+    cause::{Cause, Detail},
+    clock::Instant,
+    outcome::Reason,
+    pool::{snapshot::State, standing::Standing},
+};
+
+/// How long a backend counts as out for a request that cannot have it although it is available.
+const TRIED_DELAY: Duration = Duration::from_secs(1);
+
+/// Of so many backends it is said why they are out; the others are counted.
+const MAX_NAMED: usize = 32;
+
+/// That no slot can be picked.
+#[derive(Debug, Default)]
+pub(crate) struct NoneLeft {
+    /// How long until the request could go anywhere; `None` if all are drained.
+    pub(crate) soonest: Option<Duration>,
+    pub(crate) cooling: usize,
+    pub(crate) suspect: usize,
+    pub(crate) drained: usize,
+    /// Whether a 429 is among the reasons.
+    pub(crate) is_throttled: bool,
+    /// The first of them, in order of priority.
+    pub(crate) named: Vec<Left>,
+}
+
+/// Why one backend was left out.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) slot: usize,
+    pub(crate) state: State,
+    /// How long until the request could go there; `None` if an operator decides.
+    pub(crate) opens_in: Option<Duration>,
+    /// Why it is out; of one that is available, how it failed this request.
+    pub(crate) cause: Option<Cause>,
+}
+
+impl NoneLeft {
+    /// Takes note of one backend.
+    pub(super) fn add(&mut self, slot: usize, standing: &Standing, is_tried: bool, now: Instant) {
+        let state = standing.state(now);
+        let last = standing.last().map(Cause::reason);
+        let reason = match state {
+            State::Available => last.filter(|_| is_tried),
+            State::Cooling { reason, .. } | State::Suspect { reason, .. } => Some(reason),
+            State::Drained => None,
+        };
+        match state {
+            State::Available => {}
+            State::Cooling { .. } => self.cooling += 1,
+            State::Suspect { .. } => self.suspect += 1,
+            State::Drained => self.drained += 1,
+        }
+        self.is_throttled |= reason == Some(Reason::Status(429));
+        // It could go there, but has been there, or has made all its attempts.
+        let opens_in = standing.opens_in(now).map(|delay| if delay.is_zero() { TRIED_DELAY } else { delay });
+        self.soonest = match (self.soonest, opens_in) {
+            (Some(soonest), Some(delay)) => Some(soonest.min(delay)),
+            (soonest, delay) => soonest.or(delay),
+        };
+        if self.named.len() < MAX_NAMED {
+            let cause = reason.map(|reason| match standing.last() {
+                Some(cause) if last == Some(reason) => cause.clone(),
+                _ => Cause::new(reason, Detail::default()),
+            });
+            self.named.push(Left { slot, state, opens_in, cause });
+        }
+    }
+}
