@@ -2,6 +2,8 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use http::StatusCode;
+
 use crate::{
     attempt::Attempt,
     backend::Backend,
@@ -114,6 +116,8 @@ struct Answers {
     struck: bool,
     /// One was among them that was no strike.
     other: bool,
+    /// There was one.
+    any: bool,
 }
 
 /// Whether a request may ask a backend again that refused it before processing, and whether that refusal was a strike.
@@ -149,7 +153,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// Begins one request's walk over a pool: a `&Pool`, an `Arc<Pool>`, or whatever always leads to the same one.
     #[must_use]
     pub const fn new(pool: P) -> Self {
-        let answers = Answers { throttled: false, struck: false, other: false };
+        let answers = Answers { throttled: false, struck: false, other: false, any: false };
         Self { pool, tried: Tried::new(), open: None, failed: None, answers, repeat: Repeat::No, number: None }
     }
 
@@ -177,7 +181,9 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
                 return Step::Try(self.open(choice, &mut now));
             }
         }
-        match self.search(now.get(), may_try, rng.next_u64()) {
+        // Only among suspects is there a choice left.
+        let draw = if self.pool.states.any_stands_accused() { rng.next_u64() } else { 0 };
+        match self.search(now.get(), may_try, draw) {
             Ok(choice) => Step::Try(self.open(choice, &mut now)),
             Err(left) => self.give_up(left),
         }
@@ -271,6 +277,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         if let Outcome::Answered { status, .. } = outcome {
             self.answers.throttled |= status == 429;
             self.answers.other |= !is_strike;
+            self.answers.any = true;
         }
     }
 
@@ -363,14 +370,16 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
 
     /// No backend is left: whether the caller gets this refusal, or the final attempt's answer.
     ///
-    /// If every answer was a strike, the request is the matter, and the last of them says so.
+    /// If every answer was a strike, the request is the matter, and the last of them says so. If none came, the error of a
+    /// suspect that was asked for want of others says less than that the others are throttled, and until when.
     fn give_up(&mut self, left: NoneLeft) -> Step {
         let attempts = self.attempts();
         let always = self.pool.policy.always_synthesize;
         let name = |slot| Arc::clone(self.backend(slot).shared_name());
         let exhausted = Exhausted::new(left, self.pool.backends().len(), always, name);
-        let Answers { throttled, other, .. } = self.answers;
-        let synthesized = attempts == 0 || always || (throttled && other);
+        let Answers { throttled, other, any, .. } = self.answers;
+        let is_throttled = if any { throttled && other } else { exhausted.status() == StatusCode::TOO_MANY_REQUESTS };
+        let synthesized = attempts == 0 || always || is_throttled;
         if let Some(request) = self.number(Level::Warn) {
             self.pool.emit(&Event::Exhausted { request, exhausted: &exhausted, attempts, synthesized });
         }

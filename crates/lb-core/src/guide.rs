@@ -4,13 +4,59 @@
 //!
 //! - A **backend** is one deployment with an origin, a **priority** (lower is preferred) and a **weight**. Backends of
 //!   the same priority are a **tier**.
-//! - A **pool** holds backends. Each is available or **cooling** down until a deadline.
+//! - A **pool** holds backends. Each is in one of [four states](#four-states).
 //! - A **dispatch** is one request's walk over the pool: the best tier that has an available backend, at random by
 //!   weight inside it, each backend at most once.
 //! - An **outcome** is what one attempt came to; the [table](crate::outcome) says what it means.
 //! - A **hint** is what a backend said about when to come back; [`retry_after`](crate::retry_after) lists the forms.
-//! - **Failover** sends the same request on to the next backend at once. **Exhausted** says that none is left, and when
+//! - **Failover** sends the same request on to the next backend at once. **Exhausted** says that none is left, why, and when
 //!   one is back.
+//!
+//! # Four states
+//!
+//! - **available**: it is asked, best priority first;
+//! - **cooling**: it *said* when it wants to be asked again (a 429, a 5xx with a hint): it is not asked before, and then it is
+//!   back, whole;
+//! - **suspect**: it *failed without a word*: it is asked last, and once in a while one request asks it first, to see;
+//! - **drained**: an operator [took it out](crate::Pool::drain).
+//!
+//! A failure that cannot be the request's doing (no connection, no credential) makes suspect at once. Any other is a
+//! **strike**: the request goes on, or gets its error, and a [second](crate::PoolBuilder::strikes) request in a row that strikes
+//! the backend makes it suspect. An answer that is none takes all strikes back, and time takes none.
+//!
+//! [`probe_after`](crate::PoolBuilder::probe_after) its last failure a suspect is asked *first*, by one request that comes to its
+//! priority; where failed probes are at a caller's expense (timeouts, resets) each next one comes after twice as long. And a
+//! request that finds nothing else asks it *last*; a failure there closes this way for a second. Any success of an attempt
+//! that began since brings it back. What each of these rules buys and costs is measured in `docs/policies.md`.
+//!
+//! # Why two strikes?
+//!
+//! Because a 500, a timeout or a 429 with a hint of a day can be the prompt's doing. If one were enough, a single bad prompt,
+//! tried at every backend, would take all of them out for everybody. Two different requests in a row are hardly both
+//! bad. A success in between shows that it was the request.
+//!
+//! # Why are suspects probed, and cooling backends not?
+//!
+//! A cooling backend has said when it is back. To let one request in to see, and the others only after its head, would cost
+//! a provisioned deployment most of what it could serve. A suspect has said nothing: if all requests went back at once, each
+//! would wait for the connect timeout of a region that is still away. So one goes and sees.
+//!
+//! It probes at the expense of a request of its own priority only: while a better priority serves, nobody is sent to a lower
+//! one to see how it is. Behind a healthy PTU a backup that hangs delays nobody. It stays suspect then until requests come to it.
+//!
+//! # Why a 503 when no backend is left?
+//!
+//! A 429 says "you are too fast", and who hears it slows down or buys quota. It is the answer where a 429 is among the
+//! reasons; where certificates have expired or regions are away, it is a 503, whose body names the reasons. Retry layers treat
+//! both alike: they wait for `Retry-After`, where there is one, and try again. What changes above them is the error's class
+//! (Python's `InternalServerError` in place of `RateLimitError`); and async-openai drops `code` of a 5xx.
+//! [`always_synthesize`](crate::PoolBuilder::always_synthesize) keeps the 429.
+//!
+//! # Where does it say why?
+//!
+//! In [`Exhausted`](crate::Exhausted) and its body, for callers: reasons and names of backends. In [events](crate::Event) and in
+//! the [snapshot](crate::BackendSnapshot::last_failure), for operators: there with the text of the error and the request id of
+//! the answer (`apim-request-id`, `x-request-id`), which Azure's support asks for.
 //!
 //! # Why is there no waiting and no backoff?
 //!
@@ -21,23 +67,33 @@
 //! # Why does a timeout not fail over?
 //!
 //! Because the first backend may have executed the request, and billed it. A fault before anything was sent fails
-//! over always; [`fail_over_after_send`](crate::PoolBuilder::fail_over_after_send) opts in to the rest.
+//! over always; [`fail_over_after_send`](crate::PoolBuilder::fail_over_after_send) opts in to the rest. Whether the *next*
+//! request begins there is another question: a timeout is a strike either way.
 //!
-//! # Why is a very long hint ignored?
+//! A 408 is the same news from the other side: Azure answers it when an operation took too long, and may bill it. It is
+//! returned unless you opted in, and a strike. [`on_status`](crate::PoolBuilder::on_status) says otherwise.
+//!
+//! Where your timeout is a timer around the future, a timed-out request is a dropped one, and says nothing by itself:
+//! [`stalled_after`](crate::PoolBuilder::stalled_after) makes it a strike.
+//!
+//! # Why is a very long hint not followed?
 //!
 //! Azure answers `Retry-After: 86400` to one prompt that is larger than the deployment's quota per minute. The
 //! deployment is healthy; believing the hint would take it out for a day, for everybody. Above
-//! [`max_cooldown`](crate::PoolBuilder::max_cooldown) the default cooldown applies.
+//! [`max_cooldown`](crate::PoolBuilder::max_cooldown) a hint is not credible, and the answer is a strike. If all backends
+//! answer a request so, it gets the last answer as it came: it tells that the prompt is the matter.
 //!
 //! # Why does a cooldown only get longer?
 //!
 //! Answers overtake each other. A 429 that was sent earlier, but arrives later, knows less; so a shorter deadline never
-//! replaces a longer one, and a late success ends no cooldown.
+//! replaces a longer one, and a late success ends no cooldown. A 429 counts whenever its request began, so one that
+//! comes after the backend had recovered takes it out again. Any other failure of a request that began before the
+//! backend's last change of state is old news, and changes nothing.
 //!
 //! # Why are 5xx answers handed through at the end?
 //!
 //! Because "the service is broken" and "come back later" are different news. If no 429 was among the answers of a
-//! request, the final attempt's answer is returned as it came. The Python package
+//! request, or if all were strikes, the final attempt's answer is returned as it came. The Python package
 //! `openai_priority_loadbalancer` answers with an empty 429 in both cases;
 //! [`always_synthesize`](crate::PoolBuilder::always_synthesize) does so with a full one.
 //!
@@ -102,7 +158,7 @@
 //! let request = || Request::new(Bytes::new());
 //!
 //! match balancer.try_send(request()) {
-//!     Err(Error::Exhausted(exhausted)) => assert_eq!(exhausted.retry_after(), Duration::from_secs(4)),
+//!     Err(Error::Exhausted(exhausted)) => assert_eq!(exhausted.retry_after(), Some(Duration::from_secs(4))),
 //!     other => panic!("expected exhaustion, got {other:?}"),
 //! }
 //! clock.advance(Duration::from_secs(4));
@@ -118,5 +174,7 @@
 //! - Backends cannot be added to or removed from a running pool; build a new one and swap the balancer.
 //! - A refusal inside a 200 (Azure's `/responses` can send a rate limit as the first event of a stream) is not seen:
 //!   bodies are never read.
-//! - All callers see a cooldown end at the same moment; there is no jitter and no single probe.
+//! - All callers see a cooldown end at the same moment; there is no jitter.
+//! - A bad prompt that is answered with a *credible* hint (a 503 with ten seconds) takes backends out all the same: to tell it
+//!   from an overload takes the error's body, which is not read.
 //! - Time is the monotonic clock's. On machines that stop it while they sleep, a cooldown lasts through the sleep.

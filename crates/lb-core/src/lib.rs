@@ -1,8 +1,8 @@
 //! The algorithm of a client-side priority load balancer for Azure OpenAI and OpenAI-compatible backends.
 //!
 //! A request goes to the best priority that is available now: provisioned capacity first, pay-as-you-go next, other
-//! regions after. A 429 or 5xx takes a backend out until its own `Retry-After`, and the same request goes to the next
-//! one at once. When none is left the caller gets a 429 with the soonest `Retry-After`.
+//! regions after. What fails goes on to the next one at once. A 429 takes a backend out until its own `Retry-After`; one that
+//! fails without a word is asked last. When none is left the caller hears why, and when to come back.
 //!
 //! This crate has no HTTP client, no executor and no I/O. Most applications take an adapter (`lb-reqwest`, `lb-isahc`,
 //! `lb-tower`, `lb-async-openai`, `lb-rig`, `lb-azure`) and meet this crate through its re-exports. Here are the parts, in

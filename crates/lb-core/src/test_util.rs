@@ -35,6 +35,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 
 use crate::{
+    causes::causes,
     error::Error,
     exhausted::Exhausted,
     outcome::Fault,
@@ -235,6 +236,10 @@ impl Transport for ScriptedTransport {
         error.0
     }
 
+    fn describe(&self, error: &ScriptedFault) -> String {
+        causes(error)
+    }
+
     fn discard(&self, response: Response<Bytes>) {
         self.script().discarded.push(response);
     }
@@ -257,6 +262,10 @@ impl BlockingTransport for ScriptedTransport {
 
     fn fault(&self, error: &ScriptedFault) -> Fault {
         error.0
+    }
+
+    fn describe(&self, error: &ScriptedFault) -> String {
+        causes(error)
     }
 
     fn discard(&self, response: Response<Bytes>) {

@@ -97,8 +97,8 @@ use crate::{error::Error, exhausted::Exhausted, outcome::Fault, served::Served, 
 ///         }
 ///     }
 ///     fn synthesize(&self, _: &Ask, exhausted: &Exhausted) -> Answer {
-///         let wait = exhausted.retry_after_secs().to_string();
-///         Answer(429, vec![("retry-after".to_owned(), wait)], exhausted.to_string())
+///         let wait = exhausted.retry_after_secs().map(|secs| ("retry-after".to_owned(), secs.to_string()));
+///         Answer(exhausted.status().as_u16(), wait.into_iter().collect(), exhausted.to_string())
 ///     }
 ///     fn mark(&self, answer: &mut Answer, served: Served) {
 ///         answer.1.push(("x-served-by".to_owned(), served.backend().to_owned()));
@@ -162,7 +162,7 @@ pub trait Transport: Send + Sync {
         self.fault(error).to_string()
     }
 
-    /// The answer when no backend is left: a 429 as [`Exhausted::to_response`] makes it, with the [`Exhausted`] in
+    /// The answer when no backend is left: a 429 or 503 as [`Exhausted::to_response`] makes it, with the [`Exhausted`] in
     /// its extensions, if the response type has any.
     fn synthesize(&self, original: &Self::Request, exhausted: &Exhausted) -> Self::Response;
 

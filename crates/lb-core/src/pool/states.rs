@@ -158,6 +158,11 @@ impl States {
         self.marks(slot) & 1 == 1
     }
 
+    /// Whether a success at any slot would change anything: else none is suspect.
+    pub(crate) fn any_stands_accused(&self) -> bool {
+        (0..self.marks.len()).any(|slot| self.stands_accused(slot))
+    }
+
     /// Takes note of what an attempt at `slot` says; gives what changed, and how many strikes stand against it.
     pub(crate) fn hear(&self, slot: usize, news: News, now: Instant, policy: &Policy) -> (Option<Change>, u32) {
         let mut cold = lock(&self.cold);
