@@ -13,7 +13,7 @@ use futures::executor::block_on;
 use http::{Request, Response};
 use lb_core::{
     Backend, BackendBuilder, BackendSnapshot, BlockingLoadBalancer, Counters, Error, LoadBalancer, MockClock, Pool,
-    PoolBuilder, SeededRng, Served,
+    PoolBuilder, SeededRng, Served, State,
     test_util::{OneShot, ScriptedFault, ScriptedTransport, Sent},
 };
 
@@ -168,6 +168,18 @@ impl Stage {
     pub fn cooling_secs(&self) -> Vec<Option<f64>> {
         let names = self.pool.backends().iter().map(Backend::name);
         names.map(|name| self.cooling(name).map(|left| left.as_secs_f64())).collect()
+    }
+
+    /// The backend's state.
+    #[must_use]
+    pub fn state(&self, name: &str) -> State {
+        self.look(name, |backend| backend.state)
+    }
+
+    /// How many strikes stand against each backend, in the pool's order.
+    #[must_use]
+    pub fn strikes(&self) -> Vec<u32> {
+        self.pool.snapshot().backends.iter().map(|backend| backend.strikes).collect()
     }
 
     /// What was counted at the backend.

@@ -16,8 +16,8 @@ use std::{
 };
 
 use lb_core::{
-    BlockingLoadBalancer, BoxFuture, Clock, Credential, CredentialError, CredentialSource, Event, Instant, MockClock,
-    Observer, Outcome, Pool, SeededRng, Step,
+    BlockingLoadBalancer, BoxFuture, Clock, Credential, CredentialError, CredentialSource, Event, Fault, Instant,
+    MockClock, Observer, Outcome, Pool, SeededRng, Step,
     test_util::{Reply, ScriptedTransport},
 };
 use lb_tests::{
@@ -99,7 +99,9 @@ fn three_requests(balancer: &BlockingLoadBalancer<ScriptedTransport, SeededRng>,
 fn scripted() -> ScriptedTransport {
     install();
     let transport = ScriptedTransport::new();
-    transport.reply("a", Reply::status(429).header("retry-after", "4")).reply("b", Reply::status(503));
+    transport
+        .reply("a", Reply::status(429).header("retry-after", "4"))
+        .reply("b", Reply::status(503).header("retry-after", "9").header("x-request-id", "id"));
     transport
 }
 
@@ -112,26 +114,70 @@ fn tracing_events_carry_level_target_and_fields() {
     assert!(told.iter().all(|told| told.target == "lb_core"));
 
     let line = |told: &Told| {
-        let mut fields = told.fields.clone();
-        let message = fields.remove("message").unwrap();
-        let fields: Vec<_> = fields.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        format!("{} {message}: {}", told.level, fields.join(" "))
+        let mut told = told.clone();
+        if let Some(why) = told.fields.remove("why") {
+            let words = "no backend available for 4 s: cooling after status 429 (a), cooling after status 503 (b)";
+            assert_eq!(why, words);
+        }
+        line(&told)
     };
+    let why = "backends=2 cooling=2 drained=0 ";
     let expected = [
-        "DEBUG sent: attempt=1 backend=a priority=1 request=1",
+        "DEBUG sent: attempt=1 backend=a is_probe=false priority=1 request=1",
         "TRACE settled: attempt=1 backend=a outcome=status 429 request=1",
         "WARN cooling: backend=a duration_ms=4000 hint=retry-after reason=429 request=1 until_ns=4000000000",
         "INFO failed over: from=a outcome=status 429 request=1 to=b",
-        "DEBUG sent: attempt=2 backend=b priority=2 request=1",
-        "TRACE settled: attempt=2 backend=b outcome=status 503 request=1",
-        "WARN cooling: backend=b duration_ms=10000 hint=default reason=503 request=1 until_ns=10000000000",
-        "WARN exhausted: attempts=2 backends=2 cooling=2 request=1 retry_after_ms=4000 synthesized=true",
-        "WARN exhausted: attempts=0 backends=2 cooling=2 request=2 retry_after_ms=4000 synthesized=true",
+        "DEBUG sent: attempt=2 backend=b is_probe=false priority=2 request=1",
+        "TRACE settled: attempt=2 backend=b outcome=status 503 request=1 request_id=id",
+        "WARN cooling: backend=b duration_ms=9000 hint=retry-after reason=503 request=1 request_id=id until_ns=9000000000",
+        &format!("WARN exhausted: attempts=2 {why}request=1 retry_after_ms=4000 status=429 suspect=0 synthesized=true"),
+        &format!("WARN exhausted: attempts=0 {why}request=2 retry_after_ms=4000 status=429 suspect=0 synthesized=true"),
         "INFO available again: backend=a",
-        "DEBUG sent: attempt=1 backend=a priority=1 request=3",
+        "DEBUG sent: attempt=1 backend=a is_probe=false priority=1 request=3",
         "TRACE settled: attempt=1 backend=a outcome=status 200 request=3",
     ];
     assert_eq!(told.iter().map(line).collect::<Vec<_>>(), expected);
+}
+
+/// An event on a line, with its fields in alphabetical order.
+fn line(told: &Told) -> String {
+    let mut fields = told.fields.clone();
+    let message = fields.remove("message").unwrap();
+    let fields: Vec<_> = fields.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{} {message}: {}", told.level, fields.join(" "))
+}
+
+#[test]
+fn a_backend_that_falls_ill_is_told_above_trace_with_the_cause() {
+    install();
+    let (clock, transport) = (MockClock::new(), ScriptedTransport::new());
+    let pool = Arc::new(pool_of(&[("a", 1)]).clock(clock.clone()).build().unwrap());
+    let balancer = BlockingLoadBalancer::with_parts(Arc::clone(&pool), transport.clone(), SeededRng::new(1));
+    let told = keep(|| {
+        for fault in [Fault::Timeout, Fault::Reset, Fault::Reset] {
+            transport.reply("a", Reply::fault(fault));
+            let _ = balancer.send(ask());
+        }
+        clock.advance(Duration::from_secs(10));
+        let _ = balancer.send(ask());
+        assert!(pool.drain("a") && pool.reopen("a"));
+    });
+    let above_trace = told.iter().filter(|told| told.level != "TRACE").map(line);
+    assert_eq!(
+        above_trace.collect::<Vec<_>>(),
+        [
+            "DEBUG sent: attempt=1 backend=a is_probe=false priority=1 request=1",
+            "INFO struck: backend=a cause=scripted timeout fault reason=timeout request=1 strikes=1",
+            "DEBUG sent: attempt=1 backend=a is_probe=false priority=1 request=2",
+            "WARN suspect: after_ms=10000 backend=a cause=scripted reset fault probe_at_ns=10000000000 reason=reset request=2",
+            "DEBUG sent: attempt=1 backend=a is_probe=false priority=1 request=3",
+            "INFO struck: backend=a cause=scripted reset fault reason=reset request=3 strikes=0",
+            "DEBUG sent: attempt=1 backend=a is_probe=true priority=1 request=4",
+            "INFO available again: backend=a",
+            "INFO drained: backend=a",
+            "INFO reopened: backend=a",
+        ]
+    );
 }
 
 #[test]

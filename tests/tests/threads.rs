@@ -99,7 +99,7 @@ fn equal_backends_that_flap_lose_no_request_as_long_as_one_of_them_is_healthy() 
     let transport = ScriptedTransport::new();
     transport.always("a", Reply::status(429).header("retry-after-ms", "1"));
     transport.always("b", Reply::fault(Fault::Connect));
-    let pool = pool_of(&[("a", 1), ("b", 1), ("healthy", 1)]).default_cooldown(Duration::from_micros(700));
+    let pool = pool_of(&[("a", 1), ("b", 1), ("healthy", 1)]).probe_after(Duration::from_micros(700));
     let pool = Arc::new(pool.clock(clock.clone()).build().unwrap());
     let balancer = BlockingLoadBalancer::new(Arc::clone(&pool), transport);
     hammer(&clock, 1500, |_, _| assert_eq!(balancer.send(ask()).unwrap().status(), 200));

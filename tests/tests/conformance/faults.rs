@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lb_core::{Backend, Fault};
+use lb_core::{Backend, Fault, Reason};
 use lb_emulator::Reply;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     upstream::{Emulated, PATIENCE, Upstream},
 };
 
-/// Sends over a pool of a faulty and a healthy backend; expects this fault, and that nobody is blamed for it.
+/// Sends over a pool of a faulty and a healthy backend; expects this fault, and that it is a strike.
 fn expect_returned<S: SocketStack>(fault: Fault, call: &Call, reply: &Reply) {
     let stack = S::new();
     let (faulty, healthy) = (stack.upstream("faulty"), stack.upstream("healthy"));
@@ -25,8 +25,9 @@ fn expect_returned<S: SocketStack>(fault: Fault, call: &Call, reply: &Reply) {
         other => panic!("expected a {fault} fault, got {other:?}"),
     }
     assert!(healthy.received().is_empty(), "the first backend may have executed and billed it");
-    assert_eq!(cooling(&pool, "faulty"), None);
-    assert_eq!(snapshot(&pool, "faulty").counters.faults, 1);
+    let faulty = snapshot(&pool, "faulty");
+    assert_eq!((faulty.strikes, faulty.state.remaining(), faulty.counters.faults), (1, None, 1));
+    assert_eq!(faulty.last_failure.map(|cause| cause.reason()), Some(Reason::Fault(fault)));
 }
 
 /// The same, over a pool that opted in to failing over.
@@ -37,7 +38,7 @@ fn expect_failover_if_opted_in<S: SocketStack>(call: &Call, reply: &Reply) {
     let both = [backend(&faulty, 1), backend(&healthy, 2)];
     let (pool, _) = pool_with(both, |pool| pool.fail_over_after_send(true));
     assert_eq!(stack.send(&pool, call.clone()).unwrap().served(), ("healthy", 2));
-    assert_eq!(cooling(&pool, "faulty"), Some(Duration::from_secs(10)));
+    assert_eq!(snapshot(&pool, "faulty").strikes, 1);
 }
 
 pub fn a_timeout_after_sending_is_returned_unless_opted_in<S: SocketStack>() {

@@ -157,7 +157,7 @@ impl Reply {
         assert_eq!((self.status, self.header("retry-after-ms")), (429, Some(&*wait.as_millis().to_string())));
         assert_eq!(self.served, None);
         let said = self.exhausted.as_ref().map(Exhausted::retry_after);
-        assert_eq!(said, S::REFUSALS_HAVE_EXTENSIONS.then_some(wait));
+        assert_eq!(said, S::REFUSALS_HAVE_EXTENSIONS.then_some(Some(wait)));
     }
 }
 
@@ -237,7 +237,7 @@ pub fn pool(backends: impl IntoIterator<Item = BackendBuilder>) -> (Arc<Pool>, M
     pool_with(backends, |options| options)
 }
 
-/// How long the backend named `name` still cools down; `None` if it is available.
+/// How long the backend named `name` is still out; `None` if it is available.
 pub fn cooling(pool: &Pool, name: &str) -> Option<Duration> {
     snapshot(pool, name).state.remaining()
 }

@@ -52,10 +52,15 @@ impl CredentialSource for Slow {
 }
 
 fn broken() -> MockSource {
+    sealed(1)
+}
+
+/// A source that is asked so often, in vain.
+fn sealed(times: usize) -> MockSource {
     let mut source = MockSource::new();
     source
         .expect_credential()
-        .times(1)
+        .times(times)
         .returning(|| Box::pin(std::future::ready(Err(CredentialError::new("the vault is sealed")))));
     source
 }
@@ -83,18 +88,16 @@ fn a_source_is_asked_once_per_attempt_so_that_keys_can_rotate() {
 }
 
 #[test]
-fn a_source_that_fails_sends_the_request_on_and_its_backend_out_for_ten_seconds() {
+fn a_source_that_fails_sends_the_request_on_and_makes_its_backend_suspect() {
     on_every_drive(
         || first_with(broken()),
         |stage| {
             assert_eq!(stage.ask_whom(), "b");
             assert_eq!(stage.asked(), ["b"], "nothing was sent to a");
-            let State::Cooling { remaining, reason, .. } = stage.pool.snapshot().backends[0].state else {
-                panic!("it cools")
-            };
+            let State::Suspect { remaining, reason, .. } = stage.state("a") else { panic!("it is suspect") };
             assert_eq!((remaining, reason), (Duration::from_secs(10), Reason::Fault(Fault::Credential)));
             assert_eq!(stage.counters("a").faults, 1);
-            assert_eq!(stage.ask_whom(), "b", "and the source is not asked while it cools");
+            assert_eq!(stage.ask_whom(), "b", "and the source is not asked for a suspect");
         },
     );
 }
@@ -141,12 +144,17 @@ fn a_source_that_is_never_ready_is_an_error_and_no_panic_where_no_other_backend_
 
 #[test]
 fn a_credential_error_is_the_callers_when_no_other_backend_is_left() {
-    let pool = || Pool::builder().backend(host("a", 1).credential_source(broken()).build().unwrap());
+    let pool = || Pool::builder().backend(host("a", 1).credential_source(sealed(2)).build().unwrap());
     on_every_drive(pool, |stage| {
         let error = stage.send(ask()).unwrap_err();
         assert_eq!(error.to_string(), "no credential for backend a; check its credential source");
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the vault is sealed");
-        assert!(matches!(stage.try_send(ask()), Err(Error::Exhausted(_))), "now it cools");
+        // The only one there is, so it is asked again, and then not for a second.
+        assert!(matches!(stage.try_send(ask()), Err(Error::Credential { .. })));
+        let Err(Error::Exhausted(exhausted)) = stage.try_send(ask()) else { panic!("nobody is left") };
+        assert_eq!(exhausted.to_string(), "no backend available for 1 s: suspect after credential fault (a)");
+        let cause = exhausted.unavailable()[0].cause().unwrap();
+        assert_eq!(cause.text(), Some("the vault is sealed"));
     });
 }
 
@@ -172,7 +180,8 @@ fn a_credential_error_after_a_429_is_part_of_a_synthesised_429() {
     };
     on_every_drive(pool, |stage| {
         stage.transport.reply("a", Reply::status(429).header("retry-after", "3"));
-        assert_eq!(header(&stage.ask(), "retry-after"), "3");
+        // The other can be asked again by the next request.
+        assert_eq!(header(&stage.ask(), "retry-after"), "1");
     });
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use lb_core::{Error, Exhausted, Fault, Served, test_util::Reply, test_util::ScriptedFault};
 use lb_tests::stage::{Answer, Stage, ask, header, on_every_drive, pool_of};
 
+const SECOND: Duration = Duration::from_secs(1);
+
 fn two() -> lb_core::PoolBuilder {
     pool_of(&[("a", 1), ("b", 2)])
 }
@@ -29,9 +31,9 @@ fn is_answer_of(answer: &Answer, backend: &str, attempts: u32, status: u16) {
     assert!(response.headers().get("retry-after").is_none(), "nothing synthetic is mixed in");
 }
 
-fn is_synthesised(answer: &Answer, secs: u64) {
+fn is_synthesised(answer: &Answer, status: u16, secs: u64) {
     let response = answer.as_ref().unwrap();
-    assert_eq!(response.status(), 429);
+    assert_eq!(response.status(), status);
     assert_eq!(header(response, "retry-after"), secs.to_string());
     assert!(response.headers().get("x-from").is_none(), "nothing of a backend is mixed in");
     let exhausted = response.extensions().get::<Exhausted>().unwrap();
@@ -67,14 +69,17 @@ fn after_5xx_only_the_final_answer_comes_back_as_it_came() {
         |stage, _, answer| {
             is_answer_of(answer, "b", 2, 503);
             assert_eq!(stage.asked(), ["a", "b"]);
-            assert_eq!(stage.cooling_secs(), [Some(10.0), Some(10.0)]);
+            assert_eq!((stage.cooling_secs(), stage.strikes()), (vec![None, None], vec![1, 1]));
         },
     );
 }
 
 #[test]
 fn a_429_anywhere_among_the_answers_makes_it_a_synthesised_429() {
-    for (first, second) in [(broken(500), throttled()), (throttled(), broken(500)), (throttled(), throttled())] {
+    // One that was struck is available on, and counts as a second.
+    for (first, second, secs) in
+        [(broken(500), throttled(), 1), (throttled(), broken(500), 1), (throttled(), throttled(), 7)]
+    {
         each_way(
             two,
             |stage| {
@@ -83,9 +88,9 @@ fn a_429_anywhere_among_the_answers_makes_it_a_synthesised_429() {
             |stage, is_typed, answer| {
                 assert_eq!(stage.asked(), ["a", "b"]);
                 if is_typed {
-                    assert_eq!(is_exhausted(answer).retry_after(), Duration::from_secs(7));
+                    assert_eq!(is_exhausted(answer).retry_after(), Some(Duration::from_secs(secs)));
                 } else {
-                    is_synthesised(answer, 7);
+                    is_synthesised(answer, 429, secs);
                 }
             },
         );
@@ -101,9 +106,11 @@ fn a_429_then_a_connect_fault_is_a_synthesised_429_too() {
         },
         |_, is_typed, answer| {
             if is_typed {
-                assert_eq!(is_exhausted(answer).cooling(), 2);
+                let exhausted = is_exhausted(answer);
+                assert_eq!((exhausted.cooling(), exhausted.suspect()), (1, 1));
             } else {
-                is_synthesised(answer, 7);
+                // The suspect was tried by this request; another one can go there in a second.
+                is_synthesised(answer, 429, 1);
             }
         },
     );
@@ -144,18 +151,28 @@ fn connect_faults_only_end_in_the_transports_error() {
         |stage, _, answer| {
             assert!(matches!(answer, Err(Error::Transport(ScriptedFault(Fault::Connect)))), "{answer:?}");
             assert_eq!(answer.as_ref().unwrap_err().to_string(), "scripted connect fault");
-            assert_eq!(stage.cooling_secs(), [Some(10.0), Some(10.0)]);
+            assert_eq!(stage.cooling_secs(), [Some(10.0), Some(10.0)], "suspect, and asked first in ten seconds");
         },
     );
 }
 
 #[test]
-fn when_nothing_could_be_tried_it_is_a_synthesised_429_whatever_the_reason_of_the_cooldowns() {
-    for (reply, secs) in [(broken(500), 10), (Reply::fault(Fault::Connect), 10), (throttled(), 7)] {
+fn when_nothing_could_be_tried_it_is_a_429_only_where_somebody_is_throttled() {
+    let cool = |status| Reply::status(status).header("retry-after", "7");
+    for (first, second, status, message) in [
+        (cool(429), cool(429), 429, "no backend available for 7 s: cooling after status 429 (a, b)"),
+        (
+            cool(503),
+            cool(429),
+            429,
+            "no backend available for 7 s: cooling after status 503 (a), cooling after status 429 (b)",
+        ),
+        (cool(503), cool(503), 503, "no backend available for 7 s: cooling after status 503 (a, b)"),
+    ] {
         each_way(
             two,
             |stage| {
-                stage.transport.reply("a", reply.clone()).reply("b", reply.clone());
+                stage.transport.reply("a", first.clone()).reply("b", second.clone());
                 let _ = stage.send(ask());
                 let _ = stage.asked();
             },
@@ -163,16 +180,77 @@ fn when_nothing_could_be_tried_it_is_a_synthesised_429_whatever_the_reason_of_th
                 assert_eq!(stage.asked(), [""; 0]);
                 if is_typed {
                     let exhausted = is_exhausted(answer);
-                    assert_eq!(exhausted.retry_after(), Duration::from_secs(secs));
+                    assert_eq!((exhausted.status().as_u16(), exhausted.retry_after()), (status, Some(7 * SECOND)));
                     assert_eq!((exhausted.cooling(), exhausted.backends()), (2, 2));
-                    let text = answer.as_ref().unwrap_err().to_string();
-                    assert_eq!(text, format!("no backend available for {secs} s (2 of 2 cooling down)"));
+                    assert_eq!(answer.as_ref().unwrap_err().to_string(), message);
                 } else {
-                    is_synthesised(answer, secs);
+                    is_synthesised(answer, status, 7);
                 }
             },
         );
     }
+}
+
+#[test]
+fn suspects_that_just_failed_are_closed_for_a_second_and_the_refusal_says_so() {
+    each_way(
+        two,
+        |stage| {
+            stage.transport.always("a", Reply::fault(Fault::Connect)).always("b", Reply::fault(Fault::Connect));
+            // The first makes them suspect; the second finds nothing else and asks them all the same.
+            let _ = (stage.send(ask()), stage.send(ask()));
+            assert_eq!(stage.asked(), ["a", "b", "a", "b"]);
+        },
+        |stage, is_typed, answer| {
+            assert_eq!(stage.asked(), [""; 0]);
+            if is_typed {
+                let exhausted = is_exhausted(answer);
+                assert_eq!((exhausted.suspect(), exhausted.retry_after()), (2, Some(SECOND)));
+                assert_eq!(exhausted.to_string(), "no backend available for 1 s: suspect after connect fault (a, b)");
+            } else {
+                is_synthesised(answer, 503, 1);
+            }
+        },
+    );
+}
+
+#[test]
+fn answers_that_were_all_strikes_come_back_as_the_last_came_also_a_429() {
+    each_way(
+        two,
+        |stage| {
+            let too_large = Reply::status(429).header("x-from", "upstream").header("x-hint", "86400").body("error 429");
+            let too_large = too_large.header("retry-after-ms", "86400000");
+            stage.transport.reply("a", broken(500)).reply("b", too_large);
+        },
+        |stage, _, answer| {
+            is_answer_of(answer, "b", 2, 429);
+            assert_eq!((stage.cooling_secs(), stage.strikes()), (vec![None, None], vec![1, 1]));
+        },
+    );
+}
+
+#[test]
+fn with_all_drained_there_is_no_time_to_come_back() {
+    each_way(
+        two,
+        |stage| assert!(stage.pool.drain("a") && stage.pool.drain("b") && !stage.pool.drain("c")),
+        |stage, is_typed, answer| {
+            if is_typed {
+                let exhausted = is_exhausted(answer);
+                assert_eq!((exhausted.drained(), exhausted.retry_after()), (2, None));
+                assert_eq!(exhausted.to_string(), "no backend available until one is reopened: drained (a, b)");
+            } else {
+                let response = answer.as_ref().unwrap();
+                assert_eq!(response.status(), 503);
+                assert!(response.headers().get("retry-after").is_none());
+                assert!(response.headers().get("retry-after-ms").is_none());
+            }
+            assert_eq!(stage.asked(), [""; 0]);
+            assert!(stage.pool.reopen("b") && !stage.pool.reopen("b"));
+            assert_eq!(stage.ask_whom(), "b");
+        },
+    );
 }
 
 #[test]
@@ -189,9 +267,9 @@ fn a_pool_that_always_synthesises_hides_5xx_and_faults() {
             },
             |_, is_typed, answer| {
                 if is_typed {
-                    assert_eq!(is_exhausted(answer).retry_after_secs(), 10);
+                    assert_eq!(is_exhausted(answer).retry_after_secs(), Some(1));
                 } else {
-                    is_synthesised(answer, 10);
+                    is_synthesised(answer, 429, 1);
                 }
             },
         );
@@ -239,9 +317,9 @@ fn a_healthy_backend_beyond_max_attempts_counts_as_one_second() {
             assert_eq!(stage.asked(), ["a"]);
             if is_typed {
                 let exhausted = is_exhausted(answer);
-                assert_eq!((exhausted.retry_after(), exhausted.cooling()), (Duration::from_secs(1), 1));
+                assert_eq!((exhausted.retry_after(), exhausted.cooling()), (Some(SECOND), 1));
             } else {
-                is_synthesised(answer, 1);
+                is_synthesised(answer, 429, 1);
             }
             assert_eq!(stage.ask_whom(), "b", "the next request goes on where this one stopped");
         },
@@ -272,7 +350,7 @@ fn the_soonest_backend_of_the_whole_pool_decides_also_one_that_this_request_did_
             stage.transport.reply("a", Reply::status(429).header("retry-after", "3"));
             assert_eq!(stage.ask_whom(), "b");
             stage.transport.reply("b", throttled()).reply("c", throttled());
-            is_synthesised(&stage.send(ask()), 3);
+            is_synthesised(&stage.send(ask()), 429, 3);
             assert_eq!(stage.asked(), ["a", "b", "b", "c"]);
         },
     );
@@ -283,9 +361,23 @@ fn a_caller_that_waits_exactly_as_told_is_served() {
     on_every_drive(two, |stage| {
         stage.transport.reply("a", throttled()).reply("b", Reply::status(429).header("retry-after", "6.001"));
         let Err(Error::Exhausted(exhausted)) = stage.try_send(ask()) else { panic!("both are throttled") };
-        stage.wait(exhausted.retry_after() - Duration::from_nanos(1));
+        stage.wait(exhausted.retry_after().unwrap() - Duration::from_nanos(1));
         assert!(matches!(stage.try_send(ask()), Err(Error::Exhausted(_))));
         stage.wait(Duration::from_nanos(1));
         assert_eq!(stage.ask_whom(), "b");
+    });
+}
+
+#[test]
+fn the_error_of_a_suspect_is_not_what_a_throttled_caller_hears() {
+    on_every_drive(two, |stage| {
+        stage.transport.reply("a", Reply::status(429).header("retry-after", "60"));
+        stage.transport.always("b", Reply::fault(Fault::Connect));
+        is_synthesised(&stage.send(ask()), 429, 1);
+        let _ = stage.asked();
+        is_synthesised(&stage.send(ask()), 429, 1);
+        assert_eq!(stage.asked(), ["b"], "it was asked for want of others");
+        is_synthesised(&stage.send(ask()), 429, 1);
+        assert_eq!(stage.asked(), [""; 0]);
     });
 }

@@ -10,6 +10,8 @@ mod faults;
 mod hints;
 mod large;
 mod reads;
+mod reasons;
 mod seed;
 mod stragglers;
+mod suspects;
 mod wire;

@@ -67,9 +67,20 @@ fn two() -> PoolBuilder {
 }
 
 #[test]
-fn with_nothing_cooling_no_clock_is_read() {
-    let replies = [("a", Reply::status(200)), ("a", Reply::status(400)), ("a", Reply::fault(lb_core::Fault::Timeout))];
+fn with_nothing_out_no_clock_is_read() {
+    let replies = [("a", Reply::status(200)), ("a", Reply::status(400)), ("a", Reply::fault(lb_core::Fault::Request))];
     send(two().clock(read_times(0, 0)), dice(0), &replies, 3);
+}
+
+#[test]
+fn a_strike_reads_the_clock_once_and_so_does_the_success_that_forgets_it() {
+    let replies = [("a", Reply::fault(lb_core::Fault::Timeout)), ("a", Reply::status(200)), ("a", Reply::status(200))];
+    send(two().clock(read_times(2, 0)), dice(0), &replies, 3);
+}
+
+#[test]
+fn only_with_stalled_after_is_the_beginning_of_an_attempt_a_moment() {
+    send(two().stalled_after(Duration::from_secs(9)).clock(read_times(3, 0)), dice(0), &[], 3);
 }
 
 #[test]

@@ -57,7 +57,9 @@ impl Scene {
 
     fn until(&self, slot: usize) -> Option<u64> {
         match self.balancer.pool().snapshot().backends[slot].state {
-            State::Cooling { until, .. } => Some(until.as_nanos() / 1_000_000_000),
+            State::Cooling { until, .. } | State::Suspect { probe_at: until, .. } => {
+                Some(until.as_nanos() / 1_000_000_000)
+            }
             _ => None,
         }
     }
@@ -140,7 +142,7 @@ fn requests_that_were_under_way_do_not_pull_new_ones_back_to_a_throttled_backend
 }
 
 #[test]
-fn a_late_connect_fault_cools_from_the_moment_it_is_known() {
+fn a_late_connect_fault_counts_from_the_moment_it_is_known() {
     let scene = Scene::new(pool_of(&[("a", 1), ("b", 2)]));
     let mut asking = scene.start(1, "a");
     scene.clock.advance(Duration::from_secs(7));

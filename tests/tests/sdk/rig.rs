@@ -99,6 +99,9 @@ async fn a_program_learns_from_the_error_when_to_come_back() {
     assert!(error.is_retryable(), "{error}");
     let ProviderError::ProviderResponse(answer) = error else { panic!("expected an answer, got {error}") };
     assert_eq!(answer.status.unwrap(), 429);
-    assert_eq!(answer.headers.unwrap()["retry-after"], "7");
-    assert!(answer.body.contains("no backend available for 7 s (3 of 3 cooling down)"), "{}", answer.body);
+    // The deployment that is not there is suspect, and can be asked again in a second.
+    assert_eq!(answer.headers.unwrap()["retry-after"], "1");
+    assert!(answer.body.contains("no backend available for 1 s: "), "{}", answer.body);
+    assert!(answer.body.contains("cooling after status 429 ("), "{}", answer.body);
+    assert!(answer.body.contains("suspect after connect fault ("), "{}", answer.body);
 }

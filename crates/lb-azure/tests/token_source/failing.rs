@@ -31,7 +31,7 @@ async fn a_failing_source_cools_only_its_backend() {
     let snapshot = bench.balancer.pool().snapshot();
     let [a, b] = &snapshot.backends[..] else { panic!("two backends") };
     match &a.state {
-        State::Cooling { remaining, reason, .. } => {
+        State::Suspect { remaining, reason, .. } => {
             assert_eq!((*remaining, *reason), (Duration::from_secs(10), Reason::Fault(Fault::Credential)));
         }
         other => panic!("the backend without a token is {other:?}"),
@@ -161,8 +161,8 @@ async fn observers_see_the_fault_of_the_backend() {
     struct Faults(Arc<Mutex<Vec<String>>>);
     impl Observer for Faults {
         fn on_event(&self, event: &Event<'_>) {
-            if let Event::Cooling { backend, reason, .. } = event {
-                self.0.lock().unwrap().push(format!("{} {reason}", backend.name()));
+            if let Event::Suspected { backend, cause, .. } = event {
+                self.0.lock().unwrap().push(format!("{} {cause}", backend.name()));
             }
         }
     }
@@ -174,7 +174,10 @@ async fn observers_see_the_fault_of_the_backend() {
     let pool = lb_azure::Pool::builder().backend(backend).clock(clock).observer(Faults(Arc::clone(&seen))).build();
     let bench = Bench::new(&Arc::new(pool.unwrap()));
     bench.send().await.unwrap_err();
-    assert_eq!(*seen.lock().unwrap(), ["a credential"]);
+    assert_eq!(
+        *seen.lock().unwrap(),
+        ["a credential (the token credential failed: authentication failed: AADSTS7000215: wrong secret)"]
+    );
 }
 
 #[tokio::test]
