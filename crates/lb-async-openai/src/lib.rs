@@ -46,7 +46,7 @@
 //! A client without a service of its own retries three times, on 429, 5xx and connect faults. `with_http_service`
 //! replaces that, so the balancer is the only layer: it asks every backend once, and does not wait. Below it is
 //! reqwest, which resends only what its server is known not to have seen. Either leave it at that, or put the SDK's
-//! retry layer *around* the balancer, for callers who would rather wait than see a 429. It honours the `Retry-After` of
+//! retry layer *around* the balancer, for callers who would rather wait than see a refusal. It honours the `Retry-After` of
 //! the synthesised answer, the soonest of the whole pool.
 //!
 //! ```
@@ -69,17 +69,16 @@
 //!
 //! Never put it below the balancer: it would wait at a backend that refuses while another is free.
 //!
-//! When no backend is left and nobody waits, the call fails with status 429 and says when to come back:
+//! When no backend is left and nobody waits, the call fails with status 429, or with 503 where nobody is throttled, and says
+//! why and when to come back. The SDK keeps the body's `code` of a 4xx and drops it of a 5xx, so the message tells:
 //!
 //! ```
 //! use async_openai::error::OpenAIError;
 //!
 //! fn is_exhausted(error: &OpenAIError) -> bool {
 //!     match error {
-//!         // `no backend available for 7 s (2 of 2 cooling down)`
-//!         OpenAIError::ApiError(answer) => {
-//!             answer.status_code == 429 && answer.api_error.code.as_deref() == Some("rate_limit_exceeded")
-//!         }
+//!         // `no backend available for 7 s: cooling after status 429 (ptu, standard)`
+//!         OpenAIError::ApiError(answer) => answer.api_error.message.starts_with("no backend available"),
 //!         _ => false,
 //!     }
 //! }

@@ -47,19 +47,19 @@
 //!
 //! One layer should retry. [`RetryOptions::none()`](azure_core::http::RetryOptions::none) leaves that to the balancer,
 //! and an error says when to come back. With azure_core's retries on, a request that found all backends cooling waits
-//! as the synthesised 429 says (the policy reads `retry-after-ms`) and tries again: right for a batch job, with a small
+//! as the synthesised answer says (the policy reads `retry-after-ms`) and tries again: right for a batch job, with a small
 //! number of retries. But the policy also repeats what the balancer leaves alone because it may have been executed and
 //! billed: a timeout or reset after the request went out.
 //!
 //! # Who served
 //!
 //! azure_core's response has no extensions. Who served is in the response headers [`SERVED_BY`] and [`ATTEMPTS`]; a
-//! synthesised 429 has neither. [`BalancedHttpClient::send`], without a pipeline, gives typed values.
+//! synthesised answer has neither. [`BalancedHttpClient::send`], without a pipeline, gives typed values.
 //!
 //! # Tokens
 //!
 //! See [`TokenSource`] for what a request may rely on, and [`RotatingCredential`] for replacing an identity while requests
-//! run. A token that cannot be had is a fault of its backend: the request fails over, and the backend cools.
+//! run. A token that cannot be had is a fault of its backend: the request fails over, and the backend is suspect.
 //!
 //! # What counts as which fault
 //!

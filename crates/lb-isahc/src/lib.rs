@@ -37,11 +37,11 @@
 //! let balancer = BlockingLoadBalancer::new(pool, IsahcTransport::new()?);
 //! let response = balancer.send(Request::post("/openai/v1/embeddings").body("{}".into())?)?;
 //!
-//! // Which backend served is an extension of the response. A synthesised 429 has another instead.
+//! // Which backend served is an extension of the response. A synthesised refusal has another instead.
 //! if let Some(served) = response.extensions().get::<Served>() {
 //!     println!("{} from {served}", response.status());
 //! } else if let Some(exhausted) = response.extensions().get::<Exhausted>() {
-//!     println!("no backend for {:?}", exhausted.retry_after());
+//!     println!("{exhausted}");
 //! }
 //! # Ok(())
 //! # }

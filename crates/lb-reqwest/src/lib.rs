@@ -25,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! Which backend served is in the response's extensions as [`Served`]; a synthesised 429 has an [`Exhausted`] there:
+//! Which backend served is in the response's extensions as [`Served`]; a synthesised refusal has an [`Exhausted`] there:
 //!
 //! ```
 //! use lb_reqwest::{Exhausted, Served};
@@ -35,7 +35,7 @@
 //!         return format!("served by {served}");
 //!     }
 //!     match response.extensions().get::<Exhausted>() {
-//!         Some(exhausted) => format!("no backend for {:?}", exhausted.retry_after()),
+//!         Some(exhausted) => exhausted.to_string(),
 //!         None => "not from a balancer".to_owned(),
 //!     }
 //! }
@@ -79,7 +79,7 @@
 //! | layer | what it does | what to do |
 //! | --- | --- | --- |
 //! | reqwest-retry, above | retries 429 and 5xx by its own backoff, without reading `Retry-After` | leave it out, or add it before the balancer, never after |
-//! | tower's `retry`, above | what its policy says | honour the 429's `Retry-After`, or leave it out |
+//! | tower's `retry`, above | what its policy says | honour the refusal's `Retry-After`, or leave it out |
 //! | this balancer | asks the next backend at once, each at most once per request | - |
 //! | `ClientBuilder::retry`, below | re-sends to the same host; by default only what the server said it did not process | leave the default |
 //!

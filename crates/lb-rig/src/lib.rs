@@ -42,7 +42,7 @@
 //!
 //! A success is rig's response with a lazy body, or with a stream whose chunks pass through as they come; [`Served`] is
 //! in its extensions. Anything else is rig's error with status, headers and body, which `rig-core` shows as a
-//! `ProviderResponse`. When no backend is left that is the synthesised 429, whose headers and message say when to come
+//! `ProviderResponse`. When no backend is left that is the synthesised 429 or 503, whose headers and message say when to come
 //! back:
 //!
 //! ```

@@ -35,7 +35,7 @@
 //! Those who would rather call a balancer than a service, and have exhaustion as a typed value, put the client into a
 //! [`TowerTransport`] and that into a [`LoadBalancer`].
 //!
-//! Which backend served is in the response's extensions as [`Served`]; a synthesised 429 has an [`Exhausted`] there.
+//! Which backend served is in the response's extensions as [`Served`]; a synthesised refusal has an [`Exhausted`] there.
 //!
 //! # Where it goes among other layers
 //!
@@ -46,7 +46,7 @@
 //! | tower-http's `TraceLayer` | either | inside it sees each attempt, with its backend's URL; outside the request as a whole |
 //! | tower-http's `DecompressionLayer` | outside | refused answers need no decompression |
 //! | tower-http's `FollowRedirectLayer` | nowhere | it takes a backend's key to another host; a redirect is the caller's to see |
-//! | tower's `Retry` | outside, and patient | the balancer has asked every backend: honour the 429's `Retry-After`, or do not retry |
+//! | tower's `Retry` | outside, and patient | the balancer has asked every backend: honour the refusal's `Retry-After`, or do not retry |
 //! | tower's `ConcurrencyLimit`, `Buffer` | either | inside an attempt waits for its turn, below |
 //! | tower's `LoadShed` | outside | inside, its refusal is returned as an error: it says nothing about a backend |
 //! | layers that set credentials | nowhere | backends have their own |
@@ -65,7 +65,7 @@
 //! is routed to the best backend, sent once, and its answer returned whatever it is. Where the body decides,
 //! [`replay_with`](BalanceLayer::replay_with) takes a function that copies what can be copied.
 //!
-//! A response's body is the service's own, as a stream, inside a [`ResponseBody`], which can also be the synthesised 429.
+//! A response's body is the service's own, as a stream, inside a [`ResponseBody`], which can also be the synthesised answer.
 //!
 //! # What counts as which fault
 //!
