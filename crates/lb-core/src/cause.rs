@@ -24,8 +24,8 @@ const REQUEST_ID: [&str; 2] = ["apim-request-id", "x-request-id"];
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Detail {
-    text: Option<Arc<str>>,
-    request_id: Option<Arc<str>>,
+    text: Option<Box<str>>,
+    request_id: Option<Box<str>>,
 }
 
 impl Detail {
@@ -44,7 +44,7 @@ impl Detail {
         for name in REQUEST_ID {
             headers.visit(name, &mut |value| {
                 if request_id.is_none() && value.len() <= MAX_REQUEST_ID && value.iter().all(u8::is_ascii_graphic) {
-                    request_id = std::str::from_utf8(value).ok().filter(|id| !id.is_empty()).map(Arc::from);
+                    request_id = std::str::from_utf8(value).ok().filter(|id| !id.is_empty()).map(Box::from);
                 }
             });
         }
@@ -56,40 +56,55 @@ impl Detail {
 ///
 /// It has no URL, no query and no secret. Its text may name a host that was met on the way (one that a certificate is
 /// for, a proxy), so it is for logs and operators; [`Exhausted`](crate::Exhausted)'s body leaves it out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
+///
+/// It is a handle: clones share what it says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cause(Arc<Inner>);
+
+#[derive(PartialEq, Eq)]
+struct Inner {
     reason: Reason,
     detail: Detail,
 }
 
 impl Cause {
-    pub(crate) const fn new(reason: Reason, detail: Detail) -> Self {
-        Self { reason, detail }
+    pub(crate) fn new(reason: Reason, detail: Detail) -> Self {
+        Self(Arc::new(Inner { reason, detail }))
     }
 
     /// What kind of failure it was.
     #[must_use]
-    pub const fn reason(&self) -> Reason {
-        self.reason
+    pub fn reason(&self) -> Reason {
+        self.0.reason
     }
 
     /// What the error and its causes said, in a line of at most 300 characters; `None` where an answer came.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        self.detail.text.as_deref()
+        self.0.detail.text.as_deref()
     }
 
     /// The answer's request id, for the vendor's support.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.detail.request_id.as_deref()
+        self.0.detail.request_id.as_deref()
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cause")
+            .field("reason", &self.reason())
+            .field("text", &self.text())
+            .field("request_id", &self.request_id())
+            .finish()
     }
 }
 
 /// The reason, then what was said: `503 (request id 0f8fad5b)`, `connect (connection refused)`.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.reason.fmt(f)?;
+        self.reason().fmt(f)?;
         match (self.text(), self.request_id()) {
             (Some(text), _) => write!(f, " ({text})"),
             (None, Some(id)) => write!(f, " (request id {id})"),

@@ -12,7 +12,7 @@ use crate::{
     exhausted::Exhausted,
     observe::{Event, Level},
     outcome::{Fault, Outcome, Verdict},
-    pool::{Blame, Change, Choice, Claim, News, NoneLeft, Nothing, Pool, Seeker, Tried, reason},
+    pool::{Blame, Change, Choice, Claim, Class, News, NoneLeft, Nothing, Pool, Seeker, Tried, reason},
     rng::Rng,
 };
 
@@ -81,8 +81,10 @@ use crate::{
 pub struct Dispatch<P: Deref<Target = Pool>> {
     pool: P,
     tried: Tried,
-    /// The attempt that was given out and not settled.
-    open: Option<Open>,
+    /// The slot of the attempt that was given out and not settled.
+    open: Option<usize>,
+    /// How that attempt, or the one before, began.
+    beginning: Beginning,
     /// The last attempt that failed over: its slot, how it ended, and why.
     failed: Option<(usize, Outcome, Cause)>,
     /// What its answers were so far.
@@ -93,18 +95,15 @@ pub struct Dispatch<P: Deref<Target = Pool>> {
     number: Option<u64>,
 }
 
-/// An attempt under way.
-#[derive(Debug)]
-struct Open {
-    slot: usize,
-    /// The marks of the slot when it began.
+/// How an attempt began.
+#[derive(Debug, Clone, Copy)]
+struct Beginning {
+    /// The marks of its slot.
     marks: u64,
     /// The claim by which it asks a suspect.
     claim: Option<Claim>,
-    /// When it began, if anybody wants to know.
-    began: Instant,
-    /// Whether the request has struck this backend already.
-    has_struck_it: bool,
+    /// When, if anybody wants to know.
+    at: Instant,
 }
 
 /// What the answers of a request were.
@@ -125,7 +124,7 @@ struct Answers {
 enum Repeat {
     No,
     May { slot: usize, has_struck: bool },
-    Did,
+    Did { slot: usize, has_struck: bool },
 }
 
 /// Where a request goes next.
@@ -153,8 +152,18 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// Begins one request's walk over a pool: a `&Pool`, an `Arc<Pool>`, or whatever always leads to the same one.
     #[must_use]
     pub const fn new(pool: P) -> Self {
+        let beginning = Beginning { marks: 0, claim: None, at: Instant::from_nanos(0) };
         let answers = Answers { throttled: false, struck: false, other: false, any: false };
-        Self { pool, tried: Tried::new(), open: None, failed: None, answers, repeat: Repeat::No, number: None }
+        Self {
+            pool,
+            tried: Tried::new(),
+            open: None,
+            beginning,
+            failed: None,
+            answers,
+            repeat: Repeat::No,
+            number: None,
+        }
     }
 
     /// The pool, as it was given.
@@ -195,7 +204,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         self.pool.sweep(now);
         let again = match self.repeat {
             Repeat::May { slot, .. } => Some(slot),
-            Repeat::No | Repeat::Did => None,
+            Repeat::No | Repeat::Did { .. } => None,
         };
         let seeker = Seeker { tried: &self.tried, may_try, again, draw };
         self.pool.states.search(now, seeker, &self.pool.policy, |slot| self.backend(slot).weight())
@@ -215,60 +224,59 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         detail: impl FnOnce() -> Detail,
         now: impl FnOnce() -> Instant,
     ) -> Verdict {
-        let Some(open) = self.open.take() else { return Verdict::Return };
-        let slot = open.slot;
-        let judgement = self.pool.policy.judge(outcome, || self.backend(slot).has_credential());
-        self.pool.count_end(slot, judgement.class);
-        let fails_over = judgement.verdict == Verdict::FailOver;
-        if judgement.blame == Blame::Alive && !fails_over {
-            // The usual end: no cause, and mostly nothing that stands against the backend.
-            self.tell_settled(slot, outcome, None);
-            if self.pool.states.stands_accused(slot) {
-                let _ = self.hear(open, Blame::Alive, None, now());
-            }
-            return Verdict::Return;
+        let Some(slot) = self.open.take() else { return Verdict::Return };
+        if !outcome.is_success() {
+            return self.settle_other(slot, outcome, detail, now);
         }
-        self.settle_failure(open, outcome, judgement.blame, fails_over, detail, now)
+        // The usual end, on a short path: mostly nothing stands against the backend.
+        self.pool.count_end(slot, Class::Success);
+        self.tell_settled(slot, outcome, None);
+        if self.pool.states.stands_accused(slot) {
+            let _ = self.hear(slot, Blame::Alive, None, now());
+        }
+        Verdict::Return
     }
 
+    /// Settles what is no success: by the status table.
     #[cold]
-    fn settle_failure(
+    fn settle_other(
         &mut self,
-        open: Open,
+        slot: usize,
         outcome: Outcome,
-        mut blame: Blame,
-        fails_over: bool,
         detail: impl FnOnce() -> Detail,
         now: impl FnOnce() -> Instant,
     ) -> Verdict {
-        let slot = open.slot;
+        let judgement = self.pool.policy.judge(outcome, self.backend(slot).has_credential());
+        self.pool.count_end(slot, judgement.class);
         let mut now = Lazy::new(now);
+        let mut blame = judgement.blame;
         if outcome == Outcome::Cancelled {
-            let stalled = |after| now.get().saturating_since(open.began) >= after;
-            if !self.pool.policy.stalled_after.is_some_and(stalled) {
-                self.tell_settled(slot, outcome, None);
-                return Verdict::Return;
+            let stalled = |after| now.get().saturating_since(self.beginning.at) >= after;
+            if self.pool.policy.stalled_after.is_some_and(stalled) {
+                blame = Blame::Strike;
             }
-            blame = Blame::Strike;
         }
-        let cause = Cause::new(reason(outcome), detail());
-        self.tell_settled(slot, outcome, Some(&cause));
+        let fails_over = judgement.verdict == Verdict::FailOver;
+        // What is the caller's own is no failure: its answer, its request, its leaving.
+        let is_failure = fails_over || !matches!(blame, Blame::Alive | Blame::Nobody);
+        let cause = is_failure.then(|| Cause::new(reason(outcome), detail()));
+        self.tell_settled(slot, outcome, cause.as_ref());
         if fails_over {
-            self.failed = Some((slot, outcome, cause.clone()));
+            self.failed = cause.clone().map(|cause| (slot, outcome, cause));
         }
-        if blame != Blame::Nobody {
-            self.blame(open, outcome, blame, cause, now.get());
+        if is_failure || (blame == Blame::Alive && self.pool.states.stands_accused(slot)) {
+            self.blame(slot, outcome, blame, cause, now.get());
         }
-        if fails_over { Verdict::FailOver } else { Verdict::Return }
+        judgement.verdict
     }
 
     /// Tells the pool what a failure says about the backend, and remembers what it says about the request.
-    fn blame(&mut self, open: Open, outcome: Outcome, blame: Blame, cause: Cause, now: Instant) {
-        let slot = open.slot;
+    fn blame(&mut self, slot: usize, outcome: Outcome, blame: Blame, cause: Option<Cause>, now: Instant) {
         let is_strike = blame == Blame::Strike;
         // A request strikes a backend once, also if it asks it twice.
-        let blame = if is_strike && open.has_struck_it { Blame::Nobody } else { blame };
-        let change = self.hear(open, blame, Some(cause), now);
+        let has_struck_it = matches!(self.repeat, Repeat::Did { slot: again, has_struck: true } if again == slot);
+        let blame = if is_strike && has_struck_it { Blame::Nobody } else { blame };
+        let change = self.hear(slot, blame, cause, now);
         let has_struck = is_strike || (blame == Blame::Unprocessed && change.is_some());
         if let (Outcome::Faulted(Fault::Unprocessed), Repeat::No) = (outcome, self.repeat) {
             self.repeat = Repeat::May { slot, has_struck };
@@ -283,9 +291,9 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
 
     /// Tells the pool what an attempt says about its backend, and the observers what that changed.
     #[cold]
-    fn hear(&mut self, open: Open, blame: Blame, cause: Option<Cause>, now: Instant) -> Option<Change> {
-        let (slot, claim, has_struck) = (open.slot, open.claim, self.answers.struck);
-        let news = News { blame, cause: cause.clone(), epoch: open.marks >> 1, claim, has_struck };
+    fn hear(&mut self, slot: usize, blame: Blame, cause: Option<Cause>, now: Instant) -> Option<Change> {
+        let (Beginning { marks, claim, .. }, has_struck) = (self.beginning, self.answers.struck);
+        let news = News { blame, cause: cause.clone(), epoch: marks >> 1, claim, has_struck };
         let (change, strikes) = self.pool.states.hear(slot, news, now, &self.pool.policy);
         if let Some(cause) = &cause {
             self.tell(slot, blame, change, strikes, cause, now);
@@ -316,7 +324,15 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         }
     }
 
+    #[inline(always)]
     fn tell_settled(&mut self, slot: usize, outcome: Outcome, cause: Option<&Cause>) {
+        if self.pool.is_observed(Level::Trace) {
+            self.emit_settled(slot, outcome, cause);
+        }
+    }
+
+    #[cold]
+    fn emit_settled(&mut self, slot: usize, outcome: Outcome, cause: Option<&Cause>) {
         if let Some(request) = self.number(Level::Trace) {
             let (backend, attempt) = (self.backend(slot), self.attempts());
             self.pool.emit(&Event::Settled { request, backend, attempt, outcome, cause });
@@ -326,36 +342,53 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// How many attempts the request has made, the open one included.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
-        self.tried.len() + matches!(self.repeat, Repeat::Did) as u32
+        self.tried.len() + matches!(self.repeat, Repeat::Did { .. }) as u32
     }
 
     fn open<F: FnOnce() -> Instant>(&mut self, choice: Choice, now: &mut Lazy<F>) -> Attempt {
         let Choice { slot, claim } = choice;
-        let mut has_struck_it = false;
-        if let Repeat::May { slot: again, has_struck } = self.repeat {
-            // Each other backend is given out only if it was not tried.
-            if again == slot {
-                (self.repeat, has_struck_it) = (Repeat::Did, has_struck);
-            }
-        }
-        if !self.tried.contains(slot) {
+        if self.tried.is_empty() || self.goes_on_to_another(slot) {
             self.tried.insert(slot);
         }
-        let began = if self.pool.policy.stalled_after.is_some() { now.get() } else { Instant::from_nanos(0) };
-        self.open = Some(Open { slot, marks: self.pool.states.marks(slot), claim, began, has_struck_it });
+        self.open = Some(slot);
+        self.beginning.marks = self.pool.states.marks(slot);
+        self.beginning.claim = claim;
+        if self.pool.policy.stalled_after.is_some() {
+            self.beginning.at = now.get();
+        }
         self.pool.count_begin(slot);
-        let attempt = self.attempts();
+        let attempt = Attempt::new(slot, self.attempts());
+        if self.pool.is_observed(Level::Debug) {
+            self.emit_sent(&attempt);
+        }
+        attempt
+    }
+
+    /// The request goes on after an attempt that failed: to another backend, or to one that it asks again.
+    #[cold]
+    fn goes_on_to_another(&mut self, slot: usize) -> bool {
         if let Some((from, outcome, cause)) = self.failed.take() {
             if let Some(request) = self.number(Level::Info) {
                 let (from, to) = (self.backend(from), self.backend(slot));
                 self.pool.emit(&Event::FailedOver { request, from, to, outcome, cause: &cause });
             }
         }
-        if let Some(request) = self.number(Level::Debug) {
-            let is_probe = claim.is_some_and(|claim| claim.is_probe);
-            self.pool.emit(&Event::Sent { request, backend: self.backend(slot), attempt, is_probe });
+        match self.repeat {
+            Repeat::May { slot: again, has_struck } if again == slot => {
+                self.repeat = Repeat::Did { slot, has_struck };
+                false
+            }
+            _ => true,
         }
-        Attempt::new(slot, attempt)
+    }
+
+    #[cold]
+    fn emit_sent(&mut self, attempt: &Attempt) {
+        if let Some(request) = self.number(Level::Debug) {
+            let is_probe = self.beginning.claim.is_some_and(|claim| claim.is_probe);
+            let backend = self.backend(attempt.slot());
+            self.pool.emit(&Event::Sent { request, backend, attempt: attempt.number(), is_probe });
+        }
     }
 
     /// The number of this request in events of this level, given when it is first needed; `None` if nobody is told.
@@ -387,12 +420,19 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     }
 }
 
+impl<P: Deref<Target = Pool>> Dispatch<P> {
+    #[cold]
+    fn cancel(&mut self) {
+        // The clock is read only if it matters how long the attempt took.
+        let now = self.pool.policy.stalled_after.map(|_| self.pool.now());
+        let _ = self.settle(Outcome::Cancelled, || now.unwrap_or(Instant::from_nanos(0)));
+    }
+}
+
 impl<P: Deref<Target = Pool>> Drop for Dispatch<P> {
     fn drop(&mut self) {
         if self.open.is_some() {
-            // The clock is read only if it matters how long the attempt took.
-            let now = self.pool.policy.stalled_after.map(|_| self.pool.now());
-            let _ = self.settle(Outcome::Cancelled, || now.unwrap_or(Instant::from_nanos(0)));
+            self.cancel();
         }
     }
 }

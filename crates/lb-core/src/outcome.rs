@@ -53,6 +53,12 @@ impl Outcome {
     pub fn answered(status: u16, headers: &(impl Headers + ?Sized), wall: impl FnOnce() -> SystemTime) -> Self {
         Self::Answered { status, hint: any_hint(status, headers, wall) }
     }
+
+    /// Whether it is the caller's, and the backend did well: a 2xx, a 3xx, or what comes before them.
+    #[inline]
+    pub(crate) const fn is_success(self) -> bool {
+        matches!(self, Self::Answered { status: ..400, .. })
+    }
 }
 
 impl fmt::Display for Outcome {

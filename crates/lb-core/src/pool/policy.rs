@@ -93,13 +93,12 @@ impl Policy {
     }
 
     /// What an outcome means at a backend that has a credential of its own, or has not.
-    #[inline]
-    pub(crate) fn judge(&self, outcome: Outcome, has_credential: impl FnOnce() -> bool) -> Judgement {
+    pub(crate) fn judge(&self, outcome: Outcome, has_credential: bool) -> Judgement {
         match outcome {
-            Outcome::Answered { status: ..400, .. } => {
+            _ if outcome.is_success() => {
                 Judgement { class: Class::Success, verdict: Verdict::Return, blame: Blame::Alive }
             }
-            Outcome::Answered { status, hint } => self.judge_refusal(status, hint, has_credential()),
+            Outcome::Answered { status, hint } => self.judge_refusal(status, hint, has_credential),
             Outcome::Faulted(fault) => {
                 let (fails_over, blame) = match fault {
                     Fault::Connect | Fault::ConnectTimeout | Fault::Credential => (true, Blame::Fault),
@@ -164,7 +163,7 @@ mod tests {
 
     fn judge(options: PoolOptions, status: u16, hint: Option<Duration>, has_credential: bool) -> Judgement {
         let hint = hint.map(|delay| Hint::new(delay, HintSource::RetryAfter));
-        Policy::new(&options).judge(Outcome::Answered { status, hint }, || has_credential)
+        Policy::new(&options).judge(Outcome::Answered { status, hint }, has_credential)
     }
 
     fn cooling(duration: Duration, is_hinted: bool, is_throttle: bool) -> Blame {
@@ -245,7 +244,7 @@ mod tests {
         ] {
             for (fail_over_after_send, expected) in [(false, default), (true, opted_in)] {
                 let policy = Policy::new(&PoolOptions { fail_over_after_send, ..PoolOptions::default() });
-                let judgement = policy.judge(Outcome::Faulted(fault), || false);
+                let judgement = policy.judge(Outcome::Faulted(fault), false);
                 assert_eq!(judgement.verdict == Verdict::FailOver, expected, "{fault} {fail_over_after_send}");
                 assert_eq!(judgement.blame, blame, "{fault}");
             }
