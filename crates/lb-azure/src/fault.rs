@@ -13,11 +13,13 @@ use lb_core::Fault;
 /// the [crate's documentation](crate#what-counts-as-which-fault) says which.
 #[must_use]
 pub fn fault(error: &AzureError) -> Fault {
-    if *error.kind() == ErrorKind::Connection {
-        return Fault::Connect;
-    }
     let first: Option<&(dyn StdError + 'static)> = error.source();
-    successors(first, |&cause| cause.source()).find_map(of_cause).unwrap_or(Fault::Reset)
+    let cause = successors(first, |&cause| cause.source()).find_map(of_cause);
+    match (error.kind(), cause) {
+        (ErrorKind::Connection, Some(Fault::ConnectTimeout | Fault::Timeout)) => Fault::ConnectTimeout,
+        (ErrorKind::Connection, _) => Fault::Connect,
+        (_, cause) => cause.unwrap_or(Fault::Reset),
+    }
 }
 
 /// What one cause says; `None` if it is of no known kind.
@@ -44,6 +46,8 @@ mod tests {
         let io = |kind: IoErrorKind| AzureError::new(ErrorKind::Io, IoError::from(kind));
         for (error, expected) in [
             (AzureError::with_message(ErrorKind::Connection, "refused"), Fault::Connect),
+            (AzureError::new(ErrorKind::Connection, IoError::from(IoErrorKind::ConnectionReset)), Fault::Connect),
+            (AzureError::new(ErrorKind::Connection, IoError::from(IoErrorKind::TimedOut)), Fault::ConnectTimeout),
             (io(IoErrorKind::ConnectionRefused), Fault::Connect),
             (io(IoErrorKind::TimedOut), Fault::Timeout),
             (io(IoErrorKind::TimedOut).with_context("while waiting"), Fault::Timeout),

@@ -65,7 +65,7 @@
 //!
 //! | azure_core's error | [`Fault`] | because |
 //! | --- | --- | --- |
-//! | kind `Connection`, or caused by an I/O error that says refused or unreachable | `Connect` | nothing was sent |
+//! | kind `Connection`, or caused by an I/O error that says refused or unreachable | `Connect`; if caused by one that says timeout, `ConnectTimeout` | nothing was sent |
 //! | caused by a reqwest or I/O error that says timeout | `Timeout` | the request may have been executed |
 //! | caused by a reqwest error about the request or its body | `Request` | the request's own fault |
 //! | anything else | `Reset` | the request may have been executed |

@@ -14,7 +14,7 @@ pub(crate) fn fault(error: &isahc::Error) -> Fault {
     match error.kind() {
         ErrorKind::ConnectionFailed | ErrorKind::NameResolution | ErrorKind::BadServerCertificate => Fault::Connect,
         // No peer address: it was never connected.
-        ErrorKind::Timeout if error.remote_addr().is_none() => Fault::Connect,
+        ErrorKind::Timeout if error.remote_addr().is_none() => Fault::ConnectTimeout,
         ErrorKind::Timeout => Fault::Timeout,
         ErrorKind::InvalidRequest
         | ErrorKind::ClientInitialization

@@ -52,7 +52,7 @@
 //! | isahc's error | [`Fault`] | because |
 //! | --- | --- | --- |
 //! | `ConnectionFailed`, `NameResolution`, `BadServerCertificate` | `Connect` | nothing was sent |
-//! | `Timeout` without a `remote_addr` | `Connect` | DNS, TCP or TLS did not get through: nothing was sent |
+//! | `Timeout` without a `remote_addr` | `ConnectTimeout` | DNS, TCP or TLS did not get through: nothing was sent |
 //! | `Timeout` otherwise | `Timeout` | the request may have been executed |
 //! | a request body's own error, of any kind | `Request` | the caller's body failed, not the backend |
 //! | `InvalidRequest`, `ClientInitialization`, `InvalidTlsConfiguration`, `BadClientCertificate`, `TlsEngine` | `Request` | the request or the client is at fault: no backend would do better |
@@ -95,7 +95,7 @@
 //! - isahc gives a response when the first byte of its body is here, or its end: a refusal whose body never starts
 //!   delays failover until a timeout, and a stream's head comes with its first event.
 //! - A dropped request is abandoned when the backend sends something, or at its timeout; isahc does not look before.
-//! - With a `Dialer` to a Unix socket isahc knows no `remote_addr`, so that every timeout counts as a connect fault and
+//! - With a `Dialer` to a Unix socket isahc knows no `remote_addr`, so that every timeout counts as one of the connect and
 //!   fails over, although the request may have been executed.
 //! - A header value outside ASCII is an [`Error::Address`], where isahc alone would panic.
 //! - Credentials do not belong into a client's `default_headers`: isahc adds them below the balancer, which then cannot

@@ -10,8 +10,8 @@ pub fn fault(error: &reqwest::Error) -> Fault {
     if error.is_builder() || error.is_body() {
         Fault::Request
     } else if error.is_connect() || error.is_dns() {
-        // Asked before `is_timeout`: a connect timeout is both.
-        Fault::Connect
+        // Asked before `is_timeout` alone: a connect timeout is both.
+        if error.is_timeout() { Fault::ConnectTimeout } else { Fault::Connect }
     } else if error.is_timeout() {
         Fault::Timeout
     } else {

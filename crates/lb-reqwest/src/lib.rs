@@ -45,7 +45,7 @@
 //!
 //! | reqwest's error | [`Fault`] | because |
 //! | --- | --- | --- |
-//! | `is_connect`, `is_dns` (also a connect timeout) | `Connect` | nothing was sent |
+//! | `is_connect`, `is_dns` | `Connect`; if `is_timeout` too, `ConnectTimeout` | nothing was sent |
 //! | `is_timeout` otherwise | `Timeout` | the request may have been executed |
 //! | `is_builder`, `is_body` | `Request` | the request's own fault |
 //! | anything else | `Reset` | the request may have been executed |

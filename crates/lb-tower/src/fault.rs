@@ -1,6 +1,6 @@
 //! What kind of fault an error of a service is.
 
-use std::{error::Error, io, sync::Arc};
+use std::{error::Error, io, iter::successors, sync::Arc};
 
 use lb_core::Fault;
 
@@ -21,15 +21,13 @@ pub(crate) type Faults = Arc<dyn Fn(&(dyn Error + 'static)) -> Fault + Send + Sy
 /// ```
 #[must_use]
 pub fn fault(error: &(dyn Error + 'static)) -> Fault {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(fault) = known(error) {
-            return fault;
-        }
-        cause = next_cause(error);
-    }
     // When in doubt, the request may have gone out.
-    Fault::Reset
+    first_known(Some(error)).unwrap_or(Fault::Reset)
+}
+
+/// What the first of an error and its causes says that is known.
+fn first_known(error: Option<&(dyn Error + 'static)>) -> Option<Fault> {
+    successors(error, |error| next_cause(*error)).find_map(known)
 }
 
 fn next_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
@@ -42,8 +40,11 @@ fn next_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + '
 
 fn known(error: &(dyn Error + 'static)) -> Option<Fault> {
     #[cfg(feature = "hyper-util")]
-    if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
-        return error.is_connect().then_some(Fault::Connect);
+    if let Some(client) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+        return client.is_connect().then(|| match first_known(next_cause(error)) {
+            Some(Fault::Timeout) => Fault::ConnectTimeout,
+            _ => Fault::Connect,
+        });
     }
     #[cfg(feature = "hyper-util")]
     if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user) {

@@ -73,7 +73,7 @@
 //!
 //! | error | [`Fault`] | because |
 //! | --- | --- | --- |
-//! | hyper-util's client: `is_connect` (DNS, TCP and TLS, also a connect timeout) | `Connect` | nothing was sent |
+//! | hyper-util's client: `is_connect` (DNS, TCP and TLS) | `Connect`; if a cause is a `Timeout`, `ConnectTimeout` | nothing was sent |
 //! | `io::ErrorKind::ConnectionRefused` | `Connect` | nothing was sent |
 //! | tower's `Elapsed`, `io::ErrorKind::TimedOut` | `Timeout` | the request may have been executed |
 //! | hyper: `is_user`; tower's `Overloaded` | `Request` | the request's own fault: no backend is to blame |

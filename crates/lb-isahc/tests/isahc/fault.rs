@@ -37,7 +37,7 @@ fn a_refused_port_or_an_unknown_name_is_a_connect_fault() {
 }
 
 #[test]
-fn a_timeout_before_there_is_a_connection_is_a_connect_fault() {
+fn a_timeout_before_there_is_a_connection_is_a_connect_timeout() {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     socket.listen(0).unwrap();
@@ -48,7 +48,7 @@ fn a_timeout_before_there_is_a_connection_is_a_connect_fault() {
         queued.push(stream);
     }
     let transport = IsahcTransport::new().unwrap();
-    assert_eq!(fault(&transport, &format!("http://{silent}")), (Fault::Connect, ErrorKind::Timeout));
+    assert_eq!(fault(&transport, &format!("http://{silent}")), (Fault::ConnectTimeout, ErrorKind::Timeout));
 }
 
 #[test]
