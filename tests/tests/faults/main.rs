@@ -1,0 +1,24 @@
+//! What a sick backend costs, and whom: over real sockets, on each HTTP stack.
+//!
+//! The servers are on 127.0.0.1 and misbehave as told; the pools' time is a mock clock's, so that a probe comes due
+//! when a test says so. Timeouts of clients are the only time that passes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
+#![expect(unreachable_pub, reason = "a test binary exports nothing: `pub` says that other modules use it")]
+
+use std::sync::LazyLock;
+
+use tokio::runtime::{Builder, Runtime};
+
+/// What the servers and the async clients run on.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
+
+mod dropped;
+mod kinds;
+mod pool;
+mod server;
+mod sick;
+mod stack;
+mod stacks;
+mod unreachable;

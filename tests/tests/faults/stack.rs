@@ -1,0 +1,95 @@
+//! What the tests need to know of an HTTP stack.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{
+    future::{Either, LocalBoxFuture, select},
+    pin_mut,
+};
+use lb_core::{Fault, Pool};
+
+use crate::RUNTIME;
+
+/// Any path: nobody looks at it. The origin must not matter.
+pub const URL: &str = "http://caller.invalid/openai/v1/chat/completions";
+
+/// An HTTP stack under test: a balancer over a client of its own.
+pub trait Stack: Send + Sync {
+    /// Where a connection that it kept ends before an answer, the client sends the request once more, to the same
+    /// backend on a new connection, whatever the balancer says: it may be executed, and billed, twice.
+    const REPEATS_ON_A_NEW_CONNECTION: bool = false;
+
+    fn new(timeouts: Timeouts) -> Self;
+
+    /// Sends a POST with this id, and gives the answer's status.
+    fn send(&self, pool: &Arc<Pool>, id: &str) -> Result<u16, Failure>;
+}
+
+/// A stack whose requests are futures.
+pub trait AsyncStack: Send + Sync {
+    const REPEATS_ON_A_NEW_CONNECTION: bool = false;
+
+    fn new(timeouts: Timeouts) -> Self;
+
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>>;
+
+    /// Sends, and drops the request's future once `until` is ready: then there is no result.
+    fn send_until(&self, pool: &Arc<Pool>, id: &str, until: impl Future<Output = ()>) -> Option<Result<u16, Failure>> {
+        let sending = self.sending(pool, id);
+        RUNTIME.block_on(async {
+            pin_mut!(until);
+            match select(sending, until).await {
+                Either::Left((result, _)) => Some(result),
+                Either::Right(((), _)) => None,
+            }
+        })
+    }
+}
+
+impl<S: AsyncStack> Stack for S {
+    const REPEATS_ON_A_NEW_CONNECTION: bool = S::REPEATS_ON_A_NEW_CONNECTION;
+
+    fn new(timeouts: Timeouts) -> Self {
+        S::new(timeouts)
+    }
+
+    fn send(&self, pool: &Arc<Pool>, id: &str) -> Result<u16, Failure> {
+        RUNTIME.block_on(self.sending(pool, id))
+    }
+}
+
+/// Ends a test that hangs.
+pub const LATE: Duration = Duration::from_secs(30);
+
+/// Plays a scene in which a client must run into a timeout at one backend, and must not at others: with a short one,
+/// and with longer ones as long as the scene says by `None` that the machine was too busy for the others.
+pub fn with_timeouts(mut scene: impl FnMut(Duration) -> Option<()>) {
+    let timeouts = [Duration::from_millis(300), Duration::from_secs(3), LATE];
+    assert!(timeouts.into_iter().any(|timeout| scene(timeout).is_some()), "a healthy backend does not answer");
+}
+
+/// What a client waits for, per attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    pub connect: Duration,
+    /// From the start of an attempt to its answer.
+    pub answer: Duration,
+}
+
+/// Why a caller got no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The stack's own error, and what kind of fault its adapter says that it is.
+    Transport(Fault),
+    /// The balancer's error.
+    Balancer(String),
+}
+
+impl Failure {
+    pub fn of<E: std::error::Error>(error: lb_core::Error<E>, fault: impl FnOnce(&E) -> Fault) -> Self {
+        match error {
+            lb_core::Error::Transport(error) => Self::Transport(fault(&error)),
+            other => Self::Balancer(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! async-openai's HTTP service, over reqwest.
+
+use std::sync::Arc;
+
+use async_openai::{error::OpenAIError, middleware::HttpRequestFactory};
+use futures::{FutureExt, future::LocalBoxFuture};
+use lb_async_openai::BalancedService;
+use lb_core::Pool;
+use lb_reqwest::{ReqwestTransport, fault};
+use tower::ServiceExt;
+
+use super::reqwest::{request, transport};
+use crate::stack::{AsyncStack, Failure, Timeouts};
+
+pub struct AsyncOpenAi(ReqwestTransport);
+
+impl AsyncStack for AsyncOpenAi {
+    fn new(timeouts: Timeouts) -> Self {
+        Self(transport(timeouts))
+    }
+
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+        let id = id.to_owned();
+        let factory = HttpRequestFactory::new(move || std::future::ready(Ok(request(&id))));
+        let response = BalancedService::new(Arc::clone(pool), self.0.clone()).oneshot(factory);
+        async {
+            match response.await {
+                Ok(response) => Ok(response.status().as_u16()),
+                Err(OpenAIError::Reqwest(error)) => Err(Failure::Transport(fault(&error))),
+                Err(error) => Err(Failure::Balancer(error.to_string())),
+            }
+        }
+        .boxed_local()
+    }
+}
+
+faults!(AsyncOpenAi);
+dropped!(AsyncOpenAi);

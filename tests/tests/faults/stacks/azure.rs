@@ -1,0 +1,39 @@
+//! azure_core's `HttpClient`, over reqwest's.
+
+use std::sync::Arc;
+
+use azure_core::http::{HttpClient, Method, Request};
+use futures::{FutureExt, future::LocalBoxFuture};
+use lb_azure::{BalancedHttpClient, fault};
+use lb_core::Pool;
+
+use super::reqwest::transport;
+use crate::{
+    server::ID,
+    stack::{AsyncStack, Failure, Timeouts, URL},
+};
+
+pub struct Azure(Arc<dyn HttpClient>);
+
+impl AsyncStack for Azure {
+    fn new(timeouts: Timeouts) -> Self {
+        Self(Arc::new(transport(timeouts).client().clone()))
+    }
+
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+        let client = BalancedHttpClient::with_client_that_follows_no_redirects(Arc::clone(pool), Arc::clone(&self.0));
+        let mut request = Request::new(URL.parse().unwrap(), Method::Post);
+        request.insert_header(ID, id.to_owned());
+        request.set_body("{}");
+        async move {
+            match client.send(&request).await {
+                Ok(response) => Ok(response.into_raw().status().into()),
+                Err(error) => Err(Failure::of(error, fault)),
+            }
+        }
+        .boxed_local()
+    }
+}
+
+faults!(Azure);
+dropped!(Azure);

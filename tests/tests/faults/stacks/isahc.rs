@@ -1,0 +1,48 @@
+//! isahc, async.
+
+use std::sync::Arc;
+
+use futures::{FutureExt, future::LocalBoxFuture};
+use isahc::{AsyncBody, HttpClient, config::Configurable, http::Request};
+use lb_core::{LoadBalancer, Pool, Transport};
+use lb_isahc::IsahcTransport;
+
+use crate::{
+    server::ID,
+    stack::{AsyncStack, Failure, Timeouts, URL},
+};
+
+pub struct Isahc(IsahcTransport);
+
+pub fn transport(timeouts: Timeouts) -> IsahcTransport {
+    let client = HttpClient::builder().connect_timeout(timeouts.connect).timeout(timeouts.answer);
+    IsahcTransport::with_client(client.build().unwrap())
+}
+
+/// A request with any of isahc's bodies.
+pub fn request<B: From<&'static str>>(id: &str) -> Request<B> {
+    Request::post(URL).header(ID, id).body(B::from("{}")).unwrap()
+}
+
+impl AsyncStack for Isahc {
+    const REPEATS_ON_A_NEW_CONNECTION: bool = true;
+
+    fn new(timeouts: Timeouts) -> Self {
+        Self(transport(timeouts))
+    }
+
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+        let balancer = LoadBalancer::new(Arc::clone(pool), self.0.clone());
+        let request = request::<AsyncBody>(id);
+        async move {
+            let response = balancer.send(request).await;
+            response
+                .map(|response| response.status().as_u16())
+                .map_err(|error| Failure::of(error, |error| Transport::fault(balancer.transport(), error)))
+        }
+        .boxed_local()
+    }
+}
+
+faults!(Isahc);
+dropped!(Isahc);

@@ -1,0 +1,36 @@
+//! reqwest under reqwest-middleware.
+
+use std::sync::Arc;
+
+use futures::{FutureExt, future::LocalBoxFuture};
+use lb_core::Pool;
+use lb_reqwest::{BalanceMiddleware, fault};
+use reqwest_middleware::{ClientBuilder, Error};
+
+use super::reqwest::{request, transport};
+use crate::stack::{AsyncStack, Failure, Timeouts};
+
+pub struct Middleware(reqwest::Client);
+
+impl AsyncStack for Middleware {
+    fn new(timeouts: Timeouts) -> Self {
+        Self(transport(timeouts).client().clone())
+    }
+
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+        let client = ClientBuilder::new(self.0.clone()).with(BalanceMiddleware::new(Arc::clone(pool))).build();
+        let request = request(id);
+        async move {
+            match client.execute(request).await {
+                Ok(response) => Ok(response.status().as_u16()),
+                // reqwest's errors come through as they are; others are the balancer's.
+                Err(Error::Reqwest(error)) => Err(Failure::Transport(fault(&error))),
+                Err(Error::Middleware(error)) => Err(Failure::Balancer(error.to_string())),
+            }
+        }
+        .boxed_local()
+    }
+}
+
+faults!(Middleware);
+dropped!(Middleware);

@@ -1,0 +1,29 @@
+//! reqwest, as a tower service.
+
+use std::sync::Arc;
+
+use futures::{FutureExt, future::LocalBoxFuture};
+use lb_core::{LoadBalancer, Pool};
+use lb_reqwest::{ReqwestService, ReqwestTransport, fault};
+use tower::ServiceExt;
+
+use super::reqwest::{request, transport};
+use crate::stack::{AsyncStack, Failure, Timeouts};
+
+pub struct Service(ReqwestTransport);
+
+impl AsyncStack for Service {
+    fn new(timeouts: Timeouts) -> Self {
+        Self(transport(timeouts))
+    }
+
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+        let service = ReqwestService::new(LoadBalancer::new(Arc::clone(pool), self.0.clone()));
+        let response = service.oneshot(request(id));
+        async { response.await.map(|response| response.status().as_u16()).map_err(|error| Failure::of(error, fault)) }
+            .boxed_local()
+    }
+}
+
+faults!(Service);
+dropped!(Service);

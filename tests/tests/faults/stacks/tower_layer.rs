@@ -1,0 +1,37 @@
+//! tower, as a layer over hyper-util's client.
+
+use std::{convert::Infallible, sync::Arc};
+
+use futures::{FutureExt, future::LocalBoxFuture};
+use lb_core::Pool;
+use lb_tower::{BalanceLayer, fault};
+use tower::{Layer as _, ServiceExt};
+
+use super::tower::{Service, request, service};
+use crate::stack::{AsyncStack, Failure, Timeouts};
+
+/// A service under a [`BalanceLayer`].
+pub struct Layer(Service);
+
+impl AsyncStack for Layer {
+    fn new(timeouts: Timeouts) -> Self {
+        Self(service(timeouts))
+    }
+
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+        let response = BalanceLayer::new(Arc::clone(pool)).layer(self.0.clone()).oneshot(request(id));
+        async {
+            // The service's errors come through as they are; others are the balancer's.
+            response.await.map(|response| response.status().as_u16()).map_err(|error| {
+                match error.downcast_ref::<lb_core::Error<Infallible>>() {
+                    Some(ours) => Failure::Balancer(ours.to_string()),
+                    None => Failure::Transport(fault(error.as_ref())),
+                }
+            })
+        }
+        .boxed_local()
+    }
+}
+
+faults!(Layer);
+dropped!(Layer);
