@@ -57,54 +57,43 @@ impl Detail {
 /// It has no URL, no query and no secret. Its text may name a host that was met on the way (one that a certificate is
 /// for, a proxy), so it is for logs and operators; [`Exhausted`](crate::Exhausted)'s body leaves it out.
 ///
-/// It is a handle: clones share what it says.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Cause(Arc<Inner>);
-
-#[derive(PartialEq, Eq)]
-struct Inner {
+/// Clones share what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
     reason: Reason,
-    detail: Detail,
+    /// Nothing is allocated where nothing was said.
+    detail: Option<Arc<Detail>>,
 }
 
 impl Cause {
     pub(crate) fn new(reason: Reason, detail: Detail) -> Self {
-        Self(Arc::new(Inner { reason, detail }))
+        let detail = (detail != Detail::default()).then(|| Arc::new(detail));
+        Self { reason, detail }
     }
 
     /// What kind of failure it was.
     #[must_use]
-    pub fn reason(&self) -> Reason {
-        self.0.reason
+    pub const fn reason(&self) -> Reason {
+        self.reason
     }
 
     /// What the error and its causes said, in a line of at most 300 characters; `None` where an answer came.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        self.0.detail.text.as_deref()
+        self.detail.as_ref()?.text.as_deref()
     }
 
     /// The answer's request id, for the vendor's support.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.0.detail.request_id.as_deref()
-    }
-}
-
-impl fmt::Debug for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cause")
-            .field("reason", &self.reason())
-            .field("text", &self.text())
-            .field("request_id", &self.request_id())
-            .finish()
+        self.detail.as_ref()?.request_id.as_deref()
     }
 }
 
 /// The reason, then what was said: `503 (request id 0f8fad5b)`, `connect (connection refused)`.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.reason().fmt(f)?;
+        self.reason.fmt(f)?;
         match (self.text(), self.request_id()) {
             (Some(text), _) => write!(f, " ({text})"),
             (None, Some(id)) => write!(f, " (request id {id})"),

@@ -111,8 +111,8 @@ struct Beginning {
 struct Answers {
     /// A 429 was among them.
     throttled: bool,
-    /// A strike was among them.
-    struck: bool,
+    /// A strike was among them, or another failure of a backend.
+    failed: bool,
     /// One was among them that was no strike.
     other: bool,
     /// There was one.
@@ -153,7 +153,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     #[must_use]
     pub const fn new(pool: P) -> Self {
         let beginning = Beginning { marks: 0, claim: None, at: Instant::from_nanos(0) };
-        let answers = Answers { throttled: false, struck: false, other: false, any: false };
+        let answers = Answers { throttled: false, failed: false, other: false, any: false };
         Self {
             pool,
             tried: Tried::new(),
@@ -281,7 +281,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         if let (Outcome::Faulted(Fault::Unprocessed), Repeat::No) = (outcome, self.repeat) {
             self.repeat = Repeat::May { slot, has_struck };
         }
-        self.answers.struck |= has_struck;
+        // Also a fault: who comes from one closes nobody else, so that after a blip the next request finds a way.
+        self.answers.failed |= has_struck || blame == Blame::Fault;
         if let Outcome::Answered { status, .. } = outcome {
             self.answers.throttled |= status == 429;
             self.answers.other |= !is_strike;
@@ -292,8 +293,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// Tells the pool what an attempt says about its backend, and the observers what that changed.
     #[cold]
     fn hear(&mut self, slot: usize, blame: Blame, cause: Option<Cause>, now: Instant) -> Option<Change> {
-        let (Beginning { marks, claim, .. }, has_struck) = (self.beginning, self.answers.struck);
-        let news = News { blame, cause: cause.clone(), epoch: marks >> 1, claim, has_struck };
+        let (Beginning { marks, claim, .. }, has_failed) = (self.beginning, self.answers.failed);
+        let news = News { blame, cause: cause.clone(), epoch: marks >> 1, claim, has_failed };
         let (change, strikes) = self.pool.states.hear(slot, news, now, &self.pool.policy);
         if let Some(cause) = &cause {
             self.tell(slot, blame, change, strikes, cause, now);

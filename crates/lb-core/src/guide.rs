@@ -26,8 +26,9 @@
 //!
 //! [`probe_after`](crate::PoolBuilder::probe_after) its last failure a suspect is asked *first*, by one request that comes to its
 //! priority; where failed probes are at a caller's expense (timeouts, resets) each next one comes after twice as long. And a
-//! request that finds nothing else asks it *last*; a failure there closes this way for a second. Any success of an attempt
-//! that began since brings it back. What each of these rules buys and costs is measured in `docs/policies.md`.
+//! request that finds nothing else asks it *last*: any number at a time, but one where the last failure was a timeout. A
+//! failure there closes this way for a second, unless the request had failed at another backend before: that one says nothing
+//! about a suspect. Any success of an attempt that began since brings it back. What each of these rules buys and costs is measured in `docs/policies.md`.
 //!
 //! # Why two strikes?
 //!

@@ -197,9 +197,9 @@ fn suspects_that_just_failed_are_closed_for_a_second_and_the_refusal_says_so() {
         two,
         |stage| {
             stage.transport.always("a", Reply::fault(Fault::Connect)).always("b", Reply::fault(Fault::Connect));
-            // The first makes them suspect; the second finds nothing else and asks them all the same.
-            let _ = (stage.send(ask()), stage.send(ask()));
-            assert_eq!(stage.asked(), ["a", "b", "a", "b"]);
+            // The first makes them suspect; those after it find nothing else, and close one each.
+            let _ = (stage.send(ask()), stage.send(ask()), stage.send(ask()));
+            assert_eq!(stage.asked(), ["a", "b", "a", "b", "b"]);
         },
         |stage, is_typed, answer| {
             assert_eq!(stage.asked(), [""; 0]);

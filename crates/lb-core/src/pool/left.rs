@@ -41,6 +41,11 @@ pub(crate) struct Left {
 }
 
 impl NoneLeft {
+    /// Room for so many backends.
+    pub(super) fn of(backends: usize) -> Self {
+        Self { named: Vec::with_capacity(backends.min(MAX_NAMED)), ..Self::default() }
+    }
+
     /// Takes note of one backend.
     pub(super) fn add(&mut self, slot: usize, standing: &Standing, is_tried: bool, now: Instant) {
         let state = standing.state(now);

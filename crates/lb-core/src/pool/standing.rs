@@ -68,8 +68,8 @@ pub(crate) struct News {
     pub(crate) epoch: u64,
     /// The claim by which the attempt asked a suspect.
     pub(crate) claim: Option<Claim>,
-    /// Whether its request has struck somebody before: then it says nothing about a suspect.
-    pub(crate) has_struck: bool,
+    /// Whether its request has failed at another backend: then it says nothing about a suspect.
+    pub(crate) has_failed: bool,
 }
 
 /// What became of a backend.
@@ -191,6 +191,8 @@ impl Standing {
             Blame::Cooling { duration, hint, is_throttle } if is_current || (is_throttle && !duration.is_zero()) => {
                 self.cool(news.cause?.reason(), now.saturating_add(duration), hint, now)
             }
+            // Proof of life, if late: only a suspect's success has to be younger than its failures.
+            Blame::Alive if matches!(self.condition, Condition::Available) => self.acquit(now),
             _ if !is_current => None,
             Blame::Nobody | Blame::Cooling { .. } => None,
             Blame::Alive => self.acquit(now),
@@ -212,7 +214,7 @@ impl Standing {
     fn fail(&mut self, news: News, strikes: u32, now: Instant, policy: &Policy) -> Option<Change> {
         let reason = news.cause?.reason();
         match &mut self.condition {
-            Condition::Suspect(suspicion) if news.has_struck => suspicion.release(news.claim),
+            Condition::Suspect(suspicion) if news.has_failed => suspicion.release(news.claim),
             Condition::Suspect(suspicion) => suspicion.fail(reason, news.claim, now, policy),
             Condition::Cooling(_) => {}
             Condition::Available => {

@@ -279,7 +279,7 @@ impl States {
         if let Some(slot) = seeker.again.filter(|&slot| seeker.may_try && self.is_available(slot, now)) {
             return Ok(Choice::available(slot));
         }
-        let mut left = NoneLeft::default();
+        let mut left = NoneLeft::of(cold.len());
         for (slot, Cold { standing, .. }) in cold.iter().enumerate() {
             left.add(slot, standing, seeker.tried.contains(slot), now);
         }

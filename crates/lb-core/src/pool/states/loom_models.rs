@@ -23,7 +23,7 @@ fn policy() -> Policy {
 
 fn hear(states: &States, slot: usize, now: u64, blame: Blame, marks: u64, claim: Option<Claim>) -> Option<Change> {
     let cause = Some(Cause::new(Reason::Status(429), Detail::default()));
-    let news = News { blame, cause, epoch: marks >> 1, claim, has_struck: false };
+    let news = News { blame, cause, epoch: marks >> 1, claim, has_failed: false };
     states.hear(slot, news, at(now), &policy()).0
 }
 
@@ -239,7 +239,7 @@ fn one_thread_enters_a_suspect_that_hangs() {
         let states = Arc::new(States::new(&[vec![1; 1]]));
         let hangs = |states: &States| {
             let cause = Some(Cause::new(Reason::Stalled, Detail::default()));
-            let news = News { blame: Blame::Fault, cause, epoch: 0, claim: None, has_struck: false };
+            let news = News { blame: Blame::Fault, cause, epoch: 0, claim: None, has_failed: false };
             states.hear(0, news, at(0), &policy()).0
         };
         let _ = hangs(&states);

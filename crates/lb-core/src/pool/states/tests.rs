@@ -19,7 +19,7 @@ fn policy() -> Policy {
 
 fn news(states: &States, slot: usize, blame: Blame, reason: Reason) -> News {
     let cause = Some(Cause::new(reason, Detail::default()));
-    News { blame, cause, epoch: states.marks(slot) >> 1, claim: None, has_struck: false }
+    News { blame, cause, epoch: states.marks(slot) >> 1, claim: None, has_failed: false }
 }
 
 /// A 429 with a hint of so many seconds; gives the moment until which the slot is out, if that made it later.
