@@ -9,7 +9,7 @@ use crate::{
     backend::Backend,
     cause::{Cause, Detail},
     clock::{Instant, Lazy},
-    exhausted::Exhausted,
+    exhausted::{Exhausted, Unavailable},
     observe::{Event, Level},
     outcome::{Fault, Outcome, Verdict},
     pool::{Blame, Change, Choice, Claim, Class, News, NoneLeft, Nothing, Pool, Seeker, Tried, reason},
@@ -409,8 +409,13 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     fn give_up(&mut self, left: NoneLeft) -> Step {
         let attempts = self.attempts();
         let always = self.pool.policy.always_synthesize;
-        let name = |slot| Arc::clone(self.backend(slot).shared_name());
-        let exhausted = Exhausted::new(left, self.pool.backends().len(), always, name);
+        let unavailable = left.named.into_iter().map(|left| Unavailable {
+            backend: Arc::clone(self.backend(left.slot).shared_name()),
+            state: left.state,
+            retry_after: left.opens_in,
+            cause: left.cause,
+        });
+        let exhausted = Exhausted::new(left.totals, unavailable.collect(), always);
         let Answers { throttled, other, any, .. } = self.answers;
         let is_throttled = if any { throttled && other } else { exhausted.status() == StatusCode::TOO_MANY_REQUESTS };
         let synthesized = attempts == 0 || always || is_throttled;

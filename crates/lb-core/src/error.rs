@@ -118,12 +118,12 @@ impl StdError for AddressError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool::NoneLeft;
+    use crate::exhausted::Totals;
 
     #[test]
     fn a_transports_error_is_told_apart_from_the_balancers_own() {
         assert_eq!(Error::Transport("theirs").into_transport().unwrap(), "theirs");
-        let exhausted = Exhausted::new(NoneLeft::default(), 2, true, |_| "a".into());
+        let exhausted = Exhausted::new(Totals::default(), [].into(), true);
         let address = AddressError::new("a", "too long");
         let credential = Error::Credential { backend: "a".to_owned(), source: CredentialError::new("expired") };
         for ours in [Error::<&str>::Address(address), credential, Error::Exhausted(exhausted)] {

@@ -5,11 +5,7 @@ use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
-use crate::{
-    cause::Cause,
-    outcome::Reason,
-    pool::{NoneLeft, State},
-};
+use crate::{cause::Cause, outcome::Reason, state::State};
 
 /// Of so many backends that are out for the same reason the message has the names.
 const MAX_NAMES: usize = 4;
@@ -20,21 +16,30 @@ const MAX_NAMES: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exhausted {
     status: StatusCode,
-    soonest: Option<Duration>,
-    backends: usize,
-    cooling: usize,
-    suspect: usize,
-    drained: usize,
+    totals: Totals,
     unavailable: Arc<[Unavailable]>,
+}
+
+/// All backends of a pool, counted by state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) backends: usize,
+    pub(crate) cooling: usize,
+    pub(crate) suspect: usize,
+    pub(crate) drained: usize,
+    /// Whether a 429 is among the reasons.
+    pub(crate) is_throttled: bool,
+    /// How long until the request could go anywhere; `None` if all are drained.
+    pub(crate) soonest: Option<Duration>,
 }
 
 /// Why one backend could not take the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable {
-    backend: Arc<str>,
-    state: State,
-    retry_after: Option<Duration>,
-    cause: Option<Cause>,
+    pub(crate) backend: Arc<str>,
+    pub(crate) state: State,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) cause: Option<Cause>,
 }
 
 impl Unavailable {
@@ -69,29 +74,12 @@ impl Unavailable {
 }
 
 impl Exhausted {
-    /// What is `left`, with the names of the backends; with `always_throttled` it is a 429 whatever the reasons.
-    pub(crate) fn new(
-        left: NoneLeft,
-        backends: usize,
-        always_throttled: bool,
-        name: impl Fn(usize) -> Arc<str>,
-    ) -> Self {
-        let is_throttled = left.is_throttled || always_throttled;
-        let unavailable = left.named.into_iter().map(|left| Unavailable {
-            backend: name(left.slot),
-            state: left.state,
-            retry_after: left.opens_in,
-            cause: left.cause,
-        });
-        Self {
-            status: if is_throttled { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SERVICE_UNAVAILABLE },
-            soonest: left.soonest,
-            backends,
-            cooling: left.cooling,
-            suspect: left.suspect,
-            drained: left.drained,
-            unavailable: unavailable.collect(),
-        }
+    /// The refusal of a pool of these totals, and why the first of its backends are out. With `always_throttled` it is a 429
+    /// whatever the reasons.
+    pub(crate) fn new(totals: Totals, unavailable: Arc<[Unavailable]>, always_throttled: bool) -> Self {
+        let is_throttled = totals.is_throttled || always_throttled;
+        let status = if is_throttled { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SERVICE_UNAVAILABLE };
+        Self { status, totals, unavailable }
     }
 
     /// The status of the synthesised answer: 429 if a 429 is among the reasons, else 503.
@@ -106,45 +94,45 @@ impl Exhausted {
     /// second.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
-        self.soonest
+        self.totals.soonest
     }
 
     /// The `Retry-After` of the synthesised answer: whole seconds, rounded up, at least 1.
     #[must_use]
     pub fn retry_after_secs(&self) -> Option<u64> {
         let round_up = |soonest: Duration| soonest.as_secs().saturating_add(u64::from(soonest.subsec_nanos() > 0));
-        self.soonest.map(|soonest| round_up(soonest).max(1))
+        self.totals.soonest.map(|soonest| round_up(soonest).max(1))
     }
 
     /// The `retry-after-ms` of the synthesised answer: whole milliseconds, rounded up.
     #[must_use]
     pub fn retry_after_millis(&self) -> Option<u64> {
         let round_up = |soonest: Duration| soonest.as_nanos().div_ceil(1_000_000);
-        self.soonest.map(|soonest| u64::try_from(round_up(soonest)).unwrap_or(u64::MAX))
+        self.totals.soonest.map(|soonest| u64::try_from(round_up(soonest)).unwrap_or(u64::MAX))
     }
 
     /// How many backends the pool has.
     #[must_use]
     pub const fn backends(&self) -> usize {
-        self.backends
+        self.totals.backends
     }
 
     /// How many of them are cooling down.
     #[must_use]
     pub const fn cooling(&self) -> usize {
-        self.cooling
+        self.totals.cooling
     }
 
     /// How many of them are suspect.
     #[must_use]
     pub const fn suspect(&self) -> usize {
-        self.suspect
+        self.totals.suspect
     }
 
     /// How many of them are drained.
     #[must_use]
     pub const fn drained(&self) -> usize {
-        self.drained
+        self.totals.drained
     }
 
     /// Why each backend could not take the request, best priority first; the first 32 of a large pool.
@@ -232,7 +220,7 @@ impl Exhausted {
                 more => write!(f, " and {more} more)")?,
             }
         }
-        match self.backends.saturating_sub(self.unavailable.len()) {
+        match self.totals.backends.saturating_sub(self.unavailable.len()) {
             0 => Ok(()),
             more => write!(f, ", and {more} more backends"),
         }

@@ -36,7 +36,7 @@ pub use options::{PoolOptions, StatusAction};
 pub(crate) use policy::{Blame, Class, Policy, reason};
 use select::Selection;
 pub(crate) use select::{Exclude, Nothing};
-pub use snapshot::{BackendSnapshot, Snapshot, State};
+pub use snapshot::{BackendSnapshot, Snapshot};
 pub(crate) use standing::{Change, News};
 pub(crate) use states::{Choice, Seeker, States};
 pub(crate) use suspicion::Claim;

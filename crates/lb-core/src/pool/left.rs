@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::{
     cause::{Cause, Detail},
     clock::Instant,
+    exhausted::Totals,
     outcome::Reason,
-    pool::{snapshot::State, standing::Standing},
+    pool::standing::Standing,
+    state::State,
 };
 
 /// How long a backend counts as out for a request that cannot have it although it is available.
@@ -18,13 +20,7 @@ const MAX_NAMED: usize = 32;
 /// That no slot can be picked.
 #[derive(Debug, Default)]
 pub(crate) struct NoneLeft {
-    /// How long until the request could go anywhere; `None` if all are drained.
-    pub(crate) soonest: Option<Duration>,
-    pub(crate) cooling: usize,
-    pub(crate) suspect: usize,
-    pub(crate) drained: usize,
-    /// Whether a 429 is among the reasons.
-    pub(crate) is_throttled: bool,
+    pub(crate) totals: Totals,
     /// The first of them, in order of priority.
     pub(crate) named: Vec<Left>,
 }
@@ -43,7 +39,7 @@ pub(crate) struct Left {
 impl NoneLeft {
     /// Room for so many backends.
     pub(super) fn of(backends: usize) -> Self {
-        Self { named: Vec::with_capacity(backends.min(MAX_NAMED)), ..Self::default() }
+        Self { totals: Totals { backends, ..Totals::default() }, named: Vec::with_capacity(backends.min(MAX_NAMED)) }
     }
 
     /// Takes note of one backend.
@@ -57,14 +53,14 @@ impl NoneLeft {
         };
         match state {
             State::Available => {}
-            State::Cooling { .. } => self.cooling += 1,
-            State::Suspect { .. } => self.suspect += 1,
-            State::Drained => self.drained += 1,
+            State::Cooling { .. } => self.totals.cooling += 1,
+            State::Suspect { .. } => self.totals.suspect += 1,
+            State::Drained => self.totals.drained += 1,
         }
-        self.is_throttled |= reason == Some(Reason::Status(429));
+        self.totals.is_throttled |= reason == Some(Reason::Status(429));
         // It could go there, but has been there, or has made all its attempts.
         let opens_in = standing.opens_in(now).map(|delay| if delay.is_zero() { TRIED_DELAY } else { delay });
-        self.soonest = match (self.soonest, opens_in) {
+        self.totals.soonest = match (self.totals.soonest, opens_in) {
             (Some(soonest), Some(delay)) => Some(soonest.min(delay)),
             (soonest, delay) => soonest.or(delay),
         };

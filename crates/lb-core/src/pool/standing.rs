@@ -8,10 +8,10 @@ use crate::{
     outcome::Reason,
     pool::{
         policy::{Blame, Policy},
-        snapshot::State,
         suspicion::{Claim, Suspicion},
     },
     retry_after::HintSource,
+    state::State,
 };
 
 /// So many refusals before processing, in a row, are a strike: one or two are a connection's age.

@@ -39,12 +39,12 @@ use crate::{
     pool::{
         left::NoneLeft,
         policy::Policy,
-        snapshot::State,
         standing::{Change, NEVER, News, Standing},
         suspicion::Claim,
         tier::{NONE, Tier},
         tried::Tried,
     },
+    state::State,
     sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock},
 };
 

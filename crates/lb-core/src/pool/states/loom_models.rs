@@ -157,7 +157,7 @@ fn two_marks_of_two_slots_leave_the_sooner_deadline_in_sight() {
         |states| {
             assert_eq!(choices(states), []);
             let left = search(states, 0, &[]).unwrap_err();
-            assert_eq!((left.soonest, left.cooling), (Some(Duration::from_nanos(4)), 2));
+            assert_eq!((left.totals.soonest, left.totals.cooling), (Some(Duration::from_nanos(4)), 2));
             states.sweep(at(4), |_| ());
             assert_eq!(choices(states), [1]);
         },
@@ -213,7 +213,7 @@ fn a_search_is_never_in_vain_while_a_slot_is_healthy_or_has_expired() {
             // At 5 the first is free again, at the latest for who looks then; the second is marked after that.
             assert_eq!(search(states, 5, &[]).unwrap(), 0);
         },
-        |states| assert_eq!(search(states, 5, &[0]).unwrap_err().cooling, 1),
+        |states| assert_eq!(search(states, 5, &[0]).unwrap_err().totals.cooling, 1),
     );
 }
 
@@ -256,10 +256,16 @@ fn one_thread_enters_a_suspect_that_hangs() {
 fn a_success_that_races_a_failure_leaves_a_set_that_is_right() {
     beside(
         &[2],
-        |states| drop(hear(states, 0, 0, Blame::Fault, 0, None)),
+        |states| {
+            let _ = hear(states, 0, 0, Blame::Fault, 0, None);
+        },
         // Both attempts began since it became suspect.
-        |states| drop(hear(states, 0, 1, Blame::Alive, states.marks(0), None)),
-        |states, _| drop(hear(states, 0, 1, Blame::Fault, 2, None)),
+        |states| {
+            let _ = hear(states, 0, 1, Blame::Alive, states.marks(0), None);
+        },
+        |states, _| {
+            let _ = hear(states, 0, 1, Blame::Fault, 2, None);
+        },
         |states| {
             // The success is the younger, or the failure is old news.
             assert_eq!(states.state(0, at(1)).0, State::Available);
@@ -276,7 +282,9 @@ fn a_drain_and_a_mark_keep_the_slot_out_until_both_have_ended() {
     beside(
         &[2],
         |_| (),
-        |states| drop(states.drain(0, true, at(0))),
+        |states| {
+            let _ = states.drain(0, true, at(0));
+        },
         |states, _| mark(states, 0, 0, 5),
         |states| {
             states.sweep(at(5), |_| ());

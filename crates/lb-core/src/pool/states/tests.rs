@@ -84,9 +84,9 @@ fn search(states: &States, now: Instant, tried: &[usize]) -> Result<usize, (Opti
     tried.iter().for_each(|&slot| set.insert(slot));
     let seeker = Seeker { tried: &set, may_try: true, again: None, draw: 0 };
     let found = states.search(now, seeker, &policy(), |_| 1);
-    found
-        .map(|choice| choice.slot)
-        .map_err(|left| (left.soonest.map(|soonest| soonest.as_secs()), left.cooling, left.suspect, left.drained))
+    found.map(|choice| choice.slot).map_err(|NoneLeft { totals, .. }| {
+        (totals.soonest.map(|soonest| soonest.as_secs()), totals.cooling, totals.suspect, totals.drained)
+    })
 }
 
 #[test]
@@ -167,7 +167,9 @@ fn a_probe_is_given_out_once_beside_a_batch_of_recoveries() {
     let states = States::new(&[vec![1; 100]]);
     let _ = fault(&states, 0, secs(0));
     let _ = fault(&states, 1, secs(0));
-    (2..100).for_each(|slot| drop(cool(&states, slot, secs(0), 5)));
+    for slot in 2..100 {
+        let _ = cool(&states, slot, secs(0), 5);
+    }
     let first = probed(&states, 0, secs(10)).map(|choice| choice.slot);
     let second = probed(&states, 0, secs(10)).map(|choice| choice.slot);
     assert_eq!(available(&states, 0), (2..100).collect::<Vec<_>>());
