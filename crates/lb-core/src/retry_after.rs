@@ -21,16 +21,18 @@
 //!
 //! A reset header tells when its bucket is *full* again, so it counts only if the bucket may be empty: not when its
 //! `x-ratelimit-remaining-*` is above zero, and not in Azure's "unknown" (limit and remaining both `-1`,
-//! openai/openai-dotnet#838). Of two buckets that count, the later decides. All of these are also read in the spelling
+//! openai/openai-dotnet#838). A reset of zero explains no refusal, so it counts only if the bucket *is* empty by its
+//! `x-ratelimit-remaining-*`. Of two buckets that count, the later decides. All of these are also read in the spelling
 //! `x-rate-limit-*` (openai/openai-python#937).
 //!
 //! The rules that hold for all of them:
 //!
 //! - A value that fits no form is ignored, and so is one above 1 KiB or a header's 129th line. Of a header's usable
 //!   lines the largest decides.
-//! - A delay is rounded up to whole milliseconds, is zero for a moment that has passed, and ends at [`MAX_HINT`].
-//! - A moment is measured against the response's own `Date`, so that a wrong clock on either side does no harm, and
-//!   only without a valid one against the caller's wall clock.
+//! - A delay is rounded up to whole milliseconds, and ends at [`MAX_HINT`].
+//! - A moment is measured against the response's own `Date`, so that a wrong clock on either side does no harm: one that
+//!   has passed by then is a delay of zero. Only without a valid `Date` it is measured against the caller's wall clock,
+//!   and one that has passed by that is ignored, because nobody confirmed that clock, and it may be fast.
 //! - Any bytes may arrive: nothing here fails, panics, allocates or recurses.
 //!
 //! # Example
@@ -113,8 +115,8 @@ pub fn hint(status: u16, headers: &(impl Headers + ?Sized), wall: impl FnOnce() 
     if status != 429 && status < 500 {
         return None;
     }
-    let reference = LazyCell::new(|| sent_at(headers).unwrap_or_else(|| Moment::from(wall())));
-    let until = |moment: Moment| moment.since(*reference);
+    let reference = LazyCell::new(|| Reference::new(headers, wall));
+    let until = |moment: Moment| reference.until(moment);
 
     let read = |source: HintSource| {
         let delay = match source {
@@ -125,7 +127,7 @@ pub fn hint(status: u16, headers: &(impl Headers + ?Sized), wall: impl FnOnce() 
                 seconds_list(text)
                     .or_else(|| number::seconds(text))
                     .or_else(|| number::go_duration(text))
-                    .or_else(|| HttpDate::parse(text)?.near(|| *reference).map(until))
+                    .or_else(|| HttpDate::parse(text)?.near(|| reference.moment).and_then(until))
             }),
             HintSource::RateLimitReset => bucket::longest_reset(headers, until),
         }?;
@@ -134,13 +136,26 @@ pub fn hint(status: u16, headers: &(impl Headers + ?Sized), wall: impl FnOnce() 
     HintSource::PRECEDENCE.into_iter().find_map(read)
 }
 
-/// The hint of any refusal, from 400 on: a pool can be told to follow one.
-pub(crate) fn any_hint(
-    status: u16,
-    headers: &(impl Headers + ?Sized),
-    wall: impl FnOnce() -> SystemTime,
-) -> Option<Hint> {
-    if status < 400 { None } else { hint(status.max(500), headers, wall) }
+/// The moment that a response's other moments are measured against.
+struct Reference {
+    moment: Moment,
+    /// Whether it is the sender's own, by the same clock as the others.
+    is_the_senders: bool,
+}
+
+impl Reference {
+    fn new(headers: &(impl Headers + ?Sized), wall: impl FnOnce() -> SystemTime) -> Self {
+        match sent_at(headers) {
+            Some(sent) => Self { moment: sent, is_the_senders: true },
+            None => Self { moment: Moment::from(wall()), is_the_senders: false },
+        }
+    }
+
+    /// How long it is until `moment`; `None` if it has passed by a clock that may be fast.
+    fn until(&self, moment: Moment) -> Option<Duration> {
+        let delay = moment.since(self.moment);
+        (self.is_the_senders || !delay.is_zero()).then_some(delay)
+    }
 }
 
 /// When the response was sent, by its own `Date`: the first line that is one.
@@ -238,6 +253,8 @@ mod tests {
         let moment = "Sun, 22 Nov 2026 12:00:30 GMT";
         assert_eq!(wall_reads(&[("retry-after", moment)]), 1);
         assert_eq!(wall_reads(&[("date", "yesterday"), ("retry-after", moment)]), 1);
+        let passed = ("retry-after", "Sun, 22 Nov 2026 11:00:00 GMT");
+        assert_eq!(wall_reads(&[passed, ("x-ratelimit-reset-tokens", "1795348830")]), 1);
         assert_eq!(wall_reads(&[("retry-after", moment), ("retry-after", "Sunday, 22-Nov-26 12:00:30 GMT")]), 1);
         assert_eq!(
             wall_reads(&[
@@ -266,9 +283,50 @@ mod tests {
         let two_digits = [("retry-after", "Sunday, 22-Nov-26 12:00:30 GMT")];
         let delay = |headers: &[(&str, &str)], wall| hint(429, headers, || wall).map(|hint| hint.delay());
         assert_eq!(delay(&full, early), Some(MAX_HINT));
-        assert_eq!(delay(&full, late), Some(Duration::ZERO));
+        assert_eq!(delay(&full, late), None);
         assert_eq!(delay(&two_digits, early), None);
         assert_eq!(delay(&two_digits, late), None);
+    }
+
+    #[test]
+    fn a_date_that_has_passed_counts_only_by_the_senders_own() {
+        let dated = ("date", "Sun, 22 Nov 2026 12:00:30 GMT");
+        let dates = ["Sun, 22 Nov 2026 12:00:00 GMT", "Saturday, 21-Nov-26 12:00:00 GMT", "Sun Nov 22 11:59:59 2026"];
+        for passed in dates {
+            let passed = ("retry-after", passed);
+            assert_eq!(millis(&[passed]), None, "{passed:?}");
+            assert_eq!(millis(&[("date", "yesterday"), passed]), None, "{passed:?}");
+            assert_eq!(millis(&[dated, passed]), Some(0), "{passed:?}");
+        }
+        for passed in ["1795348800", "1795348800000", "2026-11-22T12:00:00Z", "2026-11-22T12:00:00+01:00"] {
+            let empty = ("x-ratelimit-remaining-tokens", "0");
+            let passed = ("x-ratelimit-reset-tokens", passed);
+            assert_eq!(millis(&[empty, passed]), None, "{passed:?}");
+            assert_eq!(millis(&[dated, empty, passed]), Some(0), "{passed:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_ignored_leaves_the_word_to_the_next() {
+        let passed = "Sun, 22 Nov 2026 11:00:00 GMT";
+        assert_eq!(millis(&[("retry-after", passed), ("x-ratelimit-reset-tokens", "7")]), Some(7_000));
+        assert_eq!(millis(&[("retry-after", passed), ("retry-after", "7")]), Some(7_000));
+        assert_eq!(millis(&[("retry-after", passed), ("retry-after", "0")]), Some(0));
+        let reset = [("x-ratelimit-reset-requests", "1795348000"), ("x-ratelimit-reset-tokens", "7")];
+        assert_eq!(millis(&reset), Some(7_000));
+    }
+
+    #[test]
+    fn a_zero_that_is_said_outright_is_a_hint() {
+        for (name, value) in [
+            ("retry-after-ms", "0"),
+            ("x-ms-retry-after-ms", "0"),
+            ("retry-after", "0"),
+            ("retry-after", "0.0"),
+            ("retry-after", "0s"),
+        ] {
+            assert_eq!(millis(&[(name, value), ("x-ratelimit-reset-tokens", "7")]), Some(0), "{name}: {value}");
+        }
     }
 
     #[test]

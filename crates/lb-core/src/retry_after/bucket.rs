@@ -32,33 +32,55 @@ const BUCKETS: [Bucket; 2] = [
     },
 ];
 
+/// Whether a bucket is empty, as far as its own headers tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Empty {
+    Yes,
+    Perhaps,
+    No,
+}
+
 impl Bucket {
     /// Whether the request may have failed for want of this bucket; without a word about what remains, it may.
-    fn may_be_empty(&self, headers: &(impl Headers + ?Sized)) -> bool {
+    fn emptiness(&self, headers: &(impl Headers + ?Sized)) -> Empty {
         match lowest(headers, &self.remaining) {
             // Azure's Responses API sends -1 of -1 for "unknown"; -1 of a real limit is a bucket overdrawn.
-            Some(-1) => lowest(headers, &self.limit) != Some(-1),
-            Some(remaining) => remaining <= 0,
-            None => true,
+            Some(-1) => match lowest(headers, &self.limit) {
+                Some(-1) => Empty::No,
+                Some(_) => Empty::Yes,
+                None => Empty::Perhaps,
+            },
+            Some(remaining) if remaining > 0 => Empty::No,
+            Some(_) => Empty::Yes,
+            None => Empty::Perhaps,
         }
+    }
+
+    /// How long it is until this bucket is full again, if that can be why the request was refused.
+    fn wait(&self, headers: &(impl Headers + ?Sized), until: impl Fn(Moment) -> Option<Duration>) -> Option<Duration> {
+        let empty = self.emptiness(headers);
+        if empty == Empty::No {
+            return None;
+        }
+        // If the bucket may have been full all along, zero explains nothing, and as a hint it would call everybody back.
+        longest(headers, &self.reset, |text| read(text, &until)).filter(|delay| !delay.is_zero() || empty == Empty::Yes)
     }
 }
 
 /// The longest wait for a bucket that may be empty.
-pub(super) fn longest_reset(headers: &(impl Headers + ?Sized), until: impl Fn(Moment) -> Duration) -> Option<Duration> {
-    BUCKETS
-        .iter()
-        .filter(|bucket| bucket.may_be_empty(headers))
-        .filter_map(|bucket| longest(headers, &bucket.reset, |text| read(text, &until)))
-        .max()
+pub(super) fn longest_reset(
+    headers: &(impl Headers + ?Sized),
+    until: impl Fn(Moment) -> Option<Duration>,
+) -> Option<Duration> {
+    BUCKETS.iter().filter_map(|bucket| bucket.wait(headers, &until)).max()
 }
 
-fn read(text: &[u8], until: impl Fn(Moment) -> Duration) -> Option<Duration> {
+fn read(text: &[u8], until: impl Fn(Moment) -> Option<Duration>) -> Option<Duration> {
     match number::integer(text) {
-        Some(value) if value >= UNIX_MILLIS => Some(until(Moment::from_unix_millis(value))),
-        Some(value) if value >= UNIX_SECONDS => Some(until(Moment::from_unix_seconds(value))),
+        Some(value) if value >= UNIX_MILLIS => until(Moment::from_unix_millis(value)),
+        Some(value) if value >= UNIX_SECONDS => until(Moment::from_unix_seconds(value)),
         Some(value) => Some(Duration::from_secs(value)),
-        None => number::go_duration(text).or_else(|| Moment::from_rfc_3339(text).map(until)),
+        None => number::go_duration(text).or_else(|| Moment::from_rfc_3339(text).and_then(until)),
     }
 }
 
@@ -80,18 +102,19 @@ mod tests {
     use super::*;
 
     fn seconds(headers: &[(&str, &str)]) -> Option<u64> {
-        longest_reset(headers, |moment| moment.since(Moment::from_unix_seconds(1_795_348_800)))
+        longest_reset(headers, |moment| Some(moment.since(Moment::from_unix_seconds(1_795_348_800))))
             .map(|delay| delay.as_secs())
     }
 
     #[test]
     fn a_number_becomes_a_unix_time_where_a_delay_would_be_absurd() {
-        assert_eq!(seconds(&[("x-ratelimit-reset-tokens", "999999999")]), Some(999_999_999));
-        assert_eq!(seconds(&[("x-ratelimit-reset-tokens", "1000000000")]), Some(0));
-        assert_eq!(seconds(&[("x-ratelimit-reset-tokens", "1795348801")]), Some(1));
-        assert_eq!(seconds(&[("x-ratelimit-reset-tokens", "999999999999")]), Some(u64::MAX));
-        assert_eq!(seconds(&[("x-ratelimit-reset-tokens", "1000000000000")]), Some(0));
-        assert_eq!(seconds(&[("x-ratelimit-reset-tokens", "1795348801000")]), Some(1));
+        let seconds = |reset| seconds(&[("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", reset)]);
+        assert_eq!(seconds("999999999"), Some(999_999_999));
+        assert_eq!(seconds("1000000000"), Some(0));
+        assert_eq!(seconds("1795348801"), Some(1));
+        assert_eq!(seconds("999999999999"), Some(u64::MAX));
+        assert_eq!(seconds("1000000000000"), Some(0));
+        assert_eq!(seconds("1795348801000"), Some(1));
     }
 
     #[test]
@@ -102,6 +125,23 @@ mod tests {
         assert_eq!(seconds(&[reset, ("x-ratelimit-remaining-requests", "1")]), Some(7));
         assert_eq!(seconds(&[reset, ("x-ratelimit-remaining-tokens", "0")]), Some(7));
         assert_eq!(seconds(&[reset, ("x-ratelimit-remaining-tokens", "many")]), Some(7));
+    }
+
+    #[test]
+    fn a_reset_of_zero_counts_only_of_a_bucket_that_is_empty() {
+        for zero in ["0", "0s", "1795348800", "1795348000000", "2026-11-22T11:00:00Z"] {
+            let reset = ("x-ratelimit-reset-tokens", zero);
+            let remaining = |value| ("x-ratelimit-remaining-tokens", value);
+            let limit = |value| ("x-ratelimit-limit-tokens", value);
+            assert_eq!(seconds(&[reset]), None, "{zero}");
+            assert_eq!(seconds(&[remaining("many"), reset]), None, "{zero}");
+            assert_eq!(seconds(&[remaining("-1"), reset]), None, "{zero}");
+            assert_eq!(seconds(&[limit("-1"), remaining("-1"), reset]), None, "{zero}");
+            assert_eq!(seconds(&[("x-ratelimit-remaining-requests", "0"), reset]), None, "{zero}");
+            assert_eq!(seconds(&[remaining("0"), reset]), Some(0), "{zero}");
+            assert_eq!(seconds(&[remaining("-532"), reset]), Some(0), "{zero}");
+            assert_eq!(seconds(&[limit("1000"), remaining("-1"), reset]), Some(0), "{zero}");
+        }
     }
 
     #[test]
