@@ -112,9 +112,13 @@ impl Hint {
 /// time of day: it is called at most once, and only if a date has to be measured and the response has no valid `Date`.
 #[must_use]
 pub fn hint(status: u16, headers: &(impl Headers + ?Sized), wall: impl FnOnce() -> SystemTime) -> Option<Hint> {
-    if status != 429 && status < 500 {
-        return None;
-    }
+    if status == 429 || status >= 500 { hint_in(headers, wall) } else { None }
+}
+
+/// Reads the hint from a response's headers whatever its status, for a status that a pool treats as a refusal.
+///
+/// `wall` is read as by [`hint`].
+pub(crate) fn hint_in(headers: &(impl Headers + ?Sized), wall: impl FnOnce() -> SystemTime) -> Option<Hint> {
     let reference = LazyCell::new(|| Reference::new(headers, wall));
     let until = |moment: Moment| reference.until(moment);
 
@@ -327,6 +331,13 @@ mod tests {
         ] {
             assert_eq!(millis(&[(name, value), ("x-ratelimit-reset-tokens", "7")]), Some(0), "{name}: {value}");
         }
+    }
+
+    #[test]
+    fn any_status_has_a_hint_for_who_asks_whatever_it_is() {
+        let headers = [("retry-after", "300")];
+        assert_eq!(hint(403, &headers[..], noon), None);
+        assert_eq!(hint_in(&headers[..], noon), Some(Hint::new(Duration::from_secs(300), HintSource::RetryAfter)));
     }
 
     #[test]
