@@ -202,13 +202,14 @@ impl TokenCredential for Answering {
     }
 }
 
-/// Three backends that share a token, which is at hand.
+/// Three backends with tokens, which are at hand.
 fn pool_with_tokens() -> Pool {
-    let tokens = TokenSource::new(Arc::new(Answering));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    runtime.block_on(tokens.warm_up()).expect("a token");
-    let backend =
-        |slot| Backend::builder(ORIGIN).name(format!("backend {slot}")).credential_source(tokens.clone()).build();
+    let backend = |slot| {
+        let tokens = TokenSource::new(Arc::new(Answering));
+        runtime.block_on(tokens.warm_up()).expect("a token");
+        Backend::builder(ORIGIN).name(format!("backend {slot}")).credential_source(tokens).build()
+    };
     Pool::new((0..3).map(|slot| backend(slot).expect("a valid backend"))).expect("distinct names")
 }
 

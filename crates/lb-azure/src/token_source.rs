@@ -122,6 +122,10 @@ impl CredentialSource for TokenSource {
             token.at(self.shared.moment()).map_err(CredentialError::new)
         })
     }
+
+    fn identity(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.shared).addr())
+    }
 }
 
 impl Shared {

@@ -1,6 +1,7 @@
 //! A backend: where a deployment lives, how much it is preferred, and which credential it takes.
 
 mod builder;
+mod destination;
 mod endpoint;
 
 use std::{fmt, sync::Arc};
@@ -9,6 +10,7 @@ use http::uri::{Authority, Scheme};
 
 use crate::credential::{Credential, CredentialSource};
 pub use builder::BackendBuilder;
+pub(crate) use destination::Destination;
 use endpoint::Endpoint;
 pub(crate) use endpoint::is_dot_segment;
 

@@ -15,6 +15,15 @@ pub enum BuildError {
         /// What is wrong with it.
         problem: BackendProblem,
     },
+    /// Two backends are one endpoint: the same origin, path prefix, deployment and credential.
+    ///
+    /// A request would fail over from it to itself, and a cooldown would hold for half of it.
+    DuplicateEndpoint {
+        /// The name of the one.
+        first: String,
+        /// The name of the other.
+        second: String,
+    },
     /// Two backends have the same name; give them different ones with `name`.
     DuplicateName {
         /// The name that occurs twice.
@@ -39,6 +48,11 @@ impl fmt::Display for BuildError {
         match self {
             Self::NoBackends => f.write_str("the pool has no backend; add at least one"),
             Self::Backend { backend, problem } => write!(f, "backend {backend}: {problem}"),
+            Self::DuplicateEndpoint { first, second } => write!(
+                f,
+                "backends {first} and {second}: they have the same endpoint, deployment and credential; keep one of them \
+                 and give it more weight, or give them different deployments or keys"
+            ),
             Self::DuplicateName { backend } => {
                 write!(f, "backend {backend}: another one has the same name; give each its own with name(..)")
             }

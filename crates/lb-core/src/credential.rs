@@ -2,7 +2,7 @@
 
 mod rotating;
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, sync::Arc};
 
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 
@@ -106,11 +106,23 @@ impl fmt::Debug for Credential {
 pub trait CredentialSource: Send + Sync {
     /// The credential for one attempt.
     fn credential(&self) -> BoxFuture<'_, Result<Credential, CredentialError>>;
+
+    /// A number that all handles of one source have in common and no other source has, such as the address of what
+    /// they share; `None`, the default, if there is no telling.
+    ///
+    /// By it a pool notices that two of its backends are one endpoint under one credential, and refuses them.
+    fn identity(&self) -> Option<usize> {
+        None
+    }
 }
 
-impl<S: CredentialSource + ?Sized> CredentialSource for std::sync::Arc<S> {
+impl<S: CredentialSource + ?Sized> CredentialSource for Arc<S> {
     fn credential(&self) -> BoxFuture<'_, Result<Credential, CredentialError>> {
         (**self).credential()
+    }
+
+    fn identity(&self) -> Option<usize> {
+        (**self).identity().or_else(|| Some(Self::as_ptr(self).addr()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! One fetch at a time, which survives its request.
 
 use futures::{FutureExt, future::join_all, join};
-use lb_azure::RotatingCredential;
+use lb_azure::{Backend, BackendBuilder, BuildError, Pool, RotatingCredential, TokenSource};
 use lb_core::{Credential, CredentialSource};
 
 use crate::issuer::{Bench, Issuer, NANO, REFRESHED_AFTER, backend, clock, pool, settle, source};
@@ -130,7 +130,7 @@ async fn one_identity_is_rotated_for_another_and_for_a_key() {
     let clock = clock();
     let (old, new) = (Issuer::new("old", &clock), Issuer::new("new", &clock));
     let rotating = RotatingCredential::new(source(&old).build());
-    let backend = lb_azure::Backend::builder("a.example").credential_source(rotating.clone());
+    let backend = Backend::builder("a.example").credential_source(rotating.clone());
     let bench = Bench::new(&pool(&clock, [backend]));
     bench.send().await.unwrap();
     rotating.rotate(source(&new).build());
@@ -139,4 +139,16 @@ async fn one_identity_is_rotated_for_another_and_for_a_key() {
     rotating.rotate(Credential::api_key("key").unwrap());
     bench.send().await.unwrap();
     assert_eq!(bench.sent.requests()[2].request.headers()["api-key"], "key");
+}
+
+#[tokio::test]
+async fn a_pool_knows_clones_of_one_source() {
+    let clock = clock();
+    let (one, other) = (Issuer::new("one", &clock), Issuer::new("other", &clock));
+    let (one, other) = (source(&one).build(), source(&other).build());
+    let at = |name, source: &TokenSource| Backend::builder("a.example").name(name).credential_source(source.clone());
+    let pool = |backends: [BackendBuilder; 2]| Pool::new(backends.map(|backend| backend.build().unwrap()));
+    assert!(pool([at("a", &one), at("b", &other)]).is_ok());
+    let refused = pool([at("a", &one), at("b", &one)]).unwrap_err();
+    assert!(matches!(refused, BuildError::DuplicateEndpoint { .. }), "{refused}");
 }

@@ -60,6 +60,10 @@ impl CredentialSource for RotatingCredential {
         let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
         Box::pin(async move { current.credential().await })
     }
+
+    fn identity(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.current).addr())
+    }
 }
 
 impl fmt::Debug for RotatingCredential {

@@ -1,10 +1,15 @@
 //! Builds a pool and checks everything.
 
-use std::{collections::HashSet, fmt, sync::atomic::AtomicU64, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::atomic::AtomicU64,
+    time::Duration,
+};
 
 use super::{AllCounters, Policy, Pool, PoolOptions, States, StatusAction};
 use crate::{
-    backend::{Auth, Backend},
+    backend::{Auth, Backend, Destination},
     build_error::BuildError,
     clock::{Clock, SystemClock},
     observe::Observer,
@@ -15,7 +20,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// If there is no backend, two have the same name, or some have credentials and others do not say what they want.
+    /// If there is no backend, two have the same name or are one endpoint, or some have credentials and others do not say
+    /// what they want.
     pub fn new(backends: impl IntoIterator<Item = Backend>) -> Result<Self, BuildError> {
         Self::builder().backends(backends).build()
     }
@@ -147,8 +153,9 @@ impl PoolBuilder {
     ///
     /// # Errors
     ///
-    /// If there is no backend, two have the same name, some have credentials and others do not say what they want, or
-    /// an option is out of range. The error names the backend or the option and never prints a credential.
+    /// If there is no backend, two have the same name or are one endpoint (origin, path prefix, deployment and
+    /// credential), some have credentials and others do not say what they want, or an option is out of range. The error
+    /// names the backends or the option and never prints a credential.
     pub fn build(self) -> Result<Pool, BuildError> {
         self.options.check()?;
         check_backends(&self.backends)?;
@@ -176,6 +183,14 @@ fn check_backends(backends: &[Backend]) -> Result<(), BuildError> {
     if backends.is_empty() {
         return Err(BuildError::NoBackends);
     }
+    // Before the names: another name would not help those who wrote the same backend twice.
+    let mut destinations = HashMap::with_capacity(backends.len());
+    for backend in backends {
+        if let Some(first) = destinations.insert(Destination::of(backend), backend.name()) {
+            let (first, second) = (first.to_owned(), backend.name().to_owned());
+            return Err(BuildError::DuplicateEndpoint { first, second });
+        }
+    }
     let mut names = HashSet::with_capacity(backends.len());
     if let Some(twice) = backends.iter().find(|backend| !names.insert(backend.name())) {
         return Err(BuildError::DuplicateName { backend: twice.name().to_owned() });
@@ -200,6 +215,7 @@ impl fmt::Debug for PoolBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::BackendBuilder;
 
     fn error(builder: PoolBuilder) -> String {
         builder.build().unwrap_err().to_string()
@@ -213,6 +229,10 @@ mod tests {
         Backend::builder(name).api_key("CANARY").build().unwrap()
     }
 
+    fn other_key(name: &str) -> Backend {
+        Backend::builder(name).api_key("CANARY-2").build().unwrap()
+    }
+
     #[test]
     fn a_pool_without_backends_is_refused() {
         assert_eq!(Pool::new([]).unwrap_err(), BuildError::NoBackends);
@@ -220,8 +240,38 @@ mod tests {
 
     #[test]
     fn duplicate_names_are_refused_by_name() {
-        let message = error(Pool::builder().backend(host("a.example")).backend(host("a.example")));
+        let message = error(Pool::builder().backend(keyed("a.example")).backend(other_key("a.example")));
         assert!(message.contains("a.example") && message.contains("name(..)"), "{message}");
+    }
+
+    #[test]
+    fn one_endpoint_under_two_names_is_refused_by_both() {
+        let twice = |builder: fn() -> BackendBuilder| {
+            let [first, second] = ["first", "second"].map(|name| builder().name(name).build().unwrap());
+            Pool::new([host("b.example"), first, host("c.example"), second]).unwrap_err()
+        };
+        let error = BuildError::DuplicateEndpoint { first: "first".to_owned(), second: "second".to_owned() };
+        assert_eq!(twice(|| Backend::builder("a.example").deployment("d")), error);
+        assert_eq!(twice(|| Backend::builder("a.example").api_key("CANARY")), error);
+        let message = format!("{error} {error:?}");
+        assert!(message.contains("more weight") && !message.contains("CANARY"), "{message}");
+    }
+
+    #[test]
+    fn the_same_backend_twice_is_no_matter_of_its_name() {
+        let message = error(Pool::builder().backend(host("a.example")).backend(host("a.example")));
+        assert!(message.contains("a.example") && message.contains("more weight"), "{message}");
+    }
+
+    #[test]
+    fn one_endpoint_may_have_many_keys() {
+        let keyed =
+            |key: u32| Backend::builder("a.example").name(format!("key {key}")).api_key(format!("{key}")).build();
+        let pool = |keys: &[u32]| Pool::new(keys.iter().map(|key| keyed(*key).unwrap()));
+        let keys: Vec<u32> = (0..10_000).collect();
+        assert_eq!(pool(&keys).unwrap().backends().len(), 10_000);
+        let error = pool(&[keys, vec![7_000]].concat()).unwrap_err();
+        assert!(matches!(&error, BuildError::DuplicateEndpoint { first, .. } if first == "key 7000"), "{error}");
     }
 
     #[test]
