@@ -96,8 +96,18 @@ pub enum BackendProblem {
     Name,
     /// The deployment name is not made of letters, digits, `-`, `_`, `.` and `~`, or it is `.` or `..`.
     Deployment,
-    /// The credential is empty or cannot be a header's value.
-    Credential,
+    /// The credential is empty.
+    CredentialEmpty,
+    /// The credential has control characters, which no header can carry, or characters beyond ASCII, which no key has.
+    CredentialCharacters,
+    /// The credential begins or ends with white space, such as the line end of the file that it was read from.
+    CredentialWhiteSpace,
+    /// The credential has quotes around it.
+    CredentialQuotes,
+    /// The credential begins with `Bearer`, which would be sent twice, or as part of a key.
+    CredentialScheme,
+    /// The credential is a placeholder that was never filled in, such as `<your-key>`.
+    CredentialPlaceholder,
     /// More than one of key, token, source and `forward_caller_credential` is set.
     CredentialConflict,
 }
@@ -117,7 +127,16 @@ impl fmt::Display for BackendProblem {
             Self::Weight => "the weight is not from 1 to 100",
             Self::Name => "the name is empty or has control characters",
             Self::Deployment => "the deployment name has characters other than letters, digits, - _ . ~",
-            Self::Credential => "the credential is empty or has characters that a header cannot carry",
+            Self::CredentialEmpty => "the credential is empty",
+            Self::CredentialCharacters => "the credential has control characters, or characters beyond ASCII; remove them",
+            Self::CredentialWhiteSpace => {
+                "the credential begins or ends with white space, such as the line end of a file; trim it"
+            }
+            Self::CredentialQuotes => "the credential has quotes around it; remove them",
+            Self::CredentialScheme => {
+                "the credential begins with Bearer; leave that out: bearer_token(..) adds it, and an api_key(..) has none"
+            }
+            Self::CredentialPlaceholder => "the credential is a placeholder; put the real key or token in its place",
             Self::CredentialConflict => {
                 "more than one of api_key, bearer_token, credential_source and forward_caller_credential is set"
             }

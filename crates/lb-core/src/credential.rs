@@ -1,12 +1,13 @@
 //! Credentials: what authenticates a request at one backend, and where it comes from.
 
 mod rotating;
+mod secret;
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 
-use crate::future::BoxFuture;
+use crate::{build_error::BackendProblem, future::BoxFuture};
 pub use rotating::RotatingCredential;
 
 /// One header that authenticates a request: `api-key: ...` or `authorization: Bearer ...`.
@@ -24,28 +25,34 @@ impl Credential {
     ///
     /// # Errors
     ///
-    /// If `key` is empty or cannot be a header's value (control characters).
+    /// If `key` cannot be a key: it is empty, has white space or quotes around it, control characters or any beyond
+    /// ASCII, begins with `Bearer`, or is a placeholder such as `<your-key>`. The error says which.
     pub fn api_key(key: impl AsRef<str>) -> Result<Self, CredentialError> {
-        Self::from_text(HeaderName::from_static("api-key"), key.as_ref(), key.as_ref())
+        Self::checked_key(key.as_ref()).map_err(unusable)
     }
 
     /// A bearer token, sent as `authorization: Bearer ...`: an Entra ID token or an OpenAI key.
     ///
     /// # Errors
     ///
-    /// If `token` is empty or cannot be a header's value (control characters).
+    /// If `token` cannot be a token, as for [`api_key`](Credential::api_key).
     pub fn bearer_token(token: impl AsRef<str>) -> Result<Self, CredentialError> {
-        let token = token.as_ref();
-        Self::from_text(AUTHORIZATION, token, &format!("Bearer {token}"))
+        Self::checked_token(token.as_ref()).map_err(unusable)
     }
 
-    fn from_text(header: HeaderName, secret: &str, value: &str) -> Result<Self, CredentialError> {
-        if secret.trim().is_empty() {
-            return Err(CredentialError::new("the credential is empty"));
-        }
+    pub(crate) fn checked_key(key: &str) -> Result<Self, BackendProblem> {
+        secret::check(key)?;
+        Self::from_value(HeaderName::from_static("api-key"), key)
+    }
+
+    pub(crate) fn checked_token(token: &str) -> Result<Self, BackendProblem> {
+        secret::check(token)?;
+        Self::from_value(AUTHORIZATION, &format!("Bearer {token}"))
+    }
+
+    fn from_value(header: HeaderName, value: &str) -> Result<Self, BackendProblem> {
         // The parse error is dropped on purpose: it must not be able to quote the secret.
-        let mut value = HeaderValue::from_str(value)
-            .map_err(|_| CredentialError::new("the credential has characters that a header cannot carry"))?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| BackendProblem::CredentialCharacters)?;
         value.set_sensitive(true);
         // The first clone makes the bytes shared, with an allocation: better here than in a request.
         drop(value.clone());
@@ -63,6 +70,10 @@ impl Credential {
     pub fn value(&self) -> &HeaderValue {
         &self.value
     }
+}
+
+fn unusable(problem: BackendProblem) -> CredentialError {
+    CredentialError::new(problem.to_string())
 }
 
 impl fmt::Debug for Credential {
@@ -153,5 +164,35 @@ impl fmt::Display for CredentialError {
 impl StdError for CredentialError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_hears_what_is_wrong_as_a_builder_does() {
+        for (secret, says) in [
+            ("CANARY\n", "trim it"),
+            ("\"CANARY\"", "quotes"),
+            ("Bearer CANARY", "leave that out"),
+            ("<CANARY>", "placeholder"),
+            ("CANARY\0CANARY", "control characters"),
+        ] {
+            for error in [Credential::api_key(secret).unwrap_err(), Credential::bearer_token(secret).unwrap_err()] {
+                let printed = format!("{error} {error:?}");
+                assert!(printed.contains(says) && !printed.contains("CANARY"), "{printed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sound_key_is_sent_as_it_is_and_a_token_after_bearer() {
+        let key = Credential::api_key("k").unwrap();
+        assert_eq!((key.header().as_str(), key.value().as_bytes()), ("api-key", &b"k"[..]));
+        let token = Credential::bearer_token("t").unwrap();
+        assert_eq!((token.header().as_str(), token.value().as_bytes()), ("authorization", &b"Bearer t"[..]));
+        assert!(key.value().is_sensitive() && token.value().is_sensitive());
     }
 }

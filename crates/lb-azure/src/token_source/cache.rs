@@ -15,7 +15,7 @@ use futures::{
     channel::oneshot::{self, Receiver, Sender},
     future::Shared,
 };
-use lb_core::{Credential, Instant};
+use lb_core::{Credential, CredentialError, Instant};
 
 /// A moment on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -74,8 +74,8 @@ pub(super) enum Reason {
     Credential(Arc<azure_core::Error>),
     /// It gave none for this long.
     TimedOut(Duration),
-    /// It gave one that no header can carry.
-    NotAHeader,
+    /// It gave one that cannot be a token.
+    Unusable(Arc<CredentialError>),
     /// It gave one that had expired when it came, or when a request got to use it.
     Expired,
     /// The task of the fetch ended without a result: it panicked, or its runtime was shut down.
@@ -89,7 +89,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Credential(error) => write!(f, "the token credential failed: {error}"),
             Self::TimedOut(limit) => write!(f, "the token credential gave no answer for {limit:?}"),
-            Self::NotAHeader => f.write_str("the token is empty or has characters that a header cannot carry"),
+            Self::Unusable(error) => write!(f, "the token credential gave what is no token: {error}"),
             Self::Expired => f.write_str("the token had expired when it came; check the clock of this machine"),
             Self::Abandoned => f.write_str("the task that fetched the token ended early; its runtime may be shut down"),
             Self::NoRuntime => f.write_str(

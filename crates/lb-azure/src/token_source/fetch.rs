@@ -86,7 +86,8 @@ impl Fetch {
     }
 
     fn token(&self, token: &AccessToken) -> Landed {
-        let credential = Credential::bearer_token(token.token.secret()).map_err(|_| Reason::NotAHeader)?;
+        let credential =
+            Credential::bearer_token(token.token.secret()).map_err(|error| Reason::Unusable(Arc::new(error)))?;
         Token::new(credential, wall(token.expires_on), self.shared.refresh_ahead, self.shared.moment())
     }
 

@@ -121,7 +121,7 @@ async fn whatever_is_wrong_with_a_token_is_a_reason_and_no_hang() {
         (Answer::Panic, "the task that fetched the token ended early"),
         (Answer::Stale(Duration::ZERO), "the token had expired when it came"),
         (Answer::Stale(LIFETIME), "the token had expired when it came"),
-        (Answer::Garbage, "the token is empty or has characters that a header cannot carry"),
+        (Answer::Garbage, "the token credential gave what is no token: the credential begins or ends with white space"),
     ] {
         let clock = clock();
         let issuer = Issuer::new("t", &clock);

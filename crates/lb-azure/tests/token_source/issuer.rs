@@ -56,7 +56,7 @@ pub(crate) enum Answer {
     Panic,
     /// A token that had ended this long ago.
     Stale(Duration),
-    /// A token that no header can carry.
+    /// A token with a line end, which no header can carry.
     Garbage,
 }
 

@@ -72,12 +72,12 @@ impl BackendBuilder {
 
     /// An Azure OpenAI key: sent as `api-key`, to this backend only, in place of the caller's credential.
     pub fn api_key(self, key: impl AsRef<str>) -> Self {
-        self.fixed(Credential::api_key(key).ok())
+        self.fixed(Credential::checked_key(key.as_ref()))
     }
 
-    /// A bearer token: sent as `authorization`, to this backend only, in place of the caller's credential.
+    /// A bearer token: sent as `authorization: Bearer ..`, to this backend only, in place of the caller's credential.
     pub fn bearer_token(self, token: impl AsRef<str>) -> Self {
-        self.fixed(Credential::bearer_token(token).ok())
+        self.fixed(Credential::checked_token(token.as_ref()))
     }
 
     /// A source that is asked for the credential before each attempt; sent to this backend only, in place of the
@@ -92,11 +92,11 @@ impl BackendBuilder {
         self.auth(Auth::Caller)
     }
 
-    fn fixed(mut self, credential: Option<Credential>) -> Self {
+    fn fixed(mut self, credential: Result<Credential, BackendProblem>) -> Self {
         match credential {
-            Some(credential) => self.auth(Auth::Fixed(credential)),
-            None => {
-                self.problem = Some(BackendProblem::Credential);
+            Ok(credential) => self.auth(Auth::Fixed(credential)),
+            Err(problem) => {
+                self.problem = Some(problem);
                 self
             }
         }
@@ -193,9 +193,14 @@ mod tests {
         for deployment in ["", "a/b", "..", "a b", "a%2fb", "a?b", "gpt\u{e9}"] {
             assert_eq!(problem(host().deployment(deployment)), BackendProblem::Deployment, "{deployment:?}");
         }
-        for key in ["", "  ", "line\nbreak", "nul\0"] {
-            assert_eq!(problem(host().api_key(key)), BackendProblem::Credential, "{key:?}");
-            assert_eq!(problem(host().bearer_token(key)), BackendProblem::Credential, "{key:?}");
+        for (key, expected) in [
+            ("", BackendProblem::CredentialEmpty),
+            ("line\nbreak", BackendProblem::CredentialCharacters),
+            ("k\n", BackendProblem::CredentialWhiteSpace),
+            ("Bearer k", BackendProblem::CredentialScheme),
+        ] {
+            assert_eq!(problem(host().api_key(key)), expected, "{key:?}");
+            assert_eq!(problem(host().bearer_token(key)), expected, "{key:?}");
         }
         assert_eq!(problem(host().api_key("a").bearer_token("b")), BackendProblem::CredentialConflict);
         assert_eq!(problem(host().api_key("a").forward_caller_credential()), BackendProblem::CredentialConflict);
