@@ -84,6 +84,8 @@ pub enum BackendProblem {
     QueryOrFragment,
     /// The host is not a DNS name (international names in their `xn--` form), an IPv4 or a bracketed IPv6 address.
     Host,
+    /// The host is an IPv6 address without brackets, which end it where a port may follow: `[::1]`, `[::1]:8080`.
+    Ipv6Brackets,
     /// The port is not a number from 1 to 65535.
     Port,
     /// The path prefix has empty, `.` or `..` segments.
@@ -117,10 +119,11 @@ impl fmt::Display for BackendProblem {
         f.write_str(match self {
             Self::Endpoint => "the endpoint is not a host, host:port or URL such as https://name.openai.azure.com",
             Self::Characters => "the endpoint has control characters, white space or a backslash; remove them",
-            Self::Scheme => "the scheme is neither https nor http",
+            Self::Scheme => "the scheme is neither https nor http; write https also for wss",
             Self::UserInfo => "the endpoint has a user name or password; use api_key(..) or bearer_token(..)",
             Self::QueryOrFragment => "the endpoint has a query or fragment; those belong to the request",
-            Self::Host => "the host is no DNS name (xn-- form), IPv4 or [IPv6] address",
+            Self::Host => "the host is no DNS name (xn-- form), IPv4 or [IPv6] address without a zone",
+            Self::Ipv6Brackets => "an IPv6 address needs brackets: write [::1], or [::1]:8080 with a port",
             Self::Port => "the port is not a number from 1 to 65535",
             Self::PathPrefix => "the path prefix has empty, . or .. segments",
             Self::Priority => "the priority is not at least 1",

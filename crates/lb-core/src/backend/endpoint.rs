@@ -54,7 +54,13 @@ fn parse_authority(text: &str) -> Result<Authority, BackendProblem> {
             check_port(port.strip_prefix(':').ok_or(BackendProblem::Port)?)?;
         }
         None
+    } else if is_bare_ipv6(&text) {
+        return Err(BackendProblem::Ipv6Brackets);
     } else if let Some((host, port)) = text.split_once(':') {
+        if matches!(host, "https" | "http") && port.parse::<u16>().is_err() {
+            // `https:/host`, `https:host`: the scheme's slashes are missing, not a port.
+            return Err(BackendProblem::Endpoint);
+        }
         check_port(port)?;
         Some(host)
     } else {
@@ -67,6 +73,12 @@ fn parse_authority(text: &str) -> Result<Authority, BackendProblem> {
     // The first clone makes the bytes shared, with an allocation: better here than in a request.
     drop(authority.clone());
     Ok(authority)
+}
+
+/// Whether `text` is an IPv6 address without the brackets that it needs in a URL, with or without a port or a zone.
+fn is_bare_ipv6(text: &str) -> bool {
+    let is_address = |text: &str| text.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    is_address(text) || text.rsplit_once(':').is_some_and(|(address, _)| is_address(address))
 }
 
 fn check_port(text: &str) -> Result<(), BackendProblem> {
@@ -169,6 +181,10 @@ mod tests {
             ("ftp://a.example", P::Scheme),
             ("file:///etc/passwd", P::Scheme),
             ("://a.example", P::Scheme),
+            ("wss://a.example", P::Scheme),
+            ("https:/a.example", P::Endpoint),
+            ("https:a.example", P::Endpoint),
+            ("https://http://a.example", P::Endpoint),
             ("https://user@a.example", P::UserInfo),
             ("https://user:password@a.example", P::UserInfo),
             ("https://a.example?x=1", P::QueryOrFragment),
@@ -182,6 +198,18 @@ mod tests {
             ("a.example:65536", P::Port),
             ("a.example:+80", P::Port),
             ("a.example:80:90", P::Port),
+            ("1.2.3.4:80:90", P::Port),
+            ("a.example::80", P::Port),
+            ("https:0", P::Port),
+            ("::1", P::Ipv6Brackets),
+            ("::", P::Ipv6Brackets),
+            ("https://fe80::1/p", P::Ipv6Brackets),
+            ("2001:DB8::1", P::Ipv6Brackets),
+            ("::1:8080", P::Ipv6Brackets),
+            ("2001:db8:0:0:0:0:0:1:8080", P::Ipv6Brackets),
+            ("::ffff:127.0.0.1:8080", P::Ipv6Brackets),
+            ("fe80::1%eth0", P::Ipv6Brackets),
+            ("fe80::1%eth0:8080", P::Ipv6Brackets),
             ("[::1]80", P::Port),
             ("[::1]:0", P::Port),
             ("[::g]", P::Host),
