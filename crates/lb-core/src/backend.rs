@@ -4,7 +4,13 @@ mod builder;
 mod destination;
 mod endpoint;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use http::uri::{Authority, Scheme};
 
@@ -23,7 +29,9 @@ pub(crate) use endpoint::is_dot_segment;
 ///
 /// A host (`name.openai.azure.com`), a `host:port`, or a URL with scheme and path prefix
 /// (`https://gateway.example/team-a`). Without a scheme it is `https`. A path prefix is put before the path of every
-/// request.
+/// request. Where the paths of your SDK begin with `/openai/v1` themselves, leave that out of the endpoint: they would
+/// have it twice, which Azure answers with a 404. A `tracing` warning says so, once for each backend, when a request's
+/// path begins with a segment that the prefix has too.
 ///
 /// # Deployment
 ///
@@ -62,6 +70,8 @@ struct Parts {
     endpoint: Endpoint,
     deployment: Option<String>,
     auth: Auth,
+    /// Whether somebody was told that its path prefix and a request's path overlap.
+    overlap_is_told: AtomicBool,
 }
 
 /// How requests to a backend are authenticated.
@@ -147,6 +157,11 @@ impl Backend {
 
     pub(crate) fn auth(&self) -> &Auth {
         &self.0.auth
+    }
+
+    /// Whether nobody was told yet that its path prefix and a request's path overlap; from now on somebody is.
+    pub(crate) fn is_first_overlap(&self) -> bool {
+        !self.0.overlap_is_told.load(Ordering::Relaxed) && !self.0.overlap_is_told.swap(true, Ordering::Relaxed)
     }
 }
 

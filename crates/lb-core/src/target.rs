@@ -1,5 +1,6 @@
 //! A target: the backend of one attempt, with its credential, and how a request is addressed to it.
 
+mod overlap;
 mod path;
 
 use std::{
@@ -186,7 +187,11 @@ impl<'p> Target<'p> {
     /// If the result is longer than a URI can be, or if the path has `.` or `..` segments (also percent-encoded) and
     /// the backend a path prefix or deployment, which they would escape.
     pub fn path_and_query<'a>(&self, original: &'a str) -> Result<Cow<'a, str>, AddressError> {
-        path::rewrite(self.backend, original).map_err(|problem| self.error(problem))
+        let rewritten = path::rewrite(self.backend, original).map_err(|problem| self.error(problem))?;
+        if matches!(rewritten, Cow::Owned(_)) {
+            overlap::warn(self.backend, original);
+        }
+        Ok(rewritten)
     }
 
     /// Removes `host`, and replaces the caller's credential by the backend's if it has one.

@@ -1,6 +1,9 @@
 //! Builds a backend, and checks everything.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use super::{Auth, Backend, Parts, endpoint};
 use crate::{
@@ -138,6 +141,7 @@ impl BackendBuilder {
                 endpoint,
                 deployment: self.deployment,
                 auth: self.auth,
+                overlap_is_told: AtomicBool::new(false),
             }))),
             (Err(problem), _) | (_, Some(problem)) => {
                 let name = self.name.filter(|name| !name.trim().is_empty());
