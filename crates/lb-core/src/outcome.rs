@@ -27,7 +27,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use crate::retry_after::{Headers, Hint, any_hint};
+use crate::retry_after::{Headers, Hint, hint_in};
 
 /// How one attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Outcome {
     ///
     /// `wall` is read only to measure a date in a response without a usable `Date` header.
     pub fn answered(status: u16, headers: &(impl Headers + ?Sized), wall: impl FnOnce() -> SystemTime) -> Self {
-        Self::Answered { status, hint: any_hint(status, headers, wall) }
+        Self::Answered { status, hint: if status < 400 { None } else { hint_in(headers, wall) } }
     }
 
     /// Whether it is the caller's, and the backend did well: a 2xx, a 3xx, or what comes before them.
