@@ -277,7 +277,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         let has_struck_it = matches!(self.repeat, Repeat::Did { slot: again, has_struck: true } if again == slot);
         let blame = if is_strike && has_struck_it { Blame::Nobody } else { blame };
         let change = self.hear(slot, blame, cause, now);
-        let has_struck = is_strike || (blame == Blame::Unprocessed && change.is_some());
+        let counts = matches!(change, Some(Change::Struck(_) | Change::Suspected(_)));
+        let has_struck = is_strike || (blame == Blame::Unprocessed && counts);
         if let (Outcome::Faulted(Fault::Unprocessed), Repeat::No) = (outcome, self.repeat) {
             self.repeat = Repeat::May { slot, has_struck };
         }

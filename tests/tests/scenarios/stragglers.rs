@@ -154,6 +154,25 @@ fn a_late_connect_fault_counts_from_the_moment_it_is_known() {
 }
 
 #[test]
+fn a_refusal_without_processing_that_comes_after_a_cooldown_is_no_strike() {
+    let scene = Scene::new(pool_of(&[("a", 1), ("b", 2)]));
+    let (mut slow, mut quick) = (scene.start(0, "a"), scene.start(1, "a"));
+    assert!(scene.answer(1, &mut quick, 429, "1").is_none());
+    scene.gate.answer(RequestId(1), Err(Fault::Connect));
+    assert!(poll(&mut quick).is_some());
+    assert_eq!(scene.until(1), Some(10), "b is suspect");
+
+    scene.clock.advance(Duration::from_secs(5));
+    scene.gate.answer(RequestId(0), Err(Fault::Unprocessed));
+    assert!(poll(&mut slow).is_none());
+    scene.stands(0, "b");
+    // The first to see that a is back has struck nobody, so that its failure at a suspect counts.
+    scene.gate.answer(RequestId(0), Err(Fault::Connect));
+    assert!(poll(&mut slow).is_none());
+    assert_eq!(scene.until(1), Some(15));
+}
+
+#[test]
 fn a_re_marked_backend_is_told_as_cooling_for_longer_and_as_available_once() {
     let scene = Scene::new(pool_of(&[("a", 1)]));
     let (mut first, mut second) = (scene.start(1, "a"), scene.start(2, "a"));
