@@ -53,6 +53,20 @@ fn it_fails_as_many_where_callers_drop_what_takes_too_long() {
 }
 
 #[test]
+fn a_backend_that_stalls_for_half_of_the_time_is_trusted_less_and_less() {
+    let mut site = Site::new(1, FINE);
+    for spell in 0..600 {
+        let at = Duration::from_secs(2 + 6 * spell);
+        site = site.then(at, Behaviour::Stalls).then(at + Duration::from_secs(3), FINE);
+    }
+    let world = World { timeout: Duration::from_secs(5), ..World::new([site, Site::new(2, FINE)]) };
+    let run = world.play(steady(Duration::from_secs(1), HOUR));
+    let late = run.stories.iter().filter(|story| story.call.at >= HOUR / 2 && story.failed()).count();
+    println!("{} failed, {late} of them in the second half hour", run.failed());
+    assert!(late <= 45, "2.5 % of its calls: {late}");
+}
+
+#[test]
 fn a_prompt_that_times_out_everywhere_makes_nobody_suspect() {
     let mut world = World::new([Site::new(1, FINE), Site::new(1, FINE), Site::new(2, FINE)]);
     world.fail_over_after_send = true;
