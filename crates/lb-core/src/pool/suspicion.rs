@@ -80,8 +80,9 @@ impl Suspicion {
     /// The holder of this claim has ended.
     pub(super) fn release(&mut self, claim: Option<Claim>) {
         if claim.is_some() && self.claim == claim {
+            // What goes last says nothing about a probe before it, whose claim has lapsed.
+            self.is_probed &= !claim.is_some_and(|claim| claim.is_probe);
             self.claim = None;
-            self.is_probed = false;
         }
     }
 
@@ -99,5 +100,26 @@ impl Suspicion {
     fn claim(&mut self, lapses_at: Instant, is_probe: bool) -> Option<Claim> {
         self.claim = Some(Claim { lapses_at, is_probe });
         self.claim
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{outcome::Fault, pool::PoolOptions};
+
+    #[test]
+    fn a_probe_that_hangs_makes_the_next_wait_longer_whoever_goes_there_in_between() {
+        let at = |secs: u64| Instant::from_nanos(secs * 1_000_000_000);
+        let (policy, hangs) = (Policy::new(&PoolOptions::default()), Reason::Fault(Fault::ConnectTimeout));
+        let mut suspicion = Suspicion::new(hangs, policy.probe_after, at(0));
+        assert!(suspicion.probe(at(10), &policy).is_some(), "it never ends");
+
+        assert_eq!(suspicion.opens_at(), at(20));
+        let last = suspicion.enter(at(20), &policy);
+        suspicion.fail(hangs, last, at(21), &policy);
+
+        assert!(suspicion.probe(at(31), &policy).is_some());
+        assert_eq!((suspicion.opens_at(), suspicion.probe_at), (at(51), at(71)));
     }
 }
