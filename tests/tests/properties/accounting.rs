@@ -1,4 +1,4 @@
-//! Accounting: counters against a recount of the whole history.
+//! Accounting: counters against a recount of the whole history, and events against what is seen.
 
 use lb_core::Counters;
 use proptest::prelude::*;
@@ -6,15 +6,16 @@ use proptest::prelude::*;
 use crate::{
     case::case,
     cases,
-    history::{History, What},
+    history::{History, State, What},
+    table::counted_as,
 };
 
 /// How often something happened at a backend before the record `at`.
 fn count(history: &History, backend: usize, at: usize, what: &str) -> u64 {
     let is = |record: &&(u64, What)| match &record.1 {
-        What::Picked { backend: of, .. } => *of == backend && what == "attempts",
-        What::Settled { backend: of, answer, .. } => *of == backend && what == History::counted_as(answer),
-        What::Dropped { backend: of } => *of == backend && what == "cancelled",
+        What::Picked(pick) => pick.backend == backend && what == "attempts",
+        What::Settled { backend: of, answer, .. } => *of == backend && what == counted_as(answer),
+        What::Dropped { backend: of, .. } => *of == backend && what == "cancelled",
         _ => false,
     };
     history.records[..at].iter().filter(is).count() as u64
@@ -69,12 +70,44 @@ proptest! {
     #[test]
     fn events_tell_of_every_attempt_from_its_begin_to_its_end(case in case()) {
         let history = case.play();
-        let told = |word: &str| history.log.iter().filter(|line| line.starts_with(word)).count() as u64;
+        let log = history.log();
+        let told = |word: &str| log.iter().filter(|line| line.starts_with(word)).count() as u64;
         let (_, _, seen) = history.looks().last().unwrap();
         let attempts: u64 = seen.iter().map(|seen| seen.counters.attempts).sum();
         prop_assert_eq!((told("sent "), told("settled ")), (attempts, attempts));
-        let later = history.picks().filter(|pick| pick.number > 1).count() as u64;
+        let later = history.picks().filter(|(_, pick)| pick.number > 1).count() as u64;
         prop_assert_eq!(told("failed over "), later);
-        prop_assert!(told("available ") <= told("cooling "));
+        prop_assert!(told("available ") <= told("cooling ") + told("suspect "));
+    }
+
+    #[test]
+    fn events_tell_every_change_of_state(case in case()) {
+        let history = case.play();
+        // The state that each backend was last told to have, with the moment that was named.
+        let mut told = vec![("available", 0); history.backends().len()];
+        for (now, what) in &history.records {
+            match what {
+                What::Told(line) => {
+                    let words: Vec<_> = line.split_whitespace().collect();
+                    let moment = words.iter().position(|word| *word == "until").map_or(0, |at| words[at + 1].parse().unwrap());
+                    for state in ["available", "cooling", "suspect"] {
+                        if words[0] == state {
+                            told[words[1][1..].parse::<usize>().unwrap()] = (state, moment);
+                        }
+                    }
+                }
+                What::Looked(seen) => {
+                    for (seen, told) in seen.iter().zip(&told) {
+                        match (seen.state, *told) {
+                            (State::Drained, _) | (State::Available, ("available", _)) | (State::Suspect { .. }, ("suspect", _)) => {}
+                            (State::Available, ("cooling", until)) => prop_assert!(until <= *now),
+                            (State::Cooling { until, .. }, ("cooling", told)) => prop_assert_eq!(until, told),
+                            (seen, told) => prop_assert!(false, "{seen:?} was told as {told:?}"),
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 }

@@ -1,9 +1,14 @@
 //! A case: a pool with options, and a list of events.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use lb_core::{Backend, Fault, Pool, PoolBuilder};
-use proptest::{collection::vec, option, prelude::*, sample::Index, sample::select};
+use lb_core::{Backend, Fault, Pool, PoolBuilder, StatusAction};
+use proptest::{
+    collection::{btree_map, vec},
+    option,
+    prelude::*,
+    sample::{Index, select},
+};
 
 /// Everything that a run depends on.
 #[derive(Debug, Clone)]
@@ -29,7 +34,10 @@ pub(crate) struct Spec {
 pub(crate) struct Options {
     pub(crate) default_cooldown: Duration,
     pub(crate) max_cooldown: Duration,
-    pub(crate) extra_statuses: Vec<u16>,
+    pub(crate) strikes: u32,
+    pub(crate) probe_after: Duration,
+    pub(crate) stalled_after: Option<Duration>,
+    pub(crate) on_status: BTreeMap<u16, StatusAction>,
     pub(crate) after_send: bool,
     pub(crate) always_synthesize: bool,
     pub(crate) max_attempts: Option<u32>,
@@ -47,8 +55,12 @@ pub(crate) enum Event {
     Cancel(Index),
     /// Time passes.
     Wait(Duration),
-    /// Time passes until the deadline of a cooling backend, or until so many nanoseconds before it.
+    /// Time passes until a cooling backend is back or a suspect's probe is due, or until so many nanoseconds before it.
     WaitUntilDeadline(Index, u64),
+    /// An operator takes a backend out.
+    Drain(Index),
+    /// An operator puts a backend back.
+    Reopen(Index),
 }
 
 #[derive(Debug, Clone)]
@@ -96,8 +108,7 @@ impl Said {
 
 impl Case {
     pub(crate) fn pool(&self) -> PoolBuilder {
-        let Options { default_cooldown, max_cooldown, extra_statuses, after_send, always_synthesize, max_attempts } =
-            self.options.clone();
+        let options = &self.options;
         let has_keys = self.backends.iter().any(|spec| spec.key.is_some());
         let backends = self.backends.iter().enumerate().map(|(index, spec)| {
             let backend = Backend::builder(format!("https://b{index}.example{}", spec.prefix))
@@ -114,17 +125,49 @@ impl Case {
         });
         let pool = Pool::builder()
             .backends(backends)
-            .default_cooldown(default_cooldown)
-            .max_cooldown(max_cooldown)
-            .fail_over_on(extra_statuses)
-            .fail_over_after_send(after_send)
-            .always_synthesize(always_synthesize);
-        max_attempts.into_iter().fold(pool, PoolBuilder::max_attempts)
+            .default_cooldown(options.default_cooldown)
+            .max_cooldown(options.max_cooldown)
+            .strikes(options.strikes)
+            .probe_after(options.probe_after)
+            .fail_over_after_send(options.after_send)
+            .always_synthesize(options.always_synthesize);
+        let pool = options.stalled_after.into_iter().fold(pool, PoolBuilder::stalled_after);
+        let pool = options.max_attempts.into_iter().fold(pool, PoolBuilder::max_attempts);
+        options.on_status.iter().fold(pool, |pool, (status, action)| pool.on_status(*status, *action))
     }
 }
 
+/// What the answers of a case are like: each kind of failure has rules that only a row of its like shows.
+#[derive(Debug, Clone, Copy)]
+enum Weather {
+    /// A bit of everything.
+    Mixed,
+    /// Mostly throttling and success.
+    Throttled,
+    /// Mostly failures without a word.
+    Sick,
+    /// Mostly refusals before anything was processed.
+    Refusing,
+}
+
 pub(crate) fn case() -> impl Strategy<Value = Case> {
-    (backends(), options(), any::<u64>(), vec(event(), 1..70)).prop_map(|(backends, options, seed, events)| Case {
+    prop_oneof![
+        3 => case_in(Weather::Mixed),
+        3 => case_in(Weather::Throttled),
+        6 => case_in(Weather::Sick),
+        2 => case_in(Weather::Refusing),
+    ]
+}
+
+fn case_in(weather: Weather) -> impl Strategy<Value = Case> {
+    // Rows need few backends; walks need many.
+    let (most, tiers) = match weather {
+        Weather::Mixed | Weather::Throttled => (12, 3),
+        Weather::Sick => (4, 2),
+        Weather::Refusing => (2, 2),
+    };
+    let events = vec(event(weather), 1..80);
+    (backends(most, tiers), options(), any::<u64>(), events).prop_map(|(backends, options, seed, events)| Case {
         backends,
         options,
         seed,
@@ -132,15 +175,15 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-fn backends() -> impl Strategy<Value = Vec<Spec>> {
+fn backends(most: usize, tiers: u32) -> impl Strategy<Value = Vec<Spec>> {
     let spec = (
-        1..=3_u32,
+        1..=tiers,
         prop_oneof![3 => Just(1_u32), 2 => 1..=100_u32],
         select(vec!["", "/team-a", "/p/q%20r"]),
         option::weighted(0.3, select(vec!["gpt-x", "gpt.y~z"])),
         any::<bool>(),
     );
-    (vec(spec, 1..=12), 0..3_u8).prop_map(|(specs, keyed)| {
+    (vec(spec, 1..=most), 0..3_u8).prop_map(|(specs, keyed)| {
         let spec = |(index, (priority, weight, prefix, deployment, coin)): (usize, _)| {
             // No keys, keys everywhere, or keys here and there.
             let key = (keyed == 1 || (keyed == 2 && coin)).then(|| format!("KEY-{index}-CANARY"));
@@ -152,34 +195,43 @@ fn backends() -> impl Strategy<Value = Vec<Spec>> {
 
 fn options() -> impl Strategy<Value = Options> {
     let millis = |range| proptest::strategy::Strategy::prop_map(range, Duration::from_millis);
+    let actions = vec![StatusAction::Return, StatusAction::FailOver, StatusAction::FailOverAndCool];
     (
-        millis(1..20_000_u64),
-        millis(20_000..90_000_u64),
-        prop_oneof![Just(vec![]), vec(select(vec![400, 401, 403, 404, 408, 499]), 1..3)],
+        (millis(1..20_000_u64), millis(20_000..90_000_u64)),
+        // Shorter and longer than the second for which a failure there closes the last way to a suspect.
+        (1..=3_u32, millis(100..20_000_u64), option::weighted(0.5, millis(1..10_000_u64))),
+        btree_map(select(vec![400, 401, 403, 404, 408, 499]), select(actions), 0..4),
         any::<bool>(),
         proptest::bool::weighted(0.2),
-        option::weighted(0.4, 1..=13_u32),
+        option::weighted(0.3, 1..=13_u32),
     )
-        .prop_map(
-            |(default_cooldown, max_cooldown, extra_statuses, after_send, always_synthesize, max_attempts)| Options {
-                default_cooldown,
-                max_cooldown,
-                extra_statuses,
-                after_send,
-                always_synthesize,
-                max_attempts,
-            },
-        )
+        .prop_map(|(cooldowns, suspects, on_status, after_send, always_synthesize, max_attempts)| Options {
+            default_cooldown: cooldowns.0,
+            max_cooldown: cooldowns.1,
+            strikes: suspects.0,
+            probe_after: suspects.1,
+            stalled_after: suspects.2,
+            on_status,
+            after_send,
+            always_synthesize,
+            max_attempts,
+        })
 }
 
-fn event() -> impl Strategy<Value = Event> {
+fn event(weather: Weather) -> impl Strategy<Value = Event> {
+    const SECOND: u64 = 1_000_000_000;
+    let nanos =
+        prop_oneof![3 => 0..15 * SECOND, 2 => Just(SECOND), 2 => Just(SECOND - 1), 1 => 30 * SECOND..100 * SECOND];
     prop_oneof![
-        5 => ask().prop_map(Event::Start),
-        12 => (any::<Index>(), answer()).prop_map(|(which, answer)| Event::Answer(which, answer)),
-        1 => any::<Index>().prop_map(Event::Poll),
-        1 => any::<Index>().prop_map(Event::Cancel),
-        1 => (0..15_000_000_000_u64).prop_map(|nanos| Event::Wait(Duration::from_nanos(nanos))),
-        2 => (any::<Index>(), 0..2_u64).prop_map(|(which, early)| Event::WaitUntilDeadline(which, early)),
+        10 => ask().prop_map(Event::Start),
+        24 => (any::<Index>(), answer_in(weather)).prop_map(|(which, answer)| Event::Answer(which, answer)),
+        2 => any::<Index>().prop_map(Event::Poll),
+        2 => any::<Index>().prop_map(Event::Cancel),
+        3 => nanos.prop_map(|nanos| Event::Wait(Duration::from_nanos(nanos))),
+        5 => (any::<Index>(), 0..2_u64).prop_map(|(which, early)| Event::WaitUntilDeadline(which, early)),
+        1 => any::<Index>().prop_map(Event::Drain),
+        // More often than a drain, so that few are out for long.
+        4 => any::<Index>().prop_map(Event::Reopen),
     ]
 }
 
@@ -194,25 +246,49 @@ fn ask() -> impl Strategy<Value = Ask> {
         .prop_map(|(typed, one_shot, path, body)| Ask { typed, one_shot, path, body })
 }
 
+/// A bit of everything.
 pub(crate) fn answer() -> impl Strategy<Value = Answer> {
+    answer_in(Weather::Mixed)
+}
+
+fn answer_in(weather: Weather) -> impl Strategy<Value = Answer> {
+    let (throttled, failed, fine, refused, faulted) = match weather {
+        Weather::Mixed => (4, 4, 3, 3, 6),
+        Weather::Throttled => (12, 1, 4, 2, 1),
+        Weather::Sick => (1, 4, 3, 2, 10),
+        Weather::Refusing => (1, 1, 1, 1, 36),
+    };
     let status = prop_oneof![
-        4 => Just(429_u16),
-        3 => select(vec![500_u16, 502, 503, 529, 599, 999]),
-        3 => Just(200_u16),
-        2 => select(vec![202_u16, 302, 400, 401, 403, 404, 408, 422, 428, 430, 499]),
+        throttled => Just(429_u16),
+        failed => select(vec![500_u16, 502, 503, 529, 599, 999]),
+        fine => select(vec![200_u16, 200, 202, 302]),
+        refused => select(vec![400_u16, 401, 401, 403, 404, 408, 408, 422, 428, 430, 499]),
     ];
     let hint = prop_oneof![
-        2 => Just(Said::Nothing),
+        4 => Just(Said::Nothing),
         3 => (0..100_u64).prop_map(Said::Seconds),
         3 => (0..30_000_u64).prop_map(Said::Millis),
-        1 => Just(Said::Seconds(86_400)),
+        2 => Just(Said::Seconds(86_400)),
         1 => Just(Said::Seconds(0)),
         1 => vec(128..=255_u8, 0..9).prop_map(Said::Noise),
     ];
-    let faults = vec![Fault::Connect, Fault::Connect, Fault::Timeout, Fault::Reset, Fault::Request];
+    let mut faults = vec![
+        Fault::Connect,
+        Fault::ConnectTimeout,
+        Fault::Timeout,
+        Fault::Timeout,
+        Fault::Reset,
+        Fault::Credential,
+        Fault::Request,
+        Fault::Unprocessed,
+    ];
+    if let Weather::Refusing = weather {
+        faults = vec![Fault::Unprocessed];
+    }
+    let answered = throttled + failed + fine + refused;
     prop_oneof![
-        8 => (status, hint, vec(any::<u8>(), 0..20))
+        answered => (status, hint, vec(any::<u8>(), 0..20))
             .prop_map(|(status, hint, body)| Answer::Status { status, hint, body }),
-        2 => select(faults).prop_map(Answer::Fault),
+        faulted => select(faults).prop_map(Answer::Fault),
     ]
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lb_core::{Backend, Hint, HintSource, MockClock, Outcome, Pool, SeededRng, Step};
+use lb_core::{Backend, Fault, Hint, HintSource, MockClock, Outcome, Pool, SeededRng, Step};
 
 const PICKS: u32 = 20_000;
 
@@ -35,16 +35,17 @@ impl Tier {
         }
     }
 
-    /// The pick after so many others of the same request that failed over with a hint of zero.
+    /// The pick after so many others of the same request that failed over with a hint of zero; the last says nothing.
     fn pick_nth(&self, n: usize, rng: &SeededRng) -> Vec<usize> {
         let mut dispatch = self.pool.dispatch();
         let mut picked = Vec::new();
-        for _ in 0..=n {
-            let Step::Try(attempt) = dispatch.next(|| self.pool.now(), rng) else { panic!("one is available") };
+        let again = Outcome::Answered { status: 503, hint: Some(Hint::new(Duration::ZERO, HintSource::RetryAfter)) };
+        for number in 0..=n {
+            if number > 0 {
+                let _ = dispatch.settle(again, || self.pool.now());
+            }
+            let Step::Try(attempt) = dispatch.next(|| self.pool.now(), rng) else { panic!("one is there") };
             picked.push(self.pool.backends()[attempt.slot()].name().parse().unwrap());
-            let again =
-                Outcome::Answered { status: 503, hint: Some(Hint::new(Duration::ZERO, HintSource::RetryAfter)) };
-            let _ = dispatch.settle(again, || self.pool.now());
         }
         picked
     }
@@ -105,6 +106,16 @@ fn shares_are_those_of_the_start_once_the_cooldowns_have_passed() {
     tier.cool(&[0, 2], 60);
     tier.clock.advance(Duration::from_secs(60));
     tier.is_fair_among(&[0, 1, 2]);
+}
+
+#[test]
+fn with_nothing_else_left_suspects_are_asked_by_weight() {
+    let tier = Tier::new(&[1, 2, 3, 4]);
+    let mut dispatch = tier.pool.dispatch();
+    while let Step::Try(_) = dispatch.next(|| tier.pool.now(), &SeededRng::new(2)) {
+        let _ = dispatch.settle(Outcome::Faulted(Fault::Connect), || tier.pool.now());
+    }
+    tier.is_fair_among(&[0, 1, 2, 3]);
 }
 
 #[test]

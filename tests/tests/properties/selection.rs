@@ -1,130 +1,104 @@
-//! Selection: who is picked, how often, and on which grounds.
+//! Selection: who is asked, how often, and on which grounds.
 
-use proptest::{prelude::*, strategy::ValueTree};
+use lb_core::{Fault, Reason};
+use proptest::prelude::*;
 
 use crate::{
+    belief::Way,
     case::case,
     cases,
-    history::{History, What},
+    history::{State, What},
+    table::reason,
 };
 
 proptest! {
-    #![proptest_config(cases(256))]
+    #![proptest_config(cases(384))]
 
     #[test]
-    fn the_pick_is_of_the_best_priority_among_the_available_untried_backends(case in case()) {
+    fn every_pick_is_one_of_those_that_the_rules_name(case in case()) {
         let history = case.play();
-        for pick in history.picks() {
-            let candidates = history.candidates(pick.request, pick.at, pick.now);
-            prop_assert!(candidates.contains(&pick.backend), "b{} is none of {candidates:?}", pick.backend);
-        }
+        history.check(|moment| {
+            let What::Picked(pick) = moment.what else { return Ok(()) };
+            let choice = moment.oracle.choice(pick.request, moment.now);
+            let is_named = choice.as_ref().is_some_and(|choice| choice.among.contains(&pick.backend));
+            prop_assert!(is_named, "record {}: b{} is not in {choice:?}", moment.at, pick.backend);
+            prop_assert_eq!(pick.is_probe, choice.is_some_and(|choice| choice.way == Way::Probe));
+            Ok(())
+        })?;
     }
 
     #[test]
-    fn no_request_is_sent_to_a_backend_before_its_deadline(case in case()) {
+    fn a_request_is_never_given_up_while_the_rules_name_somebody(case in case()) {
         let history = case.play();
-        for pick in history.picks() {
-            let deadline = history.deadline(pick.backend, pick.at);
-            prop_assert!(deadline <= pick.now, "b{} is out until {deadline}, and it is {}", pick.backend, pick.now);
-        }
-    }
-
-    #[test]
-    fn a_request_is_never_given_up_while_a_healthy_untried_backend_exists(case in case()) {
-        let history = case.play();
-        for end in history.ends() {
-            let answers = history.answers(end.request, end.at);
-            if answers.last().is_none_or(|last| !history.is_final(end.request, last)) {
-                let left = history.candidates(end.request, end.at, end.now);
-                prop_assert!(left.is_empty(), "{left:?} were left");
+        history.check(|moment| {
+            let What::Delivered(end) = moment.what else { return Ok(()) };
+            let answers = history.answers(end.request, moment.at);
+            if answers.last().is_none_or(|(backend, last)| !history.is_final(end.request, *backend, last)) {
+                prop_assert_eq!(moment.oracle.choice(end.request, moment.now), None, "record {}", moment.at);
             }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn nobody_who_was_just_seen_cooling_or_drained_is_asked(case in case()) {
+        let history = case.play();
+        for (at, pick) in history.picks() {
+            let before = history.looks().take_while(|(look, ..)| *look < at).last();
+            let Some((_, _, seen)) = before else { continue };
+            let state = seen[pick.backend].state;
+            prop_assert!(!matches!(state, State::Cooling { .. } | State::Drained), "b{} was {state:?}", pick.backend);
         }
     }
 
     #[test]
     fn a_request_goes_on_only_after_an_answer_that_fails_over(case in case()) {
         let history = case.play();
-        for pick in history.picks().filter(|pick| pick.number > 1) {
-            let answers = history.answers(pick.request, pick.at);
+        for (at, pick) in history.picks().filter(|(_, pick)| pick.number > 1) {
+            let answers = history.answers(pick.request, at);
             prop_assert_eq!(answers.len(), pick.number as usize - 1);
-            for answer in answers {
-                prop_assert!(!history.is_final(pick.request, answer), "{answer:?} was the caller's");
+            for (backend, answer) in answers {
+                prop_assert!(!history.is_final(pick.request, backend, answer), "{answer:?} was the caller's");
             }
         }
     }
 
     #[test]
-    fn attempts_are_bounded_and_each_backend_is_tried_at_most_once_per_request(case in case()) {
+    fn a_request_asks_each_backend_once_but_one_of_those_that_refused_without_processing_twice(case in case()) {
         let history = case.play();
+        let most = history.case.options.max_attempts.map_or(usize::MAX, |most| most as usize);
         for request in 0..history.asks.len() {
-            let mut tried = history.tried(request, history.records.len());
-            prop_assert!(tried.len() <= history.limit());
-            let numbers: Vec<_> = history.picks().filter(|p| p.request == request).map(|p| p.number).collect();
-            prop_assert!(numbers.iter().copied().eq(1..=u32::try_from(tried.len()).unwrap()), "{numbers:?}");
-            tried.sort_unstable();
-            tried.dedup();
-            prop_assert_eq!(tried.len(), numbers.len());
+            let asked = history.asked(request, history.records.len());
+            prop_assert!(asked.len() <= most);
+            let numbers: Vec<_> = history.picks().filter(|(_, p)| p.request == request).map(|(_, p)| p.number).collect();
+            prop_assert!(numbers.iter().copied().eq(1..=u32::try_from(asked.len()).unwrap()), "{numbers:?}");
+            let is_again = |number: &usize| asked[..*number].contains(&asked[*number]);
+            let again: Vec<_> = (0..asked.len()).filter(is_again).collect();
+            prop_assert!(again.len() <= 1, "{asked:?}");
+            for number in again {
+                let answers = history.answers(request, history.records.len());
+                let (_, first) = answers.iter().find(|(backend, _)| *backend == asked[number]).unwrap();
+                prop_assert_eq!(reason(first), Reason::Fault(Fault::Unprocessed));
+            }
         }
     }
 
     #[test]
     fn a_single_candidate_draws_no_randomness_and_a_choice_draws_some(case in case()) {
         let history = case.play();
-        for pick in history.picks() {
-            let choice = history.candidates(pick.request, pick.at, pick.now).len();
-            prop_assert_eq!(pick.draws > 0, choice > 1, "{} draws for {} candidates", pick.draws, choice);
-        }
+        history.check(|moment| {
+            let What::Picked(pick) = moment.what else { return Ok(()) };
+            if let Some(choice) = moment.oracle.choice(pick.request, moment.now).filter(|c| c.way == Way::Available) {
+                let count = choice.among.len();
+                prop_assert_eq!(pick.draws > 0, count > 1, "{} draws for {} candidates", pick.draws, count);
+            }
+            Ok(())
+        })?;
     }
 
     #[test]
     fn the_same_case_gives_the_same_events_to_the_byte(case in case()) {
-        prop_assert_eq!(case.play().log, case.play().log);
+        let (once, again) = (case.play(), case.play());
+        prop_assert_eq!(once.log(), again.log());
     }
-}
-
-/// The other properties say nothing about what never happens: here it is seen to happen.
-#[test]
-fn the_generated_histories_reach_every_kind_of_moment() {
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let mut count = std::collections::BTreeMap::<&str, u32>::new();
-    let mut saw = |what, times: usize| *count.entry(what).or_default() += u32::try_from(times).unwrap();
-    for _ in 0..200 {
-        let case = case().new_tree(&mut runner).unwrap().current();
-        let history = case.play();
-        let of = |is: fn(&What) -> bool| history.records.iter().filter(|(_, what)| is(what)).count();
-        saw("picks", of(|what| matches!(what, What::Picked { .. })));
-        saw("second attempts", history.picks().filter(|pick| pick.number == 2).count());
-        saw("fourth attempts", history.picks().filter(|pick| pick.number == 4).count());
-        saw("drops", of(|what| matches!(what, What::Dropped { .. })));
-        let starts_with = |word: &str| history.log.iter().filter(|line| line.starts_with(word)).count();
-        saw("cooldowns", starts_with("cooling"));
-        saw("recoveries", starts_with("available"));
-        saw("synthesised", history.log.iter().filter(|line| line.contains(" synthesised ")).count());
-        saw("last", history.log.iter().filter(|line| line.contains(" last ")).count());
-        let is_skipped = |pick: &crate::history::Pick<'_>| {
-            history.backends().any(|backend| !history.is_available(backend, pick.at, pick.now))
-        };
-        saw("picks while something cools", history.picks().filter(is_skipped).count());
-        let is_exact = |pick: &crate::history::Pick<'_>| history.deadline(pick.backend, pick.at) == pick.now;
-        saw("picks at the very deadline", history.picks().filter(is_exact).count());
-        let is_choice = |pick: &crate::history::Pick<'_>| history.candidates(pick.request, pick.at, pick.now).len() > 1;
-        saw("choices", history.picks().filter(is_choice).count());
-        let settled = history.records.iter().enumerate().filter_map(|(at, (now, what))| match what {
-            What::Settled { backend, answer, .. } => Some((at, *now, *backend, answer)),
-            _ => None,
-        });
-        for (at, now, backend, answer) in settled {
-            let out = history.deadline(backend, at);
-            if let Some(cooldown) = history.cooldown_nanos(answer) {
-                saw("stragglers that would shorten", usize::from(out > now + cooldown));
-                saw("stragglers that extend", usize::from(out > now && out < now + cooldown));
-                saw("hints of zero", usize::from(cooldown == 0));
-            } else if History::counted_as(answer) == "successes" {
-                saw("late successes", usize::from(out > now));
-            }
-        }
-    }
-    eprintln!("{count:#?}");
-    assert!(count.values().all(|&times| times >= 20), "{count:#?}");
-    assert_eq!(count.len(), 15);
 }

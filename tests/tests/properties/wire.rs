@@ -44,8 +44,8 @@ proptest! {
     #[test]
     fn a_credential_goes_to_its_own_backend_and_appears_nowhere_else(case in case()) {
         let history = case.play();
-        for pick in history.picks() {
-            let wire = bytes(pick.sent);
+        for (_, pick) in history.picks() {
+            let wire = bytes(&pick.sent);
             for (index, spec) in history.case.backends.iter().enumerate() {
                 let Some(key) = &spec.key else { continue };
                 prop_assert_eq!(wire.contains(key.as_str()), index == pick.backend, "{} in {}", key, wire);
@@ -53,14 +53,14 @@ proptest! {
             let has_own = history.case.backends[pick.backend].key.is_some();
             prop_assert_eq!(wire.contains("CALLER-CANARY"), !has_own, "{}", wire);
         }
-        let told = format!("{:?} {:?} {:#?}", history.log, history.pool, history.pool.snapshot());
+        let told = format!("{:?} {:?} {:#?}", history.log(), history.pool, history.pool.snapshot());
         prop_assert!(!told.contains("CANARY"), "{told}");
     }
 
     #[test]
     fn every_attempt_starts_from_the_callers_request_whatever_came_before(case in case()) {
         let history = case.play();
-        for pick in history.picks() {
+        for (_, pick) in history.picks() {
             let (ask, spec) = (&history.asks[pick.request], &history.case.backends[pick.backend]);
             let caller = request(ask, pick.request);
             prop_assert_eq!(pick.sent.uri().to_string(), uri(ask, pick.backend, spec));
@@ -79,7 +79,7 @@ proptest! {
     #[test]
     fn every_attempt_carries_exactly_the_callers_body(case in case()) {
         let history = case.play();
-        for pick in history.picks() {
+        for (_, pick) in history.picks() {
             let body = &history.asks[pick.request].body;
             prop_assert_eq!(pick.sent.body(), body);
             prop_assert_eq!(pick.sent.headers()["content-length"].to_str().unwrap(), body.len().to_string());
@@ -89,7 +89,7 @@ proptest! {
     #[test]
     fn requests_go_to_configured_origins_only(case in case()) {
         let history = case.play();
-        for pick in history.picks() {
+        for (_, pick) in history.picks() {
             prop_assert_eq!(pick.sent.uri().authority().unwrap().as_str(), format!("b{}.example", pick.backend));
             prop_assert_eq!(pick.sent.uri().scheme_str(), Some("https"));
             prop_assert!(pick.sent.headers().get("host").is_none(), "the stack sets it from the URI");

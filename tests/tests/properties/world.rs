@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
     time::{Duration, SystemTime},
@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use lb_core::{
-    Clock, Error, LoadBalancer, MockClock, Pool, Rng, SeededRng, State,
+    BackendSnapshot, Clock, Error, Event, LoadBalancer, MockClock, Observer, Pool, Rng, SeededRng, State,
     test_util::{OneShot, ScriptedFault},
 };
 use lb_tests::{
@@ -22,8 +22,8 @@ use lb_tests::{
 };
 
 use crate::{
-    case::{Answer, Ask, Case, Event},
-    history::{Delivered, History, Seen, What},
+    case::{self, Answer, Ask, Case},
+    history::{Delivered, End, History, Pick, Seen, What},
 };
 
 type Asking = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Error<ScriptedFault>>> + Send>>;
@@ -42,6 +42,18 @@ impl Rng for CountingRng {
     }
 }
 
+/// Remembers whether the last attempt was a probe.
+#[derive(Clone, Default)]
+struct Probing(Arc<AtomicBool>);
+
+impl Observer for Probing {
+    fn on_event(&self, event: &Event<'_>) {
+        if let Event::Sent { is_probe, .. } = event {
+            self.0.store(*is_probe, Ordering::Relaxed);
+        }
+    }
+}
+
 struct Running {
     id: usize,
     asking: Asking,
@@ -53,9 +65,11 @@ struct Running {
 struct World {
     clock: MockClock,
     gate: Gate,
+    journal: Journal,
     pool: Arc<Pool>,
     balancer: Arc<LoadBalancer<Gate, CountingRng>>,
     draws: Arc<AtomicU64>,
+    probing: Probing,
     running: Vec<Running>,
     history: History,
 }
@@ -70,11 +84,12 @@ impl Case {
         let (clock, gate, journal) = (MockClock::starting_at(wall), Gate::new(), Journal::new());
         let draws = Arc::new(AtomicU64::new(0));
         let rng = CountingRng { inner: SeededRng::new(self.seed), draws: Arc::clone(&draws) };
-        let pool = self.pool().clock(clock.clone()).observer(journal.clone()).build().unwrap();
-        let pool = Arc::new(pool);
+        let probing = Probing::default();
+        let pool = self.pool().clock(clock.clone()).observer(journal.clone()).observer(probing.clone());
+        let pool = Arc::new(pool.build().unwrap());
         let balancer = Arc::new(LoadBalancer::with_parts(Arc::clone(&pool), gate.clone(), rng));
         let history = History::new(self.clone(), Arc::clone(&pool), clock.clone());
-        let mut world = World { clock, gate, pool, balancer, draws, running: Vec::new(), history };
+        let mut world = World { clock, gate, journal, pool, balancer, draws, probing, running: Vec::new(), history };
         for event in &self.events {
             world.play(event);
         }
@@ -82,13 +97,13 @@ impl Case {
         while let Some(running) = world.running.pop() {
             world.drop_running(running);
         }
-        world.history.log = journal.lines();
         world.history
     }
 }
 
 impl World {
-    fn play(&mut self, event: &Event) {
+    fn play(&mut self, event: &case::Event) {
+        use case::Event;
         match event {
             Event::Start(ask) => self.start(ask),
             Event::Answer(which, answer) if !self.running.is_empty() => {
@@ -96,8 +111,9 @@ impl World {
                 self.gate.answer(RequestId(running.id as u64), response(answer));
                 let (request, backend) = (running.id, running.backend);
                 self.note(What::Settled { request, backend, answer: answer.clone() });
-                let finished = self.poll(&mut running);
-                if !finished {
+                let answered = running.attempt;
+                if !self.poll(&mut running) {
+                    assert_ne!(running.attempt, answered, "an answer ends the request, or it goes on");
                     self.running.push(running);
                 }
             }
@@ -118,7 +134,9 @@ impl World {
                     self.clock.advance(left[which.index(left.len())].saturating_sub(Duration::from_nanos(*early)));
                 }
             }
-            _ => {}
+            Event::Drain(which) => self.drain(which.index(self.pool.backends().len()), true),
+            Event::Reopen(which) => self.drain(which.index(self.pool.backends().len()), false),
+            Event::Answer(..) | Event::Poll(_) | Event::Cancel(_) => {}
         }
         self.look();
     }
@@ -152,7 +170,7 @@ impl World {
                 Err(Error::Exhausted(exhausted)) => Delivered::Exhausted(exhausted),
                 Err(other) => panic!("nothing here gives {other:?}"),
             };
-            self.note(What::Delivered { request, result, draws });
+            self.note(What::Delivered(End { request, result, draws }));
             return true;
         }
         let attempt = self.gate.waiting(RequestId(request as u64)).expect("a pending request waits at the gate");
@@ -161,33 +179,40 @@ impl World {
             running.backend = attempt.backend[1..].parse().unwrap();
             let (backend, number) = (running.backend, attempt.number);
             assert_eq!(self.gate.sent(), sent + 1, "one attempt at a time");
-            self.note(What::Picked { request, backend, number, sent: attempt.request, draws });
+            let is_probe = self.probing.0.load(Ordering::Relaxed);
+            self.note(What::Picked(Pick { request, backend, number, is_probe, sent: attempt.request, draws }));
         }
         false
     }
 
     fn drop_running(&mut self, running: Running) {
-        let backend = running.backend;
+        let (request, backend) = (running.id, running.backend);
         drop(running);
-        self.note(What::Dropped { backend });
+        self.note(What::Dropped { request, backend });
         self.look();
     }
 
-    /// Notes the state of every backend.
+    fn drain(&mut self, backend: usize, is_out: bool) {
+        let name = format!("b{backend}");
+        let backends = self.pool.snapshot().backends;
+        let was_out = backends.iter().any(|seen| seen.backend.name() == name && seen.state == State::Drained);
+        let has_changed = if is_out { self.pool.drain(&name) } else { self.pool.reopen(&name) };
+        assert_eq!(has_changed, was_out != is_out);
+        self.note(What::Drained { backend, is_out });
+    }
+
+    /// Notes what was told, and the state of every backend.
     fn look(&mut self) {
+        for line in self.journal.take() {
+            self.note(What::Told(line));
+        }
         let snapshot = self.pool.snapshot();
-        let mut seen: Vec<_> = snapshot
-            .backends
-            .iter()
-            .map(|backend| {
-                let deadline = match backend.state {
-                    State::Cooling { until, .. } => Some(until.as_nanos()),
-                    _ => None,
-                };
-                let index: usize = backend.backend.name()[1..].parse().unwrap();
-                (index, Seen { deadline, counters: backend.counters })
-            })
-            .collect();
+        let seen = |backend: &BackendSnapshot| {
+            let index: usize = backend.backend.name()[1..].parse().unwrap();
+            let seen = Seen { state: backend.state.into(), strikes: backend.strikes, counters: backend.counters };
+            (index, seen)
+        };
+        let mut seen: Vec<_> = snapshot.backends.iter().map(seen).collect();
         seen.sort_by_key(|(index, _)| *index);
         self.note(What::Looked(seen.into_iter().map(|(_, seen)| seen).collect()));
     }
