@@ -172,6 +172,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn debug_says_which_header_and_that_its_value_is_left_out() {
+        let key = Credential::api_key("CANARY").unwrap();
+        assert_eq!(format!("{key:?}"), "Credential(api-key: redacted)");
+    }
+
+    #[test]
+    fn an_error_hands_on_its_cause() {
+        let inner = std::io::Error::other(std::fmt::Error);
+        let error = CredentialError::new(inner);
+        assert!(error.source().is_some());
+        assert!(CredentialError::new("sealed").source().is_none());
+    }
+
+    #[test]
     fn a_source_hears_what_is_wrong_as_a_builder_does() {
         for (secret, says) in [
             ("CANARY\n", "trim it"),

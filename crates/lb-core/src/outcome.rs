@@ -166,3 +166,45 @@ pub enum Verdict {
     /// Ask [`Dispatch::next`](crate::Dispatch::next) where to go; keep this attempt's answer until it has said.
     FailOver,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_faults_and_reasons_are_told_in_words() {
+        let answered = Outcome::Answered { status: 503, hint: None };
+        let said = [answered, Outcome::Faulted(Fault::ConnectTimeout), Outcome::Cancelled].map(|one| one.to_string());
+        assert_eq!(said, ["status 503", "connect timeout fault", "cancelled"]);
+        let said = [Reason::Status(408), Reason::Fault(Fault::Unprocessed), Reason::Stalled].map(|one| one.to_string());
+        assert_eq!(said, ["408", "unprocessed", "stalled"]);
+    }
+
+    #[test]
+    fn only_refusals_have_a_hint() {
+        let hinted = |status| {
+            let outcome = Outcome::answered(status, [("retry-after", "5")].as_slice(), || SystemTime::UNIX_EPOCH);
+            matches!(outcome, Outcome::Answered { hint: Some(_), .. })
+        };
+        assert!(![200, 307, 399].into_iter().any(hinted));
+        assert!([400, 403, 429, 500, 999].into_iter().all(hinted));
+    }
+
+    #[test]
+    fn reasons_say_who_pays_and_who_waits() {
+        let all = [
+            Reason::Status(408),
+            Reason::Status(500),
+            Reason::Stalled,
+            Reason::Fault(Fault::Timeout),
+            Reason::Fault(Fault::Reset),
+            Reason::Fault(Fault::Connect),
+            Reason::Fault(Fault::ConnectTimeout),
+            Reason::Fault(Fault::Credential),
+        ];
+        assert_eq!(all.map(Reason::is_answer), [true, true, false, false, false, false, false, false]);
+        assert_eq!(all.map(Reason::is_timeout), [false, false, true, true, false, false, true, false]);
+        let expense = all.map(Reason::is_at_the_callers_expense);
+        assert_eq!(expense, [true, false, true, true, true, false, false, false]);
+    }
+}

@@ -264,6 +264,32 @@ mod tests {
     }
 
     #[test]
+    fn a_header_that_must_not_go_out_is_removed_also_if_it_is_the_only_one() {
+        for backend in [
+            Backend::builder("a.example").api_key("OWN").build().unwrap(),
+            Backend::builder("a.example").bearer_token("OWN").build().unwrap(),
+        ] {
+            for name in CALLER_CREDENTIALS.iter().copied().chain(["host"]) {
+                let mut request = http::Request::get("/x").header(name, "CALLER").body(()).unwrap();
+                Target::new(&backend, 1).address(&mut request).unwrap();
+                let headers: Vec<_> = request.headers().values().map(|value| value.to_str().unwrap()).collect();
+                assert!(matches!(headers[..], ["OWN" | "Bearer OWN"]), "{name}: {headers:?}");
+            }
+        }
+        let forwarding = Backend::new("a.example", 1).unwrap();
+        let mut request = http::Request::get("/x").header("host", "CALLER").body(()).unwrap();
+        Target::new(&forwarding, 1).address(&mut request).unwrap();
+        assert!(request.headers().is_empty());
+    }
+
+    #[test]
+    fn debug_names_the_backend_and_no_secret() {
+        let backend = Backend::builder("a.example").name("ptu").api_key("CANARY").build().unwrap();
+        let text = format!("{:?}", Target::new(&backend, 3));
+        assert!(text.contains("ptu") && text.contains('3') && !text.contains("CANARY"), "{text}");
+    }
+
+    #[test]
     fn a_backend_with_a_key_never_sees_the_callers_credential() {
         let backend = Backend::builder("http://a.example:81").api_key("OWN").build().unwrap();
         let mut request = http::Request::post("https://user:CALLER@caller.example/x?q=1").header("host", "caller");

@@ -43,6 +43,15 @@ fn stays_suspect(history: &History, backend: usize, from: usize, to: usize) -> b
     between.all(|(.., seen)| matches!(seen[backend].state, State::Suspect { .. } | State::Drained))
 }
 
+/// Whether the attempt was dropped as stalled before the record `to`: then it failed, and holds no claim.
+fn is_stalled(history: &History, visit: &Visit<'_>, to: usize) -> bool {
+    let Some(after) = history.case.options.stalled_after.map(nanos) else { return false };
+    history.records[visit.at..to].iter().any(|(now, what)| {
+        matches!(what, What::Dropped { request, backend }
+            if (*request, *backend) == (visit.pick.request, visit.pick.backend) && now - visit.now >= after)
+    })
+}
+
 /// How the attempt ended before the record `to`: `None` if it is under way or was dropped, and its claim stands.
 fn ended<'h>(history: &'h History, visit: &Visit<'_>, to: usize) -> Option<&'h Answer> {
     history.records[visit.at..to].iter().find_map(|(_, what)| match what {
@@ -81,7 +90,7 @@ proptest! {
             let backend = visit.pick.backend;
             let before = visits.iter().filter(|other| other.at < visit.at && other.pick.backend == backend);
             for other in before.filter(|other| hangs(other.reason)) {
-                let is_open = ended(&history, other, visit.at).is_none();
+                let is_open = ended(&history, other, visit.at).is_none() && !is_stalled(&history, other, visit.at);
                 if is_open && stays_suspect(&history, backend, other.at, visit.at) {
                     prop_assert!(visit.now - other.now >= nanos(history.case.options.probe_after));
                 }
