@@ -6,6 +6,7 @@ mod latency;
 
 use std::collections::VecDeque;
 
+use lb_core::Fault;
 use lb_limits::{
     CHARS_PER_TOKEN, Chain, Demand, Limit, MINUTE, Ptu, QuotaId, Quotas, RPM_PER_1000_TPM, SECOND, STANDARD_MAX_TOKENS,
     Usage, Window, azure_standard_windows, standard_estimate,
@@ -17,6 +18,7 @@ use crate::{
     traffic::Size,
 };
 
+use fault::Effect;
 pub(crate) use fault::Outages;
 pub(crate) use headers::{Advice, HeaderLines};
 pub(crate) use latency::Latency;
@@ -35,6 +37,7 @@ pub(crate) struct Server {
     latency: Latency,
     refusal_latency: u64,
     connect_fault_latency: u64,
+    connect_timeout: u64,
     hints: scenario::Hints,
     /// Which of the scenario's faults hit it.
     faults: Vec<usize>,
@@ -79,10 +82,22 @@ pub(crate) enum Answer {
         /// Whether the refusal is inside a 200.
         in_stream: bool,
     },
-    /// A fault answers with this status.
-    Broken(u16),
-    /// There is no connection.
-    Unreachable,
+    /// A fault answers with a status.
+    Broken {
+        /// The status: 429, or a 5xx.
+        status: u16,
+        /// What it says of the wait.
+        advice: Advice,
+        /// When it comes, in nanoseconds from the sending on.
+        after: u64,
+    },
+    /// No connection comes about, or it breaks.
+    Faulted {
+        /// As the client sees it.
+        fault: Fault,
+        /// When, in nanoseconds from the sending on.
+        after: u64,
+    },
     /// There will be no answer.
     Hangs,
 }
@@ -133,6 +148,7 @@ impl Server {
             latency: Latency::new(&model, backend.latency_factor),
             refusal_latency: backend.refusal_latency.as_nanos(),
             connect_fault_latency: scenario.clients.connect_fault_latency.as_nanos(),
+            connect_timeout: scenario.clients.connect_timeout.as_nanos(),
             hints: backend.hints,
             faults: (0..scenario.faults.len()).filter(|&fault| hit_by(&scenario.faults[fault])).collect(),
         }
@@ -153,11 +169,9 @@ impl Server {
         let mut slower = 1.0;
         for &fault in &self.faults {
             let Some(effect) = outages.hits(fault, now, self.key(call), draws) else { continue };
-            match effect.kind {
-                FaultKind::Status => return Answer::Broken(effect.status),
-                FaultKind::Connect => return Answer::Unreachable,
-                FaultKind::Hang => return Answer::Hangs,
-                FaultKind::Slow => slower *= effect.factor,
+            match self.broken(&effect) {
+                Some(answer) => return answer,
+                None => slower *= effect.factor,
             }
         }
         let has_place = self.places.as_ref().is_none_or(|places| places.taken < places.limit);
@@ -223,9 +237,20 @@ impl Server {
         self.refusal_latency
     }
 
-    /// Time until a connection fails, in nanoseconds.
-    pub(crate) const fn connect_fault_latency(&self) -> u64 {
-        self.connect_fault_latency
+    /// What comes of a request that this hits; `None`: an answer that is slow.
+    fn broken(&self, effect: &Effect) -> Option<Answer> {
+        let after = effect.after.unwrap_or(self.refusal_latency);
+        Some(match effect.kind {
+            FaultKind::Status => {
+                let advice = effect.hint.map(|wait| Advice::saying(&self.hints, wait.as_duration()));
+                Answer::Broken { status: effect.status, advice: advice.unwrap_or_default(), after }
+            }
+            FaultKind::Connect => Answer::Faulted { fault: Fault::Connect, after: self.connect_fault_latency },
+            FaultKind::ConnectTimeout => Answer::Faulted { fault: Fault::ConnectTimeout, after: self.connect_timeout },
+            FaultKind::Reset => Answer::Faulted { fault: Fault::Reset, after },
+            FaultKind::Hang => Answer::Hangs,
+            FaultKind::Slow => return None,
+        })
     }
 
     fn refused(&self, now: u64, hint: Option<u64>, quotas: &Quotas) -> Answer {

@@ -31,6 +31,7 @@ workers = 3
 assignment = "round-robin"
 timeout = "4002ms"
 connect_fault_latency = "12ms"
+connect_timeout = "1748ms"
 [pool]
 default_cooldown = "9s"
 max_cooldown = "50s"
@@ -108,7 +109,21 @@ for = "10m"
 backend = "ptu"
 kind = "status"
 status = 500
+hint = "20s"
+after = "40ms"
 at = "2h"
+for = "20m"
+[[fault]]
+backend = "own"
+kind = "reset"
+after = "1236ms"
+share = 0.1
+at = "0s"
+[[fault]]
+backend = "east"
+kind = "connect-timeout"
+share = 0.5
+at = "80m"
 for = "20m"
 "#;
 
@@ -136,8 +151,12 @@ fn v22_the_async_balancer_decides_as_the_simulator_does() {
     ] {
         assert!(count(part) >= least, "{} lines with `{part}`", count(part));
     }
-    for event in [",faulted,", ",ptu,500", ",west,503"] {
+    for event in [",ptu,500", ",west,503"] {
         assert!(count(event) >= 20, "{} lines with `{event}`", count(event));
+    }
+    for fault in [",ptu,2", ",own,3", ",east,4"] {
+        let faults = simulated.iter().filter(|line| line.contains(",faulted,") && line.ends_with(fault)).count();
+        assert!(faults >= 20, "{faults} faults `{fault}`");
     }
     for end in [",,1", ",,200", ",,429"] {
         let ends = simulated.iter().filter(|line| line.contains(",gave_up,") && line.ends_with(end)).count();

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use lb_core::SeededRng;
+use lb_core::{Fault, SeededRng};
 
 use crate::{scenario::Scenario, traffic::Arrival};
 
@@ -16,7 +16,7 @@ pub(crate) enum Entry {
     Sent = 2,
     /// The backend answered with a status (`detail`).
     Answered = 3,
-    /// The attempt brought no answer: 1 connect, 2 timeout (`detail`).
+    /// The attempt brought no answer: see [`of_fault`](Entry::of_fault) (`detail`).
     Faulted = 4,
     /// A pool has the backend out until a moment (`detail`, nanoseconds).
     Cooling = 5,
@@ -34,6 +34,17 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
+    /// What [`Faulted`](Entry::Faulted) notes of a fault.
+    pub(crate) const fn of_fault(fault: Fault) -> u64 {
+        match fault {
+            Fault::Connect => 1,
+            Fault::Timeout => 2,
+            Fault::Reset => 3,
+            Fault::ConnectTimeout => 4,
+            _ => 0,
+        }
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Arrived => "arrived",

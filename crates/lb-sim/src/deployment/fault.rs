@@ -1,6 +1,6 @@
 use crate::{
     random::{Draws, Purpose, unit},
-    scenario::{Fault, FaultKind},
+    scenario::{Fault, FaultKind, Span},
 };
 
 /// When the faults of a scenario are on. Time only goes forward.
@@ -28,6 +28,10 @@ pub(crate) struct Effect {
     pub(crate) kind: FaultKind,
     /// The status, if it answers with one.
     pub(crate) status: u16,
+    /// How long that answer says to wait.
+    pub(crate) hint: Option<Span>,
+    /// When it comes, in nanoseconds from the sending on, if the fault says so.
+    pub(crate) after: Option<u64>,
     /// How many times slower.
     pub(crate) factor: f64,
 }
@@ -53,8 +57,13 @@ impl Outages {
 
 impl Outage {
     fn new(number: usize, fault: &Fault, draws: Draws) -> Self {
-        let effect =
-            Effect { kind: fault.kind, status: fault.status.unwrap_or(503), factor: fault.factor.unwrap_or(10.0) };
+        let effect = Effect {
+            kind: fault.kind,
+            status: fault.status.unwrap_or(503),
+            hint: fault.hint,
+            after: fault.after.map(Span::as_nanos),
+            factor: fault.factor.unwrap_or(10.0),
+        };
         let random = fault
             .mean_between
             .zip(fault.mean_duration)
@@ -94,7 +103,6 @@ impl Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Span;
 
     fn fault() -> Fault {
         Fault {
@@ -102,6 +110,8 @@ mod tests {
             region: None,
             kind: FaultKind::Status,
             status: None,
+            hint: None,
+            after: None,
             factor: None,
             share: 1.0,
             at: None,

@@ -31,7 +31,12 @@ impl Advice {
             HintPolicy::Zero => 0,
             HintPolicy::None => return Self::default(),
         };
-        Self { hint: Hint::new(hints.form, Duration::from_nanos(told), SystemTime::UNIX_EPOCH), ..Self::default() }
+        Self::saying(hints, Duration::from_nanos(told))
+    }
+
+    /// What a backend with these hints tells of exactly this wait.
+    pub(crate) fn saying(hints: &Hints, wait: Duration) -> Self {
+        Self { hint: Hint::new(hints.form, wait, SystemTime::UNIX_EPOCH), ..Self::default() }
     }
 
     /// With what the counters of these limits tell at `now`. A PTU's bucket has none.

@@ -1,6 +1,6 @@
 //! A request's way: over the pool, from try to try, to its end.
 
-use lb_core::{Instant, Outcome, Step, Verdict};
+use lb_core::{Fault, Instant, Outcome, Step, Verdict};
 use lb_limits::Hint;
 
 use super::{
@@ -107,8 +107,9 @@ impl Engine<'_, '_> {
             }
             Answer::Refused { advice, in_stream: false } => (Head::Throttled(advice), refusal_latency),
             Answer::Refused { advice, in_stream: true } => (Head::RefusedInStream(advice), refusal_latency),
-            Answer::Broken(status) => (Head::Broken(status), refusal_latency),
-            Answer::Unreachable => (Head::Unreachable, server.connect_fault_latency()),
+            Answer::Broken { status: 429, advice, after } => (Head::Throttled(advice), after),
+            Answer::Broken { status, advice, after } => (Head::Broken(status, advice), after),
+            Answer::Faulted { fault, after } => (Head::Faulted(fault), after),
             Answer::Hangs => {
                 self.set_alarm(id);
                 return None;
@@ -151,7 +152,7 @@ impl Engine<'_, '_> {
         match head {
             Head::Served => self.first_token(id),
             Head::RefusedInStream(_) => self.give_up(id, End::RefusedInStream),
-            Head::Throttled(_) | Head::Broken(_) | Head::Unreachable | Head::TimedOut => {
+            Head::Throttled(_) | Head::Broken(..) | Head::Faulted(_) => {
                 request.last_end = head.try_end();
                 match verdict {
                     Verdict::FailOver => return true,
@@ -182,7 +183,7 @@ impl Engine<'_, '_> {
             return;
         }
         self.leave_work(id);
-        if self.answered(id, Head::TimedOut) {
+        if self.answered(id, Head::Faulted(Fault::Timeout)) {
             self.advance(id);
         }
     }

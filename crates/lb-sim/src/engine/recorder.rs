@@ -122,8 +122,8 @@ impl Recorder {
         let bin = self.timeline.backend_at(backend, now);
         match answer {
             Answer::Served(_) | Answer::Queued(_) => bin.accepted += 1,
-            Answer::Refused { .. } => bin.refused += 1,
-            Answer::Broken(_) | Answer::Unreachable | Answer::Hangs => bin.failed += 1,
+            Answer::Refused { .. } | Answer::Broken { status: 429, .. } => bin.refused += 1,
+            Answer::Broken { .. } | Answer::Faulted { .. } | Answer::Hangs => bin.failed += 1,
         }
         if !self.counts(&request.arrival) {
             return;
@@ -137,10 +137,10 @@ impl Recorder {
                 tally.accepted += 1;
                 tally.estimated_tokens = tally.estimated_tokens.saturating_add(service.estimated);
             }
-            Answer::Refused { in_stream: false, .. } => tally.throttles += 1,
+            Answer::Refused { in_stream: false, .. } | Answer::Broken { status: 429, .. } => tally.throttles += 1,
             Answer::Refused { in_stream: true, .. } => tally.refusals_in_stream += 1,
-            Answer::Broken(_) => tally.server_errors += 1,
-            Answer::Unreachable | Answer::Hangs => tally.faults += 1,
+            Answer::Broken { .. } => tally.server_errors += 1,
+            Answer::Faulted { .. } | Answer::Hangs => tally.faults += 1,
         }
     }
 
@@ -157,8 +157,8 @@ impl Recorder {
                 class.throttles += 1;
                 self.workers[request.worker as usize].throttles += 1;
             }
-            Head::Broken(_) => class.server_errors += 1,
-            Head::Unreachable | Head::TimedOut => class.faults += 1,
+            Head::Broken(..) => class.server_errors += 1,
+            Head::Faulted(_) => class.faults += 1,
         }
     }
 

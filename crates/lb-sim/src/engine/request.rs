@@ -93,9 +93,9 @@ pub(super) enum Head {
     Served,
     RefusedInStream(Advice),
     Throttled(Advice),
-    Broken(u16),
-    Unreachable,
-    TimedOut,
+    /// A 5xx.
+    Broken(u16, Advice),
+    Faulted(Fault),
 }
 
 impl Head {
@@ -107,17 +107,16 @@ impl Head {
             Self::Served => Outcome::Answered { status: 200, hint: None },
             Self::RefusedInStream(advice) => answered(200, advice),
             Self::Throttled(advice) => answered(429, advice),
-            Self::Broken(status) => answered(status, Advice::default()),
-            Self::Unreachable => Outcome::Faulted(Fault::Connect),
-            Self::TimedOut => Outcome::Faulted(Fault::Timeout),
+            Self::Broken(status, advice) => answered(status, advice),
+            Self::Faulted(fault) => Outcome::Faulted(fault),
         }
     }
 
     /// As the application hears of it if it is the last word.
-    pub(super) fn try_end(self) -> TryEnd {
+    pub(super) const fn try_end(self) -> TryEnd {
         match self {
             Self::Throttled(advice) => TryEnd::Throttled(advice.hint),
-            Self::Broken(status) => TryEnd::ServerError(status, Hint::default()),
+            Self::Broken(status, advice) => TryEnd::ServerError(status, advice.hint),
             _ => TryEnd::Fault,
         }
     }
@@ -127,9 +126,8 @@ impl Head {
         match self {
             Self::Served | Self::RefusedInStream(_) => (Entry::Answered, 200),
             Self::Throttled(_) => (Entry::Answered, 429),
-            Self::Broken(status) => (Entry::Answered, status.into()),
-            Self::Unreachable => (Entry::Faulted, 1),
-            Self::TimedOut => (Entry::Faulted, 2),
+            Self::Broken(status, _) => (Entry::Answered, status.into()),
+            Self::Faulted(fault) => (Entry::Faulted, Entry::of_fault(fault)),
         }
     }
 }

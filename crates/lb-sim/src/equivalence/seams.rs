@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     deployment::{Advice, Answer, Call, HeaderLines},
+    journal::Entry,
     random::Purpose,
     traffic::Arrival,
 };
@@ -41,13 +42,13 @@ impl Direct {
             key: arrival.number,
             attempt: attempt.into(),
         };
-        let (answer, ticket, refusal, connect) = {
+        let (answer, ticket, refusal) = {
             let mut guard = world.servers();
             let Servers { servers, quotas, outages, tickets, .. } = &mut *guard;
             *tickets += 1;
             let server = &mut servers[backend];
             let answer = server.offer(world.now(), &call, *tickets, world.draws, quotas, outages);
-            (answer, *tickets, server.refusal_latency(), server.connect_fault_latency())
+            (answer, *tickets, server.refusal_latency())
         };
         let (done, over) = oneshot::channel();
         let work = |service, done| LiveWork { context: CALL.with(Arc::clone), backend, attempt, service, done };
@@ -66,8 +67,8 @@ impl Direct {
             }
             Answer::Refused { advice, in_stream: false } => (answered(429, advice), refusal),
             Answer::Refused { advice, in_stream: true } => (answered(200, advice), refusal),
-            Answer::Broken(status) => (answered(status, Advice::default()), refusal),
-            Answer::Unreachable => (Err(Fault::Connect), connect),
+            Answer::Broken { status, advice, after } => (answered(status, advice), after),
+            Answer::Faulted { fault, after } => (Err(fault), after),
             Answer::Hangs => std::future::pending().await,
         };
         if delay > 0 {
@@ -96,7 +97,7 @@ impl Transport for Direct {
         let answer = timeout_at(end, self.ask(arrival, backend, attempt)).await.unwrap_or(Err(Fault::Timeout));
         match &answer {
             Ok(reply) => context.note("answered", attempt, name, reply.status.into()),
-            Err(fault) => context.note("faulted", attempt, name, if *fault == Fault::Connect { 1 } else { 2 }),
+            Err(fault) => context.note("faulted", attempt, name, Entry::of_fault(*fault)),
         }
         answer.map_err(Error::Transport)
     }

@@ -1,11 +1,12 @@
 //! What a scenario must be for a run to make sense: names exist and are unique, numbers are in range.
 
 mod backend;
+mod fault;
 mod workload;
 
 use std::collections::BTreeSet;
 
-use super::{Client, Fault, FaultKind, Kind, Preset, Scenario, ScenarioError};
+use super::{Client, Kind, Preset, Scenario, ScenarioError};
 
 /// How many backends a scenario can have: what the keys of draws and the journal have bits for is far more.
 const MOST_BACKENDS: usize = 10_000;
@@ -78,6 +79,7 @@ impl Scenario {
         refuse(clients.workers == 0, "clients.workers", "it must be at least 1")?;
         refuse(clients.workers > 100_000, "clients.workers", "it must be at most 100000")?;
         refuse(clients.timeout.as_nanos() == 0, "clients.timeout", "it must be more than zero")?;
+        refuse(clients.connect_timeout.as_nanos() == 0, "clients.connect_timeout", "it must be more than zero")?;
         match &clients.direct_to {
             Some(_) if clients.client == Client::Balancer => {
                 wrong("clients.direct_to", "only `client = \"direct\"` sends to one backend")
@@ -100,47 +102,6 @@ impl Scenario {
             Some(twice) => wrong("model", format!("the name `{}` is used twice", twice.name)),
             None => Ok(()),
         }
-    }
-
-    fn check_fault(&self, key: &str, fault: &Fault) -> Checked {
-        match (&fault.backend, &fault.region) {
-            (Some(name), None) if !self.backends.iter().any(|backend| backend.name == *name) => {
-                return wrong(format!("{key}.backend"), format!("there is no backend `{name}`"));
-            }
-            (None, Some(region)) if !self.backends.iter().any(|backend| backend.region.as_ref() == Some(region)) => {
-                return wrong(format!("{key}.region"), format!("no backend is in the region `{region}`"));
-            }
-            (Some(_), None) | (None, Some(_)) => {}
-            _ => return wrong(key, "a fault hits a `backend` or a `region`: name one"),
-        }
-        match (fault.at, fault.mean_between) {
-            (Some(_), None) if fault.mean_duration.is_none() => {}
-            (None, Some(between)) if fault.lasts.is_none() => {
-                refuse(between.as_nanos() == 0, format!("{key}.mean_between"), "it must be more than zero")?;
-                refuse(
-                    fault.mean_duration.is_none_or(|mean| mean.as_nanos() == 0),
-                    key,
-                    "a random fault needs a `mean_duration` of more than zero",
-                )?;
-            }
-            _ => {
-                return wrong(
-                    key,
-                    "a fault comes `at` a time `for` a span, or at random with `mean_between` and `mean_duration`",
-                );
-            }
-        }
-        if let Some(status) = fault.status {
-            refuse(fault.kind != FaultKind::Status, format!("{key}.status"), "only `kind = \"status\"` has it")?;
-            refuse(!(500..=599).contains(&status), format!("{key}.status"), "it must be from 500 to 599")?;
-        }
-        refuse(
-            fault.factor.is_some() && fault.kind != FaultKind::Slow,
-            format!("{key}.factor"),
-            "only `kind = \"slow\"` has it",
-        )?;
-        in_range(&format!("{key}.factor"), fault.factor, 1e-3, 1e6)?;
-        in_range(&format!("{key}.share"), Some(fault.share), 0.0, 1.0)
     }
 
     fn check_plan(&self) -> Checked {

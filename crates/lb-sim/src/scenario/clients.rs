@@ -14,6 +14,7 @@ pub(crate) struct Clients {
     pub(crate) sdk: Sdk,
     pub(crate) max_retries: u32,
     pub(crate) timeout: Span,
+    pub(crate) connect_timeout: Span,
     pub(crate) connect_fault_latency: Span,
 }
 
@@ -68,6 +69,7 @@ impl Default for Clients {
             sdk: Sdk::default(),
             max_retries: 2,
             timeout: Span::from_secs(600),
+            connect_timeout: Span::from_secs(10),
             connect_fault_latency: Span::from_millis(10),
         }
     }

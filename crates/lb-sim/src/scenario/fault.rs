@@ -10,6 +10,8 @@ pub(crate) struct Fault {
     pub(crate) region: Option<String>,
     pub(crate) kind: FaultKind,
     pub(crate) status: Option<u16>,
+    pub(crate) hint: Option<Span>,
+    pub(crate) after: Option<Span>,
     pub(crate) factor: Option<f64>,
     #[serde(default = "unit")]
     pub(crate) share: f64,
@@ -26,6 +28,8 @@ pub(crate) struct Fault {
 pub(crate) enum FaultKind {
     Status,
     Connect,
+    ConnectTimeout,
+    Reset,
     Hang,
     Slow,
 }

@@ -14,6 +14,7 @@ mod by_hand;
 mod case;
 mod choices;
 mod conservation;
+mod faults;
 mod limits;
 mod patience;
 mod queues;

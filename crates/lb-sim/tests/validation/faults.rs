@@ -1,0 +1,93 @@
+//! What each kind of fault is to a request, event by event.
+
+use crate::scene::Scene;
+
+/// Two backends of which the second takes what the first cannot, one request, and these faults.
+fn scene(clients: &str, pool: &str, workload: &str, faults: &str) -> Scene {
+    Scene::of(&format!(
+        r#"
+        [run]
+        duration = "9s"
+        [clients]
+        {clients}
+        [pool]
+        {pool}
+        [[backend]]
+        name = "one"
+        model = "steady"
+        [[backend]]
+        name = "two"
+        priority = 2
+        model = "steady"
+        [[workload]]
+        name = "calls"
+        kind = "constant"
+        rate = 0.1
+        input = 10
+        output = 11
+        {workload}
+        {faults}
+        "#
+    ))
+}
+
+/// A scene whose timeouts and resets are sent again.
+fn sent_again(fault: &str) -> Scene {
+    scene("connect_timeout = \"5s\"", "fail_over_after_send = true", "", fault)
+}
+
+#[test]
+fn an_answer_of_a_fault_comes_when_it_says_with_the_hint_that_it_says() {
+    let scene = scene(
+        "",
+        "",
+        "",
+        "[[fault]]\nbackend = 'one'\nkind = 'status'\nstatus = 500\nhint = '4s'\nafter = '100ms'\nat = '0s'",
+    );
+    assert_eq!(
+        scene.of_request(0),
+        [
+            "0 arrived",
+            "0 sent one",
+            "100 answered one 500",
+            "100 cooling one until 4100",
+            "100 sent two",
+            "1100 answered two 200",
+            "2100 succeeded two",
+        ]
+    );
+    let one = &scene.run.backends[0];
+    assert_eq!((one.attempts, one.accepted, one.server_errors, one.throttles), (1, 0, 1, 0));
+}
+
+#[test]
+fn a_429_of_a_fault_counts_as_a_429() {
+    let scene = scene("", "", "", "[[fault]]\nbackend = 'one'\nkind = 'status'\nstatus = 429\nhint = '4s'\nat = '0s'");
+    assert_eq!(
+        scene.of_request(0)[..4],
+        ["0 arrived", "0 sent one", "30 answered one 429", "30 cooling one until 4030"]
+    );
+    let one = &scene.run.backends[0];
+    assert_eq!((one.attempts, one.server_errors, one.throttles), (1, 0, 1));
+    assert_eq!(scene.run.classes[0].throttles, 1);
+}
+
+#[test]
+fn a_connection_breaks_after_the_request_was_sent() {
+    let reset = "[[fault]]\nbackend = 'one'\nkind = 'reset'\nafter = '700ms'\nat = '0s'";
+    let returned = scene("", "", "", reset);
+    assert_eq!(returned.of_request(0), ["0 arrived", "0 sent one", "700 faulted one 3", "700 gave up 0"]);
+    assert_eq!(returned.run.backends[0].faults, 1);
+    let again = sent_again(reset).of_request(0);
+    assert_eq!(again[2], "700 faulted one 3");
+    assert_eq!(again[again.len() - 2..], ["1700 answered two 200", "2700 succeeded two"]);
+}
+
+#[test]
+fn a_connection_that_does_not_come_about_takes_the_connect_timeout() {
+    let refused = sent_again("[[fault]]\nbackend = 'one'\nkind = 'connect'\nat = '0s'").of_request(0);
+    assert_eq!(refused[2], "10 faulted one 1");
+    let hangs = sent_again("[[fault]]\nbackend = 'one'\nkind = 'connect-timeout'\nat = '0s'").of_request(0);
+    assert_eq!(hangs[2], "5000 faulted one 4");
+    assert_eq!(hangs[hangs.len() - 2..], ["6000 answered two 200", "7000 succeeded two"]);
+}
