@@ -41,6 +41,8 @@ pub(crate) struct Server {
     hints: scenario::Hints,
     /// Which of the scenario's faults hit it.
     faults: Vec<usize>,
+    /// Which of them hit the requests of each workload, wherever they go.
+    poison: Vec<Vec<usize>>,
 }
 
 /// The places of a backend that serves so many at once.
@@ -55,6 +57,8 @@ struct Places {
 /// What a request is to a deployment: its size, and the keys of its draws.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call {
+    /// The workload that it is of.
+    pub(crate) workload: usize,
     /// How large it is.
     pub(crate) size: Size,
     /// Characters of a token, in thousandths.
@@ -151,6 +155,7 @@ impl Server {
             connect_timeout: scenario.clients.connect_timeout.as_nanos(),
             hints: backend.hints,
             faults: (0..scenario.faults.len()).filter(|&fault| hit_by(&scenario.faults[fault])).collect(),
+            poison: poison(scenario),
         }
     }
 
@@ -182,6 +187,18 @@ impl Server {
         let demand = self.demand(call);
         if let Err(refusal) = quotas.admit(self.quota, now, &demand) {
             return self.refused(now, refusal.hint_ns(), quotas);
+        }
+        for &fault in self.poison.get(call.workload).into_iter().flatten() {
+            // By the request alone: each of its attempts meets the same.
+            let Some(effect) = outages.hits(fault, now, (call.key, 0), draws) else { continue };
+            match self.broken(&effect) {
+                Some(answer) => {
+                    let size = Size { output: 0, ..call.size };
+                    self.correct(now, &demand, &size, quotas);
+                    return answer;
+                }
+                None => slower *= effect.factor,
+            }
         }
         let service = self.service(call, demand, slower, draws);
         match &mut self.places {
@@ -295,6 +312,18 @@ impl Server {
 
 /// The usual [`Call::milli_chars_per_token`], for which no division is needed.
 const MILLI_CHARS_PER_TOKEN: u64 = 1_000 * CHARS_PER_TOKEN;
+
+/// Which of the scenario's faults hit the requests of each workload; empty if there are no such faults.
+fn poison(scenario: &Scenario) -> Vec<Vec<usize>> {
+    if scenario.faults.iter().all(|fault| fault.workload.is_none()) {
+        return Vec::new();
+    }
+    let of = |workload: &scenario::Workload| {
+        let hits = |&fault: &usize| scenario.faults[fault].workload.as_ref() == Some(&workload.name);
+        (0..scenario.faults.len()).filter(hits).collect()
+    };
+    scenario.workloads.iter().map(of).collect()
+}
 
 fn ptu(backend: &scenario::Backend, model: &scenario::Model) -> Option<Ptu> {
     if backend.preset != Preset::AzurePtu {

@@ -81,7 +81,12 @@ impl<'p, 'j> Engine<'p, 'j> {
             queue: Queue::default(),
             outages: Outages::new(&scenario.faults, draws),
             foreign: vec![0; servers.len()],
-            calls: scenario.workloads.iter().map(request::template).collect(),
+            calls: scenario
+                .workloads
+                .iter()
+                .enumerate()
+                .map(|(at, workload)| request::template(at, workload))
+                .collect(),
             recorder: Recorder::new(scenario, pools.len(), end),
             servers,
             quotas,

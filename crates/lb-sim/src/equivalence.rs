@@ -114,6 +114,13 @@ after = "40ms"
 at = "2h"
 for = "20m"
 [[fault]]
+workload = "calls"
+kind = "status"
+status = 429
+hint = "1d"
+share = 0.02
+at = "3h"
+[[fault]]
 backend = "own"
 kind = "reset"
 after = "1236ms"
@@ -151,7 +158,7 @@ fn v22_the_async_balancer_decides_as_the_simulator_does() {
     ] {
         assert!(count(part) >= least, "{} lines with `{part}`", count(part));
     }
-    for event in [",ptu,500", ",west,503"] {
+    for event in [",ptu,500", ",west,503", ",own,429"] {
         assert!(count(event) >= 20, "{} lines with `{event}`", count(event));
     }
     for fault in [",ptu,2", ",own,3", ",east,4"] {

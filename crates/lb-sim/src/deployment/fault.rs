@@ -108,6 +108,7 @@ mod tests {
         Fault {
             backend: Some("a".to_owned()),
             region: None,
+            workload: None,
             kind: FaultKind::Status,
             status: None,
             hint: None,

@@ -186,8 +186,9 @@ impl End {
 }
 
 /// What a call of this workload looks like, but for its size and keys.
-pub(super) fn template(workload: &Workload) -> Call {
+pub(super) fn template(number: usize, workload: &Workload) -> Call {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be from 0 to 1000")]
     let milli_chars_per_token = (workload.chars_per_token * 1_000.0 + 0.5) as u64;
-    Call { size: Size::default(), milli_chars_per_token, stream: workload.stream, key: 0, attempt: 0 }
+    let stream = workload.stream;
+    Call { workload: number, size: Size::default(), milli_chars_per_token, stream, key: 0, attempt: 0 }
 }

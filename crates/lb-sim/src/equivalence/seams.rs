@@ -36,6 +36,7 @@ impl Direct {
     async fn ask(&self, arrival: Arrival, backend: usize, attempt: u32) -> Result<Reply, Fault> {
         let world = &self.0;
         let call = Call {
+            workload: 0,
             size: arrival.size,
             milli_chars_per_token: 4_000,
             stream: true,

@@ -2,12 +2,13 @@ use serde::Deserialize;
 
 use super::{Span, unit};
 
-/// Something that breaks: a backend or a region, once or again and again.
+/// Something that breaks: a backend, a region, or the requests of a workload, once or again and again.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
     pub(crate) backend: Option<String>,
     pub(crate) region: Option<String>,
+    pub(crate) workload: Option<String>,
     pub(crate) kind: FaultKind,
     pub(crate) status: Option<u16>,
     pub(crate) hint: Option<Span>,
@@ -32,4 +33,11 @@ pub(crate) enum FaultKind {
     Reset,
     Hang,
     Slow,
+}
+
+impl FaultKind {
+    /// Whether no connection comes about.
+    pub(crate) const fn is_of_connecting(self) -> bool {
+        matches!(self, Self::Connect | Self::ConnectTimeout)
+    }
 }

@@ -91,3 +91,118 @@ fn a_connection_that_does_not_come_about_takes_the_connect_timeout() {
     assert_eq!(hangs[2], "5000 faulted one 4");
     assert_eq!(hangs[hangs.len() - 2..], ["6000 answered two 200", "7000 succeeded two"]);
 }
+
+#[test]
+fn a_poison_prompt_fails_at_every_backend_that_lets_it_in() {
+    let poison = "[[fault]]\nworkload = 'calls'\nkind = 'status'\nstatus = 500\nafter = '200ms'\nat = '0s'";
+    let scene = scene("", "", "", poison);
+    let way = scene.of_request(0);
+    let answers: Vec<&String> = way.iter().filter(|line| line.contains("answered")).collect();
+    assert_eq!(answers, ["200 answered one 500", "400 answered two 500"]);
+    assert_eq!(way.last().map(String::as_str), Some("400 gave up 500"));
+}
+
+#[test]
+fn a_backend_that_is_full_refuses_a_poison_prompt_like_any_other() {
+    // One request an hour: the second of the two that arrive together is refused.
+    let scene = Scene::of(
+        r#"
+        [run]
+        duration = "9s"
+        [[backend]]
+        name = "full"
+        model = "steady"
+        window = [{ unit = "requests", limit = 1, length = "1h", phase = "0s" }]
+        [[workload]]
+        name = "calls"
+        kind = "constant"
+        rate = 0.1
+        input = 10
+        output = 11
+        [[workload]]
+        name = "poison"
+        kind = "constant"
+        rate = 0.1
+        input = 10
+        output = 11
+        [[fault]]
+        workload = "poison"
+        kind = "status"
+        status = 500
+        at = "0s"
+        "#,
+    );
+    assert_eq!(scene.run.classes[1].throttles, 1);
+    assert_eq!((scene.run.classes[0].succeeded, scene.run.classes[1].server_errors), (1, 0));
+}
+
+#[test]
+fn a_poison_prompt_is_charged_for_its_prompt_alone() {
+    let spent = |fault: &str| {
+        let scene = Scene::of(&format!(
+            r#"
+            [run]
+            duration = "10m"
+            [[backend]]
+            name = "ptu"
+            model = "sized"
+            preset = "azure-ptu"
+            ptus = 1
+            burst = "1m"
+            [[model]]
+            name = "sized"
+            input_tpm_per_ptu = 1000
+            output_ratio = 1
+            [[workload]]
+            name = "calls"
+            kind = "constant"
+            rate = 1
+            input = 10
+            output = 90
+            max_tokens = 90
+            {fault}
+            "#
+        ));
+        scene.run.backends[0].attempts - scene.run.backends[0].throttles
+    };
+    // A bucket of 1,000 tokens and 10 minutes of 1,000 each: 110 requests of 100 tokens, or all 600 of 10.
+    let served = spent("");
+    assert!((105..=115).contains(&served), "{served}");
+    let poison = "[[fault]]\nworkload = 'calls'\nkind = 'reset'\nat = '0s'";
+    assert_eq!(spent(poison), 600);
+}
+
+#[test]
+fn a_share_of_poison_is_a_share_of_the_requests_and_not_of_their_attempts() {
+    let run = Scene::of(
+        r#"
+        [run]
+        duration = "2000s"
+        [pool]
+        default_cooldown = "1ms"
+        [[backend]]
+        name = "one"
+        model = "steady"
+        [[backend]]
+        name = "two"
+        model = "steady"
+        [[workload]]
+        name = "calls"
+        kind = "constant"
+        rate = 1
+        input = 10
+        output = 11
+        [[fault]]
+        workload = "calls"
+        kind = "status"
+        share = 0.25
+        at = "0s"
+        "#,
+    )
+    .run;
+    let class = &run.classes[0];
+    // Every request that one backend fails the other fails too: none is served after a failure.
+    assert_eq!(class.server_errors, 2 * class.given_up.server_error);
+    // Five standard deviations of 2,000 draws are 97.
+    assert!(class.given_up.server_error.abs_diff(500) < 97, "{}", class.given_up.server_error);
+}

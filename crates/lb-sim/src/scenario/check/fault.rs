@@ -24,18 +24,30 @@ impl Scenario {
     }
 
     fn check_place(&self, key: &str, fault: &Fault) -> Checked {
-        match (&fault.backend, &fault.region) {
-            (Some(name), None) => refuse(
+        match (&fault.backend, &fault.region, &fault.workload) {
+            (Some(name), None, None) => refuse(
                 !self.backends.iter().any(|backend| backend.name == *name),
                 format!("{key}.backend"),
                 format!("there is no backend `{name}`"),
             ),
-            (None, Some(region)) => refuse(
+            (None, Some(region), None) => refuse(
                 !self.backends.iter().any(|backend| backend.region.as_ref() == Some(region)),
                 format!("{key}.region"),
                 format!("no backend is in the region `{region}`"),
             ),
-            _ => wrong(key, "a fault hits a `backend` or a `region`: name one"),
+            (None, None, Some(name)) => {
+                refuse(
+                    !self.workloads.iter().any(|workload| workload.name == *name),
+                    format!("{key}.workload"),
+                    format!("there is no workload `{name}`"),
+                )?;
+                refuse(
+                    fault.kind.is_of_connecting(),
+                    format!("{key}.kind"),
+                    "a connection does not depend on the request: a `workload` has none of this kind",
+                )
+            }
+            _ => wrong(key, "a fault hits a `backend`, a `region` or the requests of a `workload`: name one"),
         }
     }
 }
@@ -70,6 +82,21 @@ mod tests {
             "#
         );
         Scenario::parse(&scenario).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_fault_hits_one_kind_of_thing_that_is_there() {
+        let names = "line 5: fault.0: a fault hits a `backend`, a `region` or the requests of a `workload`: name one";
+        assert_eq!(error("kind = 'hang'\nat = '0s'"), names);
+        assert_eq!(error("backend = 'one'\nworkload = 'chat'\nkind = 'hang'\nat = '0s'"), names);
+        assert_eq!(
+            error("workload = 'chats'\nkind = 'status'\nat = '0s'"),
+            "line 6: fault.0.workload: there is no workload `chats`"
+        );
+        assert_eq!(
+            error("workload = 'chat'\nkind = 'connect-timeout'\nat = '0s'"),
+            "line 7: fault.0.kind: a connection does not depend on the request: a `workload` has none of this kind"
+        );
     }
 
     #[test]
