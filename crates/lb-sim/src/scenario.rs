@@ -216,6 +216,7 @@ mod tests {
         described("`hints` of a backend", keys::<Hints>());
         described("`[[workload]]`", keys::<Workload>());
         described("`bursts` of a workload", keys::<Bursts>());
+        described("`retry` of a workload", keys::<workload::Retry>());
         described("`rates` of a workload, a list", keys::<RatePoint>());
         described("`columns` of a workload", keys::<Columns>());
         described("`[[fault]]`", keys::<Fault>());

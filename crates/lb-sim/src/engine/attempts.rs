@@ -194,8 +194,13 @@ impl Engine<'_, '_> {
         self.dispatches[id as usize] = None;
         let request = &mut self.requests[id as usize];
         request.is_sent = false;
-        let jitter = || unit(self.draws.bits(Purpose::Backoff, request.key, u64::from(request.retries)));
-        let wait = sdk_retry::wait(clients.sdk, clients.max_retries, request.retries, end.hint(), jitter());
+        let wait = match self.scenario.workloads[request.arrival.workload as usize].retry {
+            Some(retry) => (request.retries < retry.times).then_some(retry.wait.as_nanos()),
+            None => {
+                let jitter = unit(self.draws.bits(Purpose::Backoff, request.key, u64::from(request.retries)));
+                sdk_retry::wait(clients.sdk, clients.max_retries, request.retries, end.hint(), jitter)
+            }
+        };
         let Some(wait) = wait else { return self.give_up(id, end.into()) };
         let at = self.now.saturating_add(wait);
         request.retries += 1;

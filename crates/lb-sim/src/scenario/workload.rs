@@ -39,6 +39,7 @@ pub(crate) struct Workload {
     #[serde(default = "yes")]
     pub(crate) stream: bool,
     pub(crate) deadline: Option<Span>,
+    pub(crate) retry: Option<Retry>,
 }
 
 /// How arrivals come.
@@ -53,6 +54,14 @@ pub(crate) enum Kind {
     Closed,
     Trace,
     AzureMonitor,
+}
+
+/// What a workload's application does itself after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retry {
+    pub(crate) times: u32,
+    pub(crate) wait: Span,
 }
 
 /// Two states that take turns, each for an exponential time.

@@ -206,3 +206,17 @@ fn a_share_of_poison_is_a_share_of_the_requests_and_not_of_their_attempts() {
     // Five standard deviations of 2,000 draws are 97.
     assert!(class.given_up.server_error.abs_diff(500) < 97, "{}", class.given_up.server_error);
 }
+
+#[test]
+fn an_application_that_sends_again_by_itself_waits_as_it_says() {
+    let scene = scene(
+        "sdk = \"openai-python-3.54\"",
+        "",
+        "retry = { times = 2, wait = \"500ms\" }",
+        "[[fault]]\nworkload = 'calls'\nkind = 'status'\nstatus = 429\nhint = '1d'\nafter = '0s'\nat = '0s'",
+    );
+    let waits: Vec<String> =
+        scene.of_request(0).into_iter().filter(|line| line.contains("waits") || line.contains("gave up")).collect();
+    assert_eq!(waits, ["0 waits until 500", "500 waits until 1000", "1000 gave up 429"]);
+    assert_eq!(scene.run.classes[0].sdk_retries, 2);
+}
