@@ -37,6 +37,7 @@ default_cooldown = "9s"
 max_cooldown = "50s"
 max_attempts = 3
 fail_over_after_send = true
+stalled_after = "2500ms"
 [[model]]
 name = "whole"
 input_tpm_per_ptu = 3000
@@ -150,6 +151,8 @@ fn v22_the_async_balancer_decides_as_the_simulator_does() {
         (",sent,", 12_000),
         (",succeeded,", 5_000),
         (",cooling,", 1_000),
+        (",suspected,", 50),
+        (",available,", 20),
         (",exhausted,", 50),
         (",orphaned,", 20),
         (",429", 1_000),

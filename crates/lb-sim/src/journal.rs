@@ -31,6 +31,10 @@ pub(crate) enum Entry {
     GaveUp = 9,
     /// The backend is done with a request whose caller has left.
     Orphaned = 10,
+    /// A pool suspects the backend, and asks it first from a moment on (`detail`, nanoseconds).
+    Suspected = 11,
+    /// A pool suspects the backend no more: an attempt succeeded there.
+    Available = 12,
 }
 
 impl Entry {
@@ -57,6 +61,8 @@ impl Entry {
             Self::Succeeded => "succeeded",
             Self::GaveUp => "gave_up",
             Self::Orphaned => "orphaned",
+            Self::Suspected => "suspected",
+            Self::Available => "available",
         }
     }
 }

@@ -5,6 +5,7 @@ use lb_limits::Hint;
 
 use super::{
     Engine, narrow,
+    pools::Change,
     queue::Event,
     request::{End, Head, TryEnd, Work},
     sdk_retry,
@@ -138,17 +139,11 @@ impl Engine<'_, '_> {
         self.journal.note(now, entry, &request.arrival, request.attempts - 1, backend, detail);
         let outcome = head.outcome();
         self.recorder.answered(request, head);
-        let verdict = match &mut self.dispatches[id as usize] {
-            Some(dispatch) => dispatch.settle(outcome, || Instant::from_nanos(now)),
-            None => Verdict::Return,
-        };
+        let verdict = self.settle(id, outcome);
         if let Outcome::Answered { status: 200, .. } = outcome {
             self.dispatches[id as usize] = None;
-        } else if let Some(until) = self.pools.take_cooling() {
-            let pool = self.pools.of(request.worker).map_or(0, |(number, _)| number);
-            self.recorder.cooling(pool, backend, now, until);
-            self.journal.note(now, Entry::Cooling, &request.arrival, request.attempts - 1, backend, until);
         }
+        let request = &mut self.requests[id as usize];
         match head {
             Head::Served => self.first_token(id),
             Head::RefusedInStream(_) => self.give_up(id, End::RefusedInStream),
@@ -164,6 +159,34 @@ impl Engine<'_, '_> {
             }
         }
         false
+    }
+
+    /// Tells the balancer how the open attempt ended, and takes note of what became of its backend.
+    fn settle(&mut self, id: u32, outcome: Outcome) -> Verdict {
+        let now = self.now;
+        let Some(dispatch) = &mut self.dispatches[id as usize] else { return Verdict::Return };
+        // Cooldowns that were found to be over: the recorder knows when they end.
+        let _ = self.pools.take_change();
+        let verdict = dispatch.settle(outcome, || Instant::from_nanos(now));
+        let Some(change) = self.pools.take_change() else { return verdict };
+        let request = &self.requests[id as usize];
+        let pool = self.pools.of(request.worker).map_or(0, |(number, _)| number);
+        let place = (pool, request.backend);
+        let noted = match change {
+            Change::Cooling(until) => {
+                self.recorder.cooling(place, now, until);
+                Some((Entry::Cooling, until))
+            }
+            Change::Suspected(probe_at) => {
+                self.recorder.suspected(place, now);
+                Some((Entry::Suspected, probe_at))
+            }
+            Change::Available => self.recorder.acquitted(place, now).then_some((Entry::Available, 0)),
+        };
+        if let Some((entry, detail)) = noted {
+            self.journal.note(now, entry, &request.arrival, request.attempts - 1, request.backend, detail);
+        }
+        verdict
     }
 
     /// Ends the wait for an answer that may not come.
@@ -216,7 +239,8 @@ impl Engine<'_, '_> {
     /// The application gets no success.
     fn give_up(&mut self, id: u32, end: End) {
         self.leave_work(id);
-        // Dropped, so that an open attempt is settled as cancelled.
+        // As a dropped future does it, but for the time: the pool's own clock stands still.
+        let _ = self.settle(id, Outcome::Cancelled);
         self.dispatches[id as usize] = None;
         let request = self.requests.remove(id as usize);
         self.journal.note(self.now, Entry::GaveUp, &request.arrival, request.attempts, NO_BACKEND, end.code());

@@ -1,6 +1,6 @@
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU8, AtomicU64, Ordering},
 };
 
 use lb_core::{Backend, Event, MockClock, Observer, Pool};
@@ -12,27 +12,50 @@ pub(crate) struct Pools {
     pools: Vec<Pool>,
     /// The scenario's backend at each place of a pool.
     backends: Vec<usize>,
-    cooling: Arc<Cooling>,
+    news: Arc<News>,
 }
 
-/// The end of the last cooldown that a pool began or extended, until it is taken: told by the pool itself.
+/// What became of a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It is cooling until this moment.
+    Cooling(u64),
+    /// It is suspect, and asked first from this moment on.
+    Suspected(u64),
+    /// It is available.
+    Available,
+}
+
+/// The last change that a pool told of, until it is taken.
 #[derive(Debug, Default)]
-struct Cooling {
-    until: AtomicU64,
+struct News {
+    /// [`COOLING`], [`SUSPECTED`], [`AVAILABLE`]; 0: nothing has changed.
+    kind: AtomicU8,
+    moment: AtomicU64,
 }
 
-impl Observer for Cooling {
+const COOLING: u8 = 1;
+const SUSPECTED: u8 = 2;
+const AVAILABLE: u8 = 3;
+
+impl Observer for News {
     fn on_event(&self, event: &Event<'_>) {
-        if let Event::Cooling { until, .. } = event {
-            self.until.store(until.as_nanos(), Ordering::Relaxed);
-        }
+        let (kind, moment) = match event {
+            Event::Cooling { until, .. } => (COOLING, until.as_nanos()),
+            Event::Suspected { probe_at, .. } => (SUSPECTED, probe_at.as_nanos()),
+            Event::Available { .. } => (AVAILABLE, 0),
+            _ => return,
+        };
+        // A run has one thread: nobody takes one of the two without the other.
+        self.kind.store(kind, Ordering::Relaxed);
+        self.moment.store(moment, Ordering::Relaxed);
     }
 }
 
 impl Pools {
     /// The pools of a scenario: none if its client is direct, or if it has no backend to send to.
     pub(crate) fn new(scenario: &Scenario) -> Result<Self, ScenarioError> {
-        let cooling = Arc::new(Cooling::default());
+        let news = Arc::new(News::default());
         let mut backends: Vec<usize> =
             (0..scenario.backends.len()).filter(|&index| is_there(scenario, index)).collect();
         // As the pool sorts them: by priority, otherwise in the order given.
@@ -43,8 +66,8 @@ impl Pools {
             (Client::Balancer, Sharing::Shared) => 1,
             (Client::Balancer, Sharing::Private) => scenario.clients.workers,
         };
-        let pools = (0..count).map(|_| pool(scenario, &backends, &cooling)).collect::<Result<_, _>>()?;
-        Ok(Self { pools, backends, cooling })
+        let pools = (0..count).map(|_| pool(scenario, &backends, &news)).collect::<Result<_, _>>()?;
+        Ok(Self { pools, backends, news })
     }
 
     /// The pool of a worker, and its number; `None` if there are no pools.
@@ -62,15 +85,20 @@ impl Pools {
         self.backends[index]
     }
 
-    /// The end of the cooldown that the last `settle` began or extended, if it did.
+    /// What has changed last since this was asked.
     #[inline]
-    pub(super) fn take_cooling(&self) -> Option<u64> {
-        let until = self.cooling.until.load(Ordering::Relaxed);
-        if until == 0 {
+    pub(super) fn take_change(&self) -> Option<Change> {
+        let kind = self.news.kind.load(Ordering::Relaxed);
+        if kind == 0 {
             return None;
         }
-        self.cooling.until.store(0, Ordering::Relaxed);
-        Some(until)
+        self.news.kind.store(0, Ordering::Relaxed);
+        let moment = self.news.moment.load(Ordering::Relaxed);
+        Some(match kind {
+            COOLING => Change::Cooling(moment),
+            SUSPECTED => Change::Suspected(moment),
+            _ => Change::Available,
+        })
     }
 }
 
@@ -80,10 +108,9 @@ pub(super) fn is_there(scenario: &Scenario, index: usize) -> bool {
     backend.preset != Preset::AzurePtu || backend.ptus != Some(0)
 }
 
-fn pool(scenario: &Scenario, backends: &[usize], cooling: &Arc<Cooling>) -> Result<Pool, ScenarioError> {
+fn pool(scenario: &Scenario, backends: &[usize], news: &Arc<News>) -> Result<Pool, ScenarioError> {
     // The engine says what time it is; the pool's own clock stands still.
-    let mut builder =
-        Pool::builder().clock(MockClock::new()).observer(Arc::clone(cooling)).options(scenario.pool.clone());
+    let mut builder = Pool::builder().clock(MockClock::new()).observer(Arc::clone(news)).options(scenario.pool.clone());
     for &index in backends {
         let backend = &scenario.backends[index];
         let built = Backend::builder(format!("backend-{index}.example"))

@@ -8,6 +8,9 @@ use crate::{
     traffic::Arrival,
 };
 
+/// A pool, and a backend of the scenario.
+type Place = (usize, usize);
+
 /// How often the utilisation of the backends is looked at in a run.
 const SAMPLES: u64 = 4_096;
 
@@ -25,6 +28,8 @@ pub(super) struct Recorder {
     timeline: Timeline,
     /// Until when each pool has each backend out.
     cooling: Vec<u64>,
+    /// Since when each pool suspects each backend.
+    suspected: Vec<Option<u64>>,
     /// The backends of the best priority.
     is_best: Vec<bool>,
     sample: u64,
@@ -67,6 +72,7 @@ impl Recorder {
             workers: vec![WorkerTally::default(); scenario.clients.workers as usize],
             timeline: Timeline::new(backends, end),
             cooling: vec![0; pools * backends],
+            suspected: vec![None; pools * backends],
             is_best: scenario.backends.iter().map(|backend| Some(backend.priority) == best).collect(),
             sample,
             next_sample: 0,
@@ -169,13 +175,31 @@ impl Recorder {
     }
 
     /// A pool has a backend out until `until`.
-    pub(super) fn cooling(&mut self, pool: usize, backend: usize, now: u64, until: u64) {
+    pub(super) fn cooling(&mut self, place: Place, now: u64, until: u64) {
+        let _ = self.acquitted(place, now);
+        let (pool, backend) = place;
         let slot = &mut self.cooling[pool * self.backends.len() + backend];
         let (from, until) = (now.max(*slot), until.min(self.end));
         *slot = until.max(*slot);
         self.timeline.add_cooling(backend, from, until);
         let counted = until.saturating_sub(from.max(self.warmup));
         self.backends[backend].tally.cooling += u128::from(counted);
+    }
+
+    /// A pool suspects a backend.
+    pub(super) fn suspected(&mut self, (pool, backend): Place, now: u64) {
+        self.suspected[pool * self.backends.len() + backend].get_or_insert(now);
+    }
+
+    /// A pool suspects a backend no more; whether it did.
+    pub(super) fn acquitted(&mut self, (pool, backend): Place, now: u64) -> bool {
+        let since = self.suspected[pool * self.backends.len() + backend].take();
+        if let Some(from) = since {
+            self.timeline.add_suspect(backend, from, now);
+            let counted = now.saturating_sub(from.max(self.warmup));
+            self.backends[backend].tally.suspect += u128::from(counted);
+        }
+        since.is_some()
     }
 
     pub(super) fn service_began(&mut self, backend: usize, now: u64) {
@@ -268,6 +292,10 @@ impl Recorder {
     ) -> RunResult {
         self.advance(self.end, servers, quotas);
         self.integrate(self.end);
+        let backends = self.backends.len();
+        for place in 0..self.suspected.len() {
+            let _ = self.acquitted((place / backends, place % backends), self.end);
+        }
         for request in left {
             self.conservation.in_flight += 1;
             self.conservation.residence += u128::from(self.end - request.arrival.at);

@@ -142,7 +142,7 @@ impl World {
         });
         let pool = Pool::builder()
             .clock(Paused(self.start))
-            .observer(Noting)
+            .observer(Noting::default())
             .options(scenario.pool.clone())
             .backends(backends)
             .build()

@@ -1,6 +1,7 @@
 //! What the async balancer plugs into: the simulator's servers as a transport, its draws, tokio's clock, the log.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, atomic::Ordering},
     time::{Duration, SystemTime},
 };
@@ -111,8 +112,8 @@ impl Transport for Direct {
         *error
     }
 
-    fn synthesize(&self, _: &Arrival, _: &Exhausted) -> Reply {
-        Reply { status: 429, lines: HeaderLines::new(Advice::default()), done: None }
+    fn synthesize(&self, _: &Arrival, exhausted: &Exhausted) -> Reply {
+        Reply { status: exhausted.status().as_u16(), lines: HeaderLines::new(Advice::default()), done: None }
     }
 
     fn mark(&self, _: &mut Reply, _: Served) {}
@@ -151,17 +152,30 @@ impl Clock for Paused {
 }
 
 /// Writes what the pool decides into the log.
-pub(crate) struct Noting;
+#[derive(Default)]
+pub(crate) struct Noting {
+    suspects: Mutex<BTreeSet<String>>,
+}
 
 impl Observer for Noting {
     fn on_event(&self, event: &Event<'_>) {
         let note = |event: &str, before: u32, backend: &str, detail: u64| {
             CALL.with(|call| call.note(event, call.attempts.load(Ordering::SeqCst) - before, backend, detail));
         };
+        let mut suspects = self.suspects.lock().unwrap();
         match event {
-            Event::Cooling { backend, until, .. } => note("cooling", 1, backend.name(), until.as_nanos()),
+            Event::Cooling { backend, until, .. } => {
+                suspects.remove(backend.name());
+                note("cooling", 1, backend.name(), until.as_nanos());
+            }
+            Event::Suspected { backend, probe_at, .. } => {
+                suspects.insert(backend.name().to_owned());
+                note("suspected", 1, backend.name(), probe_at.as_nanos());
+            }
+            // The end of a cooldown is found when somebody looks.
+            Event::Available { backend } if suspects.remove(backend.name()) => note("available", 1, backend.name(), 0),
             Event::Exhausted { exhausted, synthesized: true, .. } => {
-                note("exhausted", 0, "", u64::try_from(exhausted.retry_after().as_nanos()).unwrap());
+                note("exhausted", 0, "", u64::try_from(exhausted.retry_after().unwrap().as_nanos()).unwrap());
             }
             _ => {}
         }

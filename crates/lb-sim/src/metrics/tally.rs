@@ -126,6 +126,8 @@ pub struct BackendTally {
     pub billed_output: u64,
     /// Time during which a pool had this backend out, summed over the pools, in nanoseconds.
     pub cooling: u128,
+    /// Time during which a pool suspected this backend, summed over the pools, in nanoseconds.
+    pub suspect: u128,
     /// Samples at equal distances in time.
     pub samples: u64,
     /// Utilisation of the fullest limit, in thousandths, at 5 %, 50 %, 95 % and 100 % of the samples: filled in at the

@@ -41,6 +41,8 @@ pub struct BackendBin {
     pub failed: u64,
     /// Time during which a pool had it out, summed over the pools, in nanoseconds.
     pub cooling: u64,
+    /// Time during which a pool suspected it, summed over the pools, in nanoseconds.
+    pub suspect: u64,
     /// Largest utilisation of its fullest limit that was seen, in thousandths.
     pub utilisation: u64,
 }
@@ -74,11 +76,20 @@ impl Timeline {
 
     /// Adds the time from `from` to `to` to a backend's cooling, each bin its part.
     pub fn add_cooling(&mut self, backend: usize, from: u64, to: u64) {
+        self.add(backend, from, to, |bin| &mut bin.cooling);
+    }
+
+    /// Adds the time from `from` to `to` to that during which a backend was suspect, each bin its part.
+    pub fn add_suspect(&mut self, backend: usize, from: u64, to: u64) {
+        self.add(backend, from, to, |bin| &mut bin.suspect);
+    }
+
+    fn add(&mut self, backend: usize, from: u64, to: u64, of: fn(&mut BackendBin) -> &mut u64) {
         let mut from = from;
         while from < to {
             let index = self.index(from);
             let end = self.bin.saturating_mul(index as u64 + 1).min(to);
-            self.backends[backend][index].cooling += end - from;
+            *of(&mut self.backends[backend][index]) += end - from;
             from = end;
         }
     }
@@ -144,6 +155,7 @@ impl BackendBin {
             refused: self.refused + other.refused,
             failed: self.failed + other.failed,
             cooling: self.cooling + other.cooling,
+            suspect: self.suspect + other.suspect,
             utilisation: self.utilisation.max(other.utilisation),
         }
     }

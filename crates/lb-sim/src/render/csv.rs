@@ -8,8 +8,8 @@ impl Report {
     /// requests), `figure`, and `value`.
     ///
     /// Figures of requests are `offered`, `succeeded`, `application_429` and `failed`; of a backend `accepted`,
-    /// `refused`, `failed`, `cooling_share` (the part of the span that it was out, over all pools) and `utilisation`
-    /// (the highest in the span; 1 is full). The warm-up is included.
+    /// `refused`, `failed`, `cooling_share` and `suspect_share` (the part of the span that it was, over all pools) and
+    /// `utilisation` (the highest in the span; 1 is full). The warm-up is included.
     ///
     /// # Errors
     ///
@@ -38,7 +38,8 @@ impl Report {
                     ("accepted", bin.accepted as f64),
                     ("refused", bin.refused as f64),
                     ("failed", bin.failed as f64),
-                    ("cooling_share", self.cooling_share(bin.cooling)),
+                    ("cooling_share", self.share_of_bin(bin.cooling)),
+                    ("suspect_share", self.share_of_bin(bin.suspect)),
                     ("utilisation", bin.utilisation as f64 / 1e3),
                 ] {
                     out.write_record([&start, &length, "backend", &backend.name, figure, &value.to_string()])?;
@@ -49,8 +50,8 @@ impl Report {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The part of a bin that a backend was out, over all pools.
-    pub(crate) fn cooling_share(&self, nanos: u64) -> f64 {
+    /// The part of a bin that a time in it is, over all pools.
+    pub(crate) fn share_of_bin(&self, nanos: u64) -> f64 {
         let time = self.timeline.bin as f64 * f64::from(self.pools);
         if time > 0.0 { (nanos as f64 / time).min(1.0) } else { 0.0 }
     }
@@ -70,7 +71,7 @@ mod tests {
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         let rows: Vec<(f64, f64, String, String, String, f64)> = reader.deserialize().map(Result::unwrap).collect();
         let bins = report.timeline().requests.len();
-        assert_eq!(rows.len(), bins * (4 + 2 * 5));
+        assert_eq!(rows.len(), bins * (4 + 2 * 6));
         let offered: u64 = report.timeline().requests.iter().map(|bin| bin.offered).sum();
         let written: f64 = rows.iter().filter(|row| row.4 == "offered").map(|row| row.5).sum();
         assert!(written == offered as f64);

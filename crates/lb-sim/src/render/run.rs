@@ -57,7 +57,8 @@ impl Report {
         document.figure("", self.requests_figure(), caption);
         document.heading(Words::on_page("Backends over time"));
         document.note(
-            "The first run. A pool that got a refusal has the backend out until the hint's time: that is cooling.",
+            "The first run. A pool that got a refusal has the backend out until the hint's time: that is cooling. One that \
+             saw it fail without a word asks it last until it succeeds: it is suspect.",
         );
         for (index, backend) in self.backends.iter().enumerate() {
             document.figure(&backend.name, self.backend_figure(index), "");
@@ -75,8 +76,9 @@ impl Report {
     fn add_backends(&self, document: &mut Document) {
         document.heading(Words::two("BACKENDS (per run)", "Backends"));
         document.note(
-            "Per run, after the warm-up. Cooling: the part of the time that pools had it out, over all pools. Load is how \
-             full the fullest limit is, over time. On a PTU everything is counted as input tokens.",
+            "Per run, after the warm-up. Cooling: the part of the time that pools had it out, over all pools. Suspect: the \
+             part that pools asked it last, because it had failed. Load is how full the fullest limit is, over time. On a \
+             PTU everything is counted as input tokens.",
         );
         document.table(
             Table::of(&self.backends)
@@ -92,11 +94,16 @@ impl Report {
                 .mean("5xx", count, |backend| backend.server_errors)
                 .mean("no answer", count, |backend| backend.faults)
                 .mean("cooling", percent, |backend| backend.cooling_share)
+                .mean(Words::on_page("suspect"), percent, |backend| backend.suspect_share)
                 .done(),
         );
         for backend in self.backends.iter().filter(|backend| backend.refused_in_stream.mean() > 0.0) {
             let refused = mean(&backend.refused_in_stream, count);
             document.sentence(format!("{}: {refused} refusals came inside a 200", backend.name));
+        }
+        for backend in self.backends.iter().filter(|backend| backend.suspect_share.mean() > 0.0) {
+            let suspect = mean(&backend.suspect_share, percent);
+            document.sentence(Words::on_terminal(format!("{}: suspect {suspect} of the time", backend.name)));
         }
         document.table(
             Table::of(&self.backends)

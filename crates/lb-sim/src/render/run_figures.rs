@@ -62,9 +62,12 @@ impl Report {
         if failed.iter().any(|point| point.1 > 0.0) {
             rates.push(Series::new("5xx or no answer", PURPLE, Shape::Line, failed));
         }
-        let cooling = bins.line(|bins| {
-            bins.iter().map(|bin| self.cooling_share(bin.cooling)).sum::<f64>() / bins.len().max(1) as f64
-        });
+        let of_time = |value: fn(&BackendBin) -> u64| {
+            bins.line(|bins| {
+                bins.iter().map(|bin| self.share_of_bin(value(bin))).sum::<f64>() / bins.len().max(1) as f64
+            })
+        };
+        let (cooling, suspect) = (of_time(|bin| bin.cooling), of_time(|bin| bin.suspect));
         let load = bins.line(|bins| bins.iter().map(|bin| bin.utilisation).max().unwrap_or(0) as f64 / 1e3);
         // Load is sampled after the warm-up.
         let load = load.into_iter().filter(|point| point.0 >= self.warmup).collect();
@@ -72,6 +75,14 @@ impl Report {
         let mut shares = vec![Series::new("", GREY, Shape::Limit, full)];
         if self.pools > 0 {
             shares.push(Series::new("cooling: share of the time that pools have it out", ORANGE, Shape::Fill, cooling));
+            if suspect.iter().any(|point| point.1 > 0.0) {
+                shares.push(Series::new(
+                    "suspect: share of the time that pools ask it last",
+                    PURPLE,
+                    Shape::Fill,
+                    suspect,
+                ));
+            }
         }
         shares.push(Series::new("load: highest of its fullest limit", GREEN, Shape::Line, load));
         Figure {

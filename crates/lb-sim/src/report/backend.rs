@@ -48,6 +48,8 @@ pub struct BackendReport {
     pub utilisation: Utilisation,
     /// The part of the time that a pool had it out, over all pools; nothing without a balancer.
     pub cooling_share: Estimate,
+    /// The part of the time that a pool suspected it, over all pools; nothing without a balancer.
+    pub suspect_share: Estimate,
 }
 
 /// How full the fullest limit of a backend is, over time; 1 is full.
@@ -74,6 +76,12 @@ impl BackendReport {
             each(&|tally| (limited && tally.samples > 0).then(|| value(tally) as f64 / 1e3))
         };
         let pools = pools(scenario);
+        let of_time = |value: fn(&BackendTally) -> u128| {
+            Estimate::over(runs.iter().map(|run| {
+                let time = measured_seconds(run)? * f64::from(pools?);
+                Some(value(&tally(run)) as f64 / 1e9 / time)
+            }))
+        };
         Self {
             name: backend.name.clone(),
             priority: backend.priority,
@@ -101,10 +109,8 @@ impl BackendReport {
                 p95: full(|tally| tally.utilisation[2]),
                 max: full(|tally| tally.utilisation[3]),
             },
-            cooling_share: Estimate::over(runs.iter().map(|run| {
-                let time = measured_seconds(run)? * f64::from(pools?);
-                Some(tally(run).cooling as f64 / 1e9 / time)
-            })),
+            cooling_share: of_time(|tally| tally.cooling),
+            suspect_share: of_time(|tally| tally.suspect),
         }
     }
 }

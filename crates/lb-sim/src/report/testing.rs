@@ -159,6 +159,7 @@ fn timeline(end: u64) -> Timeline {
             refused: if burst { 2 } else { 0 },
             failed: 0,
             cooling: 0,
+            suspect: 0,
             utilisation: if burst { 1_000 } else { 400 + step % 7 * 20 },
         };
         timeline.backend_at(1, at).accepted = spilled - lost.min(spilled);

@@ -38,9 +38,9 @@ model = "steady"
 "#;
 
 #[test]
-fn an_outage_is_noticed_cooled_down_from_and_recovered_from() {
-    let outage = "[[fault]]\nbackend = \"one\"\nkind = \"status\"\nstatus = 500\nat = \"5s\"\nfor = \"10s\"";
-    let scene = every_ten_seconds("duration = \"31s\"", "", &format!("{ONE}{TWO}"), "", outage);
+fn an_outage_is_noticed_avoided_and_recovered_from() {
+    let outage = "[[fault]]\nbackend = \"one\"\nkind = \"status\"\nstatus = 500\nat = \"5s\"\nfor = \"20s\"";
+    let scene = every_ten_seconds("duration = \"51s\"", "", &format!("{ONE}{TWO}"), "", outage);
     assert_eq!(
         scene.all(),
         [
@@ -50,53 +50,82 @@ fn an_outage_is_noticed_cooled_down_from_and_recovered_from() {
             "2000 succeeded one #0",
             "10000 arrived #1",
             "10000 sent one #1",
+            // It may be the request's doing.
             "10030 answered one 500 #1",
-            "10030 cooling one until 20030 #1",
             "10030 sent two #1",
             "11030 answered two 200 #1",
             "12030 succeeded two #1",
-            // Thirty milliseconds too early.
             "20000 arrived #2",
-            "20000 sent two #2",
-            "21000 answered two 200 #2",
-            "22000 succeeded two #2",
+            "20000 sent one #2",
+            "20030 answered one 500 #2",
+            "20030 suspected one, first again at 30030 #2",
+            "20030 sent two #2",
+            "21030 answered two 200 #2",
+            "22030 succeeded two #2",
+            // Thirty milliseconds too early.
             "30000 arrived #3",
-            "30000 sent one #3",
+            "30000 sent two #3",
+            "31000 answered two 200 #3",
+            "32000 succeeded two #3",
+            "40000 arrived #4",
+            "40000 sent one #4",
+            "41000 answered one 200 #4",
+            "41000 available one #4",
+            "42000 succeeded one #4",
+            "50000 arrived #5",
+            "50000 sent one #5",
         ]
     );
     let (one, two) = (&scene.run.backends[0], &scene.run.backends[1]);
-    assert_eq!((one.attempts, one.accepted, one.server_errors, one.succeeded), (3, 2, 1, 1));
-    assert_eq!((two.attempts, two.accepted, two.succeeded), (2, 2, 2));
-    assert_eq!((one.cooling, two.cooling), (10_000_000_000, 0));
-    // One whole service of 2 s and the first second of another.
-    assert_eq!((one.busy, two.busy), (3_000_000_000, 4_000_000_000));
+    assert_eq!((one.attempts, one.accepted, one.server_errors, one.succeeded), (5, 3, 2, 2));
+    assert_eq!((two.attempts, two.accepted, two.succeeded), (3, 3, 3));
+    assert_eq!((one.cooling, one.suspect, two.suspect), (0, 20_970_000_000, 0));
+    // Two whole services of 2 s and the first second of another.
+    assert_eq!((one.busy, two.busy), (5_000_000_000, 6_000_000_000));
     let class = &scene.run.classes[0];
-    assert_eq!((class.offered, class.succeeded, class.in_flight, class.spilled), (4, 3, 1, 2));
-    assert_eq!((class.attempts, class.server_errors, class.throttles), (5, 1, 0));
-    assert_eq!((class.input_tokens, class.output_tokens), (30, 33));
-    let residence = 2_000 + 2_030 + 2_000 + 1_000;
+    assert_eq!((class.offered, class.succeeded, class.in_flight, class.spilled), (6, 5, 1, 3));
+    assert_eq!((class.attempts, class.server_errors, class.throttles), (8, 2, 0));
+    assert_eq!((class.input_tokens, class.output_tokens), (50, 55));
+    let residence = 2_000 + 2 * 2_030 + 2 * 2_000 + 1_000;
     assert_eq!(scene.run.conservation.residence, residence * 1_000_000);
     assert_eq!(class.added_wait.quantile(1.0).map(|wait| (wait * 1e3).round()), Some(30.0));
-    let bins: u64 = scene.run.timeline.backends[0].iter().map(|bin| bin.cooling).sum();
-    assert_eq!(bins, 10_000_000_000);
+    let bins: u64 = scene.run.timeline.backends[0].iter().map(|bin| bin.suspect).sum();
+    assert_eq!(bins, 20_970_000_000);
 }
 
 #[test]
 fn cooling_is_counted_per_pool_and_cut_off_at_warm_up_and_end() {
-    let down = "[[fault]]\nbackend = \"one\"\nkind = \"connect\"\nat = \"0s\"";
+    let full = "[[fault]]\nbackend = 'one'\nkind = 'status'\nstatus = 429\nhint = '10s'\nafter = '10ms'\nat = '0s'";
     let backends = format!("{ONE}{TWO}");
-    let run = |clients: &str| every_ten_seconds("duration = \"25s\"", clients, &backends, "", down).run;
-    // A connection fails after 10 ms and cools for 10 s: at 10 s it is still out, at 20 s it fails again.
+    let run = |clients: &str| every_ten_seconds("duration = \"25s\"", clients, &backends, "", full).run;
+    // It refuses after 10 ms and cools for 10 s: at 10 s it is still out, at 20 s it refuses again.
     let one = run("workers = 1").backends[0];
     assert_eq!(one.cooling, (10_000 + 25_000 - 20_010) * 1_000_000);
-    assert_eq!((one.attempts, one.faults), (2, 2));
-    // Two workers in turn: the first fails at 0 and 20 s, the second at 10 s.
+    assert_eq!((one.attempts, one.throttles), (2, 2));
+    // Two workers in turn: the first is refused at 0 and 20 s, the second at 10 s.
     let two = run("workers = 2\nassignment = \"round-robin\"").backends[0];
     assert_eq!(two.cooling, (10_000 + 10_000 + 25_000 - 20_010) * 1_000_000);
     let shared = run("workers = 2\nassignment = \"round-robin\"\npools = \"shared\"").backends[0];
     assert_eq!(shared.cooling, one.cooling);
-    let warm = every_ten_seconds("duration = \"25s\"\nwarmup = \"5s\"", "", &backends, "", down).run.backends[0];
+    let warm = every_ten_seconds("duration = \"25s\"\nwarmup = \"5s\"", "", &backends, "", full).run.backends[0];
     assert_eq!(warm.cooling, one.cooling - 4_990 * 1_000_000, "what lies before the warm-up's end does not count");
+}
+
+#[test]
+fn suspicion_is_counted_per_pool_and_cut_off_at_warm_up_and_end() {
+    let down = "[[fault]]\nbackend = \"one\"\nkind = \"connect\"\nat = \"0s\"";
+    let backends = format!("{ONE}{TWO}");
+    let run = |run: &str, clients: &str| {
+        let scene = every_ten_seconds(&format!("duration = \"25s\"\n{run}"), clients, &backends, "", down);
+        let one = scene.run.backends[0];
+        (one.attempts, one.suspect / 1_000_000)
+    };
+    // A connection fails after 10 ms. At 10 s nobody asks it, at 20 s the first probe fails.
+    assert_eq!(run("", "workers = 1"), (2, 24_990));
+    // Two workers in turn: the first suspects it from 10 ms on, the second from 10,010 ms on.
+    assert_eq!(run("", "workers = 2\nassignment = \"round-robin\""), (3, 24_990 + 14_990));
+    assert_eq!(run("", "workers = 2\nassignment = \"round-robin\"\npools = \"shared\""), (2, 24_990));
+    assert_eq!(run("warmup = \"5s\"", "").1, 20_000);
 }
 
 #[test]
@@ -105,8 +134,6 @@ fn a_cooldown_that_is_extended_counts_once() {
         r#"
         [run]
         duration = "5s"
-        [pool]
-        default_cooldown = "3s"
         {ONE}refusal_latency = "1s"
         {TWO}
         [[workload]]
@@ -118,6 +145,8 @@ fn a_cooldown_that_is_extended_counts_once() {
         [[fault]]
         backend = "one"
         kind = "status"
+        status = 429
+        hint = "3s"
         at = "0s"
         "#
     ));

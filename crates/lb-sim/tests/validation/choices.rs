@@ -34,7 +34,10 @@ fn outage(workers: u32, arrivals: u32) -> Case {
             let outages = seconds(requests, 3.0 * f64::from(arrivals));
             let faults: String = (0..outages)
                 .map(|n| {
-                    format!("[[fault]]\nbackend = \"best\"\nkind = \"status\"\nat = \"{}s\"\nfor = \"1s\"\n", 3 * n + 1)
+                    format!(
+                        "[[fault]]\nbackend = \"best\"\nkind = \"status\"\nhint = \"1s\"\nat = \"{}s\"\nfor = \"1s\"\n",
+                        3 * n + 1
+                    )
                 })
                 .collect();
             let scenario = format!(
@@ -43,8 +46,6 @@ fn outage(workers: u32, arrivals: u32) -> Case {
                 duration = "{}s"
                 [clients]
                 workers = {workers}
-                [pool]
-                default_cooldown = "1s"
                 [[backend]]
                 name = "best"
                 refusal_latency = "0s"

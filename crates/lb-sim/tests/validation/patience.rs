@@ -151,13 +151,11 @@ fn a_timeout_is_returned_unless_the_pool_fails_over_after_sending() {
             "0 arrived",
             "0 sent one",
             "4000 faulted one 2",
-            "4000 cooling one until 14000",
             "4000 sent two",
             "5000 answered two 200",
             "6000 succeeded two",
         ]
     );
-    assert_eq!(failed_over.run.backends[0].cooling, 5_000_000_000, "cut off at the end");
 }
 
 #[test]
@@ -170,7 +168,6 @@ fn a_slow_answer_times_out_and_is_served_for_nobody() {
             "0 arrived",
             "0 sent one",
             "3000 faulted one 2",
-            "3000 cooling one until 13000",
             "3000 sent two",
             "4000 answered two 200",
             "5000 succeeded two",

@@ -66,8 +66,9 @@ fn tell(row: &[&str]) -> String {
     let at = ms(at);
     match event {
         "arrived" => format!("{at} arrived"),
-        "sent" | "succeeded" | "orphaned" => format!("{at} {event} {backend}"),
+        "sent" | "succeeded" | "orphaned" | "available" => format!("{at} {event} {backend}"),
         "cooling" => format!("{at} cooling {backend} until {}", ms(detail)),
+        "suspected" => format!("{at} suspected {backend}, first again at {}", ms(detail)),
         "exhausted" => format!("{at} exhausted for {}", ms(detail)),
         "waits" => format!("{at} waits until {}", ms(detail)),
         "gave_up" => format!("{at} gave up {detail}"),
