@@ -179,9 +179,19 @@ mod tests {
 
     #[test]
     fn an_error_hands_on_its_cause() {
-        let inner = std::io::Error::other(std::fmt::Error);
-        let error = CredentialError::new(inner);
-        assert!(error.source().is_some());
+        #[derive(Debug)]
+        struct Outer(fmt::Error);
+        impl fmt::Display for Outer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("no vault")
+            }
+        }
+        impl StdError for Outer {
+            fn source(&self) -> Option<&(dyn StdError + 'static)> {
+                Some(&self.0)
+            }
+        }
+        assert!(CredentialError::new(Outer(fmt::Error)).source().is_some());
         assert!(CredentialError::new("sealed").source().is_none());
     }
 
