@@ -269,10 +269,11 @@ mod tests {
     }
 
     #[test]
-    fn cooling_is_a_share_of_the_time_of_all_pools() {
+    fn cooling_and_suspicion_are_shares_of_the_time_of_all_pools() {
         let report = Report::new(&scenario(), &[run(0)]);
         // 360 s in each of two pools, of an hour.
         assert!(close(report.backend("ptu").unwrap().cooling_share.mean(), 0.1));
+        assert!(close(report.backend("eu").unwrap().suspect_share.mean(), 0.01));
         let direct = scenario().with(&[("clients.client".parse().unwrap(), toml::Value::from("direct"))]).unwrap();
         assert!(!Report::new(&direct, &[run(0)]).backends[0].cooling_share.is_some());
     }

@@ -78,5 +78,7 @@ mod tests {
         // One of the two pools has the PTU out.
         let cooling = rows.iter().filter(|row| row.4 == "cooling_share").map(|row| row.5).fold(0.0, f64::max);
         assert!((cooling - 0.5).abs() < 1e-9, "{cooling}");
+        let suspect: f64 = rows.iter().filter(|row| row.4 == "suspect_share").map(|row| row.5 * row.1).sum();
+        assert!((suspect - 36.0).abs() < 1e-6, "72 s in one of two pools: {suspect}");
     }
 }

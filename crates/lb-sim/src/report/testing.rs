@@ -106,6 +106,7 @@ pub(crate) fn run(replication: u64) -> RunResult {
         billed_input: 50_000,
         billed_cached: 40_000,
         billed_output: 18_000 + 1_000 * replication,
+        suspect: 72 * u128::from(SECOND),
         samples: 3_600,
         utilisation: [0, 10, 200, 900],
         mean_utilisation: 40,
@@ -167,5 +168,6 @@ fn timeline(end: u64) -> Timeline {
         timeline.backend_at(1, at).refused = lost;
     }
     timeline.add_cooling(0, end / 10 * 4, end / 100 * 55);
+    timeline.add_suspect(1, end / 10 * 6, end / 10 * 6 + 72 * SECOND);
     timeline
 }

@@ -112,23 +112,6 @@ fn cooling_is_counted_per_pool_and_cut_off_at_warm_up_and_end() {
 }
 
 #[test]
-fn suspicion_is_counted_per_pool_and_cut_off_at_warm_up_and_end() {
-    let down = "[[fault]]\nbackend = \"one\"\nkind = \"connect\"\nat = \"0s\"";
-    let backends = format!("{ONE}{TWO}");
-    let run = |run: &str, clients: &str| {
-        let scene = every_ten_seconds(&format!("duration = \"25s\"\n{run}"), clients, &backends, "", down);
-        let one = scene.run.backends[0];
-        (one.attempts, one.suspect / 1_000_000)
-    };
-    // A connection fails after 10 ms. At 10 s nobody asks it, at 20 s the first probe fails.
-    assert_eq!(run("", "workers = 1"), (2, 24_990));
-    // Two workers in turn: the first suspects it from 10 ms on, the second from 10,010 ms on.
-    assert_eq!(run("", "workers = 2\nassignment = \"round-robin\""), (3, 24_990 + 14_990));
-    assert_eq!(run("", "workers = 2\nassignment = \"round-robin\"\npools = \"shared\""), (2, 24_990));
-    assert_eq!(run("warmup = \"5s\"", "").1, 20_000);
-}
-
-#[test]
 fn a_cooldown_that_is_extended_counts_once() {
     let scene = Scene::of(&format!(
         r#"

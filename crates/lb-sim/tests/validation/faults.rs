@@ -223,60 +223,48 @@ fn an_application_that_sends_again_by_itself_waits_as_it_says() {
     assert_eq!(scene.run.classes[0].sdk_retries, 2);
 }
 
-/// A request a second of which the preferred backend answers none.
-fn nobody_answers(pool: &str, workload: &str) -> Scene {
-    Scene::of(&format!(
+#[test]
+fn an_sdk_waits_as_long_as_a_503_says() {
+    let fault = "[[fault]]\nworkload = 'calls'\nkind = 'status'\nhint = '2s'\nafter = '0s'\nat = '0s'\nfor = '1s'";
+    let scene = scene("client = \"direct\"\nsdk = \"openai-python-3.54\"", "", "", fault);
+    assert_eq!(
+        scene.of_request(0),
+        [
+            "0 arrived",
+            "0 sent one",
+            "0 answered one 503",
+            "0 waits until 2000",
+            "2000 sent one",
+            "3000 answered one 200",
+            "4000 succeeded one",
+        ]
+    );
+}
+
+#[test]
+fn a_request_that_nobody_can_take_ends_with_a_503_if_nobody_is_throttled() {
+    let scene = Scene::of(
         r#"
         [run]
-        duration = "9s"
-        [clients]
-        timeout = "2s"
-        [pool]
-        {pool}
+        duration = "2s"
         [[backend]]
         name = "one"
-        model = "steady"
-        [[backend]]
-        name = "two"
-        priority = 2
         model = "steady"
         [[workload]]
         name = "calls"
         kind = "constant"
-        rate = 1
+        rate = 2
         input = 10
-        output = 1
-        {workload}
+        output = 11
         [[fault]]
         backend = "one"
-        kind = "hang"
+        kind = "connect"
         at = "0s"
-        "#
-    ))
-}
-
-#[test]
-fn two_requests_that_time_out_make_a_backend_suspect() {
-    let scene = nobody_answers("", "");
-    assert_eq!(scene.of_request(0), ["0 arrived", "0 sent one", "2000 faulted one 2", "2000 gave up 0"]);
-    let second = ["1000 arrived", "1000 sent one", "3000 faulted one 2"];
-    let suspected = ["3000 suspected one, first again at 13000", "3000 gave up 0"];
-    assert_eq!(scene.of_request(1), [&second[..], &suspected[..]].concat());
-    // It had begun before, and is old news.
-    assert_eq!(scene.of_request(2), ["2000 arrived", "2000 sent one", "4000 faulted one 2", "4000 gave up 0"]);
-    assert_eq!(scene.of_request(3)[1], "3000 sent two");
-    assert_eq!(scene.run.classes[0].given_up.fault, 3);
-}
-
-#[test]
-fn a_request_that_is_dropped_late_is_a_strike_if_the_pool_says_so() {
-    let deadline = "deadline = \"1500ms\"";
-    let unnoticed = nobody_answers("", deadline);
-    assert_eq!(unnoticed.run.backends[0].attempts, 9);
-    let early = nobody_answers("stalled_after = \"1600ms\"", deadline);
-    assert_eq!(early.run.backends[0].attempts, 9);
-    let noticed = nobody_answers("stalled_after = \"1500ms\"", deadline);
-    let suspected = ["2500 suspected one, first again at 12500", "2500 gave up 1"];
-    assert_eq!(noticed.of_request(1), [&["1000 arrived", "1000 sent one"][..], &suspected[..]].concat());
-    assert_eq!((noticed.run.backends[0].attempts, noticed.run.classes[0].given_up.deadline), (3, 3));
+        "#,
+    );
+    assert_eq!(scene.of_request(1)[2..], ["510 faulted one 1", "510 gave up 0"]);
+    // It is closed for a second after that.
+    assert_eq!(scene.of_request(2), ["1000 arrived", "1000 exhausted for 510", "1000 gave up 503"]);
+    assert_eq!(scene.run.classes[0].given_up.server_error, 2);
+    assert_eq!(scene.run.classes[0].given_up.throttled, 0);
 }

@@ -22,6 +22,7 @@ mod repeat;
 mod retries;
 mod scene;
 mod sdk;
+mod suspects;
 mod theory;
 
 use case::{Case, Found, Size};
