@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lb_core::{Dispatch, Fault, Outcome, Pool, PoolBuilder, Reason, SeededRng, State, Step, test_util::Reply};
-use lb_tests::stage::{Stage, on_every_drive, pool_of};
+use lb_tests::stage::{Stage, ask, on_every_drive, pool_of};
 
 const SECOND: Duration = Duration::from_secs(1);
 const NANO: Duration = Duration::from_nanos(1);
@@ -54,7 +54,7 @@ fn probe_in(stage: &Stage, name: &str) -> Option<Duration> {
 fn make_suspect(stage: &Stage, reply: &Reply) {
     for _ in 0..2 {
         stage.transport.reply("a", reply.clone());
-        let _ = stage.send(lb_tests::stage::ask());
+        let _ = stage.send(ask());
     }
     assert!(probe_in(stage, "a").is_some(), "a is suspect");
     let _ = stage.asked();
@@ -70,7 +70,6 @@ fn a_success_between_two_strikes_forgets_the_first() {
             assert_eq!(stage.ask_whom(), "a");
             assert_eq!(stage.strikes(), [0, 0]);
         }
-        // A strike has no window: an answer proves that it lives, not time.
         stage.transport.reply("a", Reply::status(500)).reply("a", Reply::status(500));
         assert_eq!(stage.ask_whom(), "b");
         stage.wait_secs(86_400);
@@ -223,7 +222,7 @@ fn probes_at_the_expense_of_callers_come_after_twice_as_long_each_time() {
                 stage.transport.always("a", Reply::fault(fault));
                 let mut waits = Vec::new();
                 for _ in 0..2 + 4 {
-                    let _ = stage.send(lb_tests::stage::ask());
+                    let _ = stage.send(ask());
                     let wait = probe_in(stage, "a").unwrap_or_default();
                     waits.push(wait.as_secs());
                     stage.wait(wait);
@@ -253,7 +252,7 @@ fn a_backend_that_fails_again_soon_after_its_return_goes_on_from_there() {
             make_suspect(stage, &Reply::fault(Fault::Reset));
             stage.wait(10 * SECOND);
             stage.transport.reply("a", Reply::fault(Fault::Reset));
-            let _ = stage.send(lb_tests::stage::ask());
+            let _ = stage.send(ask());
             stage.wait(20 * SECOND);
             assert_eq!(stage.ask_whom(), "a");
             stage.wait_secs(after);
@@ -282,11 +281,11 @@ fn with_nothing_else_left_suspects_are_asked_and_a_failure_there_closes_them_for
         make_suspect(stage, &Reply::fault(Fault::Reset));
         stage.transport.always("a", Reply::fault(Fault::Reset));
         for _ in 0..3 {
-            let _ = stage.send(lb_tests::stage::ask());
+            let _ = stage.send(ask());
             assert_eq!(stage.asked(), ["a"]);
-            assert!(stage.try_send(lb_tests::stage::ask()).is_err());
+            assert!(stage.try_send(ask()).is_err());
             stage.wait(SECOND - NANO);
-            assert!(stage.try_send(lb_tests::stage::ask()).is_err());
+            assert!(stage.try_send(ask()).is_err());
             assert_eq!(stage.asked(), [""; 0]);
             stage.wait(NANO);
         }
@@ -305,13 +304,13 @@ fn of_suspects_those_that_had_answered_are_asked_before_better_ones_that_had_not
             for name in ["b", "c"] {
                 stage.transport.reply(name, Reply::status(500)).reply(name, Reply::status(500));
             }
-            let _ = (stage.ask(), stage.send(lb_tests::stage::ask()));
+            let _ = (stage.ask(), stage.send(ask()));
             assert_eq!(stage.asked(), ["a", "b", "c", "b", "c", "a"]);
             stage.wait_secs(1);
             for name in ["a", "b", "c"] {
                 stage.transport.reply(name, Reply::fault(Fault::Connect));
             }
-            let _ = stage.send(lb_tests::stage::ask());
+            let _ = stage.send(ask());
             assert_eq!(stage.asked(), ["b", "c", "a"]);
         },
     );
@@ -338,8 +337,7 @@ fn one_request_at_a_time_asks_a_suspect_that_hangs() {
     }
     on_every_drive(one, |stage| {
         make_suspect(stage, &Reply::fault(Fault::Reset));
-        let all: Vec<_> = (0..5).map(|_| begin(stage)).collect();
-        assert_eq!(all.len(), 5, "any number where it does not hang");
+        let _all = [(); 5].map(|()| begin(stage)); // any number where it does not hang
     });
 }
 
@@ -427,7 +425,7 @@ fn a_blip_costs_those_who_met_it() {
             stage.transport.reply(name, Reply::fault(Fault::Connect)).reply(name, Reply::fault(Fault::Connect));
         }
         let mut failed = 0;
-        while stage.send(lb_tests::stage::ask()).is_ok_and(|answer| answer.status() == 200).eq(&false) {
+        while !stage.send(ask()).is_ok_and(|answer| answer.status() == 200) {
             failed += 1;
             stage.wait(Duration::from_millis(100));
         }
@@ -443,7 +441,7 @@ fn a_drained_backend_is_not_asked_whatever_its_state() {
         stage.transport.always("b", Reply::fault(Fault::Connect));
         for _ in 0..3 {
             stage.wait(600 * SECOND);
-            let _ = stage.send(lb_tests::stage::ask());
+            let _ = stage.send(ask());
         }
         assert!(stage.asked().iter().all(|name| name == "b"));
         assert!(stage.pool.reopen("a"));
