@@ -275,7 +275,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         let is_strike = blame == Blame::Strike;
         // A request strikes a backend once, also if it asks it twice.
         let has_struck_it = matches!(self.repeat, Repeat::Did { slot: again, has_struck: true } if again == slot);
-        let blame = if is_strike && has_struck_it { Blame::Nobody } else { blame };
+        let may_strike = is_strike || blame == Blame::Unprocessed;
+        let blame = if may_strike && has_struck_it { Blame::Nobody } else { blame };
         let change = self.hear(slot, blame, cause, now);
         let counts = matches!(change, Some(Change::Struck(_) | Change::Suspected(_)));
         let has_struck = is_strike || (blame == Blame::Unprocessed && counts);

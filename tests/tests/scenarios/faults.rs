@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use lb_core::{
-    Counters, Error, Exhausted, Fault, Pool, Reason, Served, State, StatusAction,
+    Counters, Dispatch, Error, Exhausted, Fault, MockClock, Outcome, Pool, Reason, SeededRng, Served, State,
+    StatusAction, Step,
     test_util::{Reply, ScriptedFault},
 };
 use lb_tests::stage::{Answer, ask_once, host, on_every_drive, pool_of};
@@ -95,6 +96,22 @@ fn eight_refusals_unprocessed_in_a_row_are_a_strike() {
         assert_eq!(stage.ask_whom(), "b");
         assert!(matches!(stage.state("a"), State::Suspect { .. }), "sixteen are two");
     });
+}
+
+#[test]
+fn a_request_that_is_the_eighth_to_be_refused_twice_strikes_once() {
+    let (pool, rng) = (pool_of(&[("a", 1)]).clock(MockClock::new()).build().unwrap(), SeededRng::new(1));
+    let refuse = |dispatch: &mut Dispatch<&Pool>| {
+        assert!(matches!(dispatch.next(|| pool.now(), &rng), Step::Try(_)));
+        let _ = dispatch.settle(Outcome::Faulted(Fault::Unprocessed), || pool.now());
+    };
+    let mut twice = pool.dispatch();
+    for _ in 0..2 {
+        (0..7).for_each(|_| refuse(&mut pool.dispatch()));
+        refuse(&mut twice);
+        let backend = &pool.snapshot().backends[0];
+        assert_eq!((backend.state, backend.strikes), (State::Available, 1));
+    }
 }
 
 #[test]
