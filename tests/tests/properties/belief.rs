@@ -202,6 +202,8 @@ impl Belief {
             Says::Cooling(nanos) => self.cool(now + nanos, reason, at, now),
             Says::Failed => self.fail(ended),
             Says::Strike => self.strike(ended),
+            // A request strikes once.
+            Says::Unprocessed if ended.had_struck_it => {}
             Says::Unprocessed => {
                 self.refusals += 1;
                 if self.refusals == REFUSALS {

@@ -195,11 +195,14 @@ fn backends(most: usize, tiers: u32) -> impl Strategy<Value = Vec<Spec>> {
 
 fn options() -> impl Strategy<Value = Options> {
     let millis = |range| proptest::strategy::Strategy::prop_map(range, Duration::from_millis);
+    // A second is waited often.
+    let stalled_after = prop_oneof![millis(1..10_000_u64), Just(Duration::from_secs(1))];
     let actions = vec![StatusAction::Return, StatusAction::FailOver, StatusAction::FailOverAndCool];
     (
-        (millis(1..20_000_u64), millis(20_000..90_000_u64)),
+        // Whole seconds at the most, so that hints are just as long.
+        (millis(1..20_000_u64), (20..90_u64).prop_map(Duration::from_secs)),
         // Shorter and longer than the second for which a failure there closes the last way to a suspect.
-        (1..=3_u32, millis(100..20_000_u64), option::weighted(0.5, millis(1..10_000_u64))),
+        (1..=3_u32, millis(100..20_000_u64), option::weighted(0.5, stalled_after)),
         btree_map(select(vec![400, 401, 403, 404, 408, 499]), select(actions), 0..4),
         any::<bool>(),
         proptest::bool::weighted(0.2),

@@ -138,8 +138,13 @@ proptest! {
             match dispatch.next(|| pool.now(), &rng) {
                 Step::Try(_) => {
                     let outcome = answers.next().unwrap_or(Outcome::Faulted(lb_core::Fault::ConnectTimeout));
+                    let mut attempts = 1;
                     while dispatch.settle(outcome, || pool.now()) == Verdict::FailOver
-                        && matches!(dispatch.next(|| pool.now(), &rng), Step::Try(_)) {}
+                        && matches!(dispatch.next(|| pool.now(), &rng), Step::Try(_))
+                    {
+                        attempts += 1;
+                        prop_assert!(attempts <= pool.backends().len() + 1, "every walk ends");
+                    }
                 }
                 Step::ReturnLast(_) => prop_assert!(false, "nothing was answered"),
                 Step::Exhausted(exhausted) => {

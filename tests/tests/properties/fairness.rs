@@ -112,7 +112,8 @@ fn shares_are_those_of_the_start_once_the_cooldowns_have_passed() {
 fn with_nothing_else_left_suspects_are_asked_by_weight() {
     let tier = Tier::new(&[1, 2, 3, 4]);
     let mut dispatch = tier.pool.dispatch();
-    while let Step::Try(_) = dispatch.next(|| tier.pool.now(), &SeededRng::new(2)) {
+    for _ in 0..4 {
+        assert!(matches!(dispatch.next(|| tier.pool.now(), &SeededRng::new(2)), Step::Try(_)));
         let _ = dispatch.settle(Outcome::Faulted(Fault::Connect), || tier.pool.now());
     }
     tier.is_fair_among(&[0, 1, 2, 3]);

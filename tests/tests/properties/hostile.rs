@@ -117,11 +117,13 @@ proptest! {
         for (now, answer) in steps {
             clock.set(Instant::from_nanos(now));
             latest = latest.max(now);
-            let mut dispatch = pool.dispatch();
+            let (mut dispatch, mut attempts) = (pool.dispatch(), 0);
             while let Step::Try(_) = dispatch.next(|| pool.now(), &rng) {
+                attempts += 1;
+                prop_assert!(attempts <= 4, "each once, and one that refused without processing twice");
+                prop_assert_eq!(dispatch.attempts(), attempts);
                 let _ = dispatch.settle(outcome(&answer), || pool.now());
             }
-            prop_assert!(dispatch.attempts() <= 4, "each once, and one that refused without processing twice");
             for backend in pool.snapshot().backends {
                 if let State::Cooling { until, .. } | State::Suspect { probe_at: until, .. } = backend.state {
                     prop_assert!(until.as_nanos() <= latest.saturating_add(most));

@@ -42,7 +42,7 @@ proptest! {
         for (pause, others, poison) in steps {
             clock.advance(Duration::from_millis(pause));
             let mut dispatch = pool.dispatch();
-            let mut has_struck = false;
+            let (mut has_struck, mut attempts) = (false, 0);
             loop {
                 let Step::Try(attempt) = dispatch.next(|| pool.now(), &rng) else {
                     let second = Duration::from_secs(1);
@@ -50,6 +50,8 @@ proptest! {
                     prop_assert!(poison.is_some() || is_just_closed);
                     break;
                 };
+                attempts += 1;
+                prop_assert!(attempts <= pool.backends().len() + 1, "every walk ends");
                 let is_suspect = matches!(pool.snapshot().backends[attempt.slot()].state, State::Suspect { .. });
                 let is_good = pool.backends()[attempt.slot()].name() == format!("b{good}");
                 let outcome = match poison {
