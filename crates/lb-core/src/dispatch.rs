@@ -10,8 +10,9 @@ use crate::{
     cause::{Cause, Detail},
     clock::{Instant, Lazy},
     exhausted::{Exhausted, Unavailable},
+    fault::Fault,
     observe::{Event, Level},
-    outcome::{Fault, Outcome, Verdict},
+    outcome::{Outcome, Verdict},
     pool::{Blame, Change, Choice, Claim, Class, News, NoneLeft, Nothing, Pool, Seeker, Tried, reason},
     rng::Rng,
 };

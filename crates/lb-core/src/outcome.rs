@@ -27,7 +27,10 @@
 
 use std::{fmt, time::SystemTime};
 
-use crate::retry_after::{Headers, Hint, hint_in};
+use crate::{
+    fault::Fault,
+    retry_after::{Headers, Hint, hint_in},
+};
 
 /// How one attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,52 +71,6 @@ impl fmt::Display for Outcome {
             Self::Faulted(fault) => write!(f, "{fault} fault"),
             Self::Cancelled => f.write_str("cancelled"),
         }
-    }
-}
-
-/// Why no response head came, as the transport sees it.
-///
-/// What counts is whether the backend may have executed the request, and whose fault it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Fault {
-    /// No connection: DNS, connect or TLS failed. Nothing was sent: it is safe to fail over.
-    Connect,
-    /// No connection in time. Nothing was sent: it is safe to fail over, and whoever asks next waits as long.
-    ConnectTimeout,
-    /// No response head in time, after the request went out or may have. It may have been executed and billed.
-    Timeout,
-    /// The connection broke after the request went out or may have. It may have been executed and billed.
-    Reset,
-    /// The backend refused the request before it processed any of it, and said so: a stream that HTTP/2 refused
-    /// (`REFUSED_STREAM`, or a `GOAWAY` before it; RFC 9113, 8.7), or a kept connection that had closed before a byte of
-    /// the request was written. It is safe to send it again, also there.
-    Unprocessed,
-    /// The backend's credential could not be had. Nothing was sent: it is safe to fail over.
-    Credential,
-    /// The request's own fault: it could not be built, or its body failed. No backend is to blame.
-    Request,
-}
-
-impl Fault {
-    /// The fault in a word or two, for logs and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::ConnectTimeout => "connect timeout",
-            Self::Timeout => "timeout",
-            Self::Reset => "reset",
-            Self::Unprocessed => "unprocessed",
-            Self::Credential => "credential",
-            Self::Request => "request",
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -38,7 +38,7 @@ use crate::{
     causes::causes,
     error::Error,
     exhausted::Exhausted,
-    outcome::Fault,
+    fault::Fault,
     served::Served,
     target::Target,
     transport::{BlockingTransport, Head, Transport, messages_of_http},

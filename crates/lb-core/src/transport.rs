@@ -4,7 +4,10 @@ mod blocking;
 mod head;
 mod http;
 
-use std::future::{Future, ready};
+use std::{
+    future::{Future, ready},
+    time::Duration,
+};
 
 #[cfg(feature = "test-util")]
 pub(crate) use self::http::messages_of_http;
@@ -13,7 +16,11 @@ pub(crate) use blocking::Blocking;
 pub use blocking::BlockingTransport;
 pub use head::Head;
 
-use crate::{error::Error, exhausted::Exhausted, outcome::Fault, served::Served, target::Target};
+use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target};
+
+/// How long the clients that adapters make by themselves wait for a connection: DNS, TCP and TLS together. Then the
+/// request goes to the next backend.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An HTTP stack under a [`LoadBalancer`](crate::LoadBalancer), async.
 ///
@@ -57,6 +64,8 @@ use crate::{error::Error, exhausted::Exhausted, outcome::Fault, served::Served, 
 ///   error of a 4xx or 5xx status, not retry on its own, and have a connect timeout, so that a backend that is not
 ///   there fails over soon.
 /// - Printing the request's URL in an error: its query can be secret.
+/// - Sending without a `host`: [`Target::address`] takes the caller's off. A client sets its own from the URI, but a bare
+///   connection, such as hyper's `client::conn`, does not: set it from `target.backend().authority()`.
 ///
 /// # Example
 ///
@@ -90,11 +99,8 @@ use crate::{error::Error, exhausted::Exhausted, outcome::Fault, served::Served, 
 ///         Head::new(answer.0, &answer.1)
 ///     }
 ///     fn fault(&self, error: &std::io::Error) -> Fault {
-///         match error.kind() {
-///             std::io::ErrorKind::ConnectionRefused => Fault::Connect,
-///             std::io::ErrorKind::TimedOut => Fault::Timeout,
-///             _ => Fault::Reset,
-///         }
+///         // When in doubt, the request may have gone out.
+///         Fault::of_io(error).unwrap_or(Fault::Reset)
 ///     }
 ///     fn synthesize(&self, _: &Ask, exhausted: &Exhausted) -> Answer {
 ///         let wait = exhausted.retry_after_secs().map(|secs| ("retry-after".to_owned(), secs.to_string()));
@@ -151,7 +157,8 @@ pub trait Transport: Send + Sync {
     fn head<'r>(&self, response: &'r Self::Response) -> Head<'r>;
 
     /// What kind of fault an error is. When in doubt, say that the request may have gone out: [`Fault::Timeout`] or
-    /// [`Fault::Reset`].
+    /// [`Fault::Reset`]. For errors of sockets there is [`Fault::of_io`]: a name that was not resolved has no
+    /// [`ErrorKind`](std::io::ErrorKind), and is a connect fault all the same.
     fn fault(&self, error: &Self::Error) -> Fault;
 
     /// What happened, in words: what the error and its causes say, in a line of at most a few hundred characters.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    outcome::{Fault, Outcome, Reason, Verdict},
+    fault::Fault,
+    outcome::{Outcome, Reason, Verdict},
     pool::options::{PoolOptions, StatusAction},
     retry_after::{Hint, HintSource},
 };

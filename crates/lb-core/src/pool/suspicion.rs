@@ -106,7 +106,7 @@ impl Suspicion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{outcome::Fault, pool::PoolOptions};
+    use crate::{fault::Fault, pool::PoolOptions};
 
     #[test]
     fn a_probe_that_hangs_makes_the_next_wait_longer_whoever_goes_there_in_between() {

@@ -3,7 +3,7 @@
 use std::future::{Future, ready};
 
 use super::{Head, Transport};
-use crate::{error::Error, exhausted::Exhausted, outcome::Fault, served::Served, target::Target};
+use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target};
 
 /// An HTTP stack under a [`BlockingLoadBalancer`](crate::BlockingLoadBalancer).
 ///

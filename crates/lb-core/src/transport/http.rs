@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::{BlockingTransport, Head, Transport};
-use crate::{error::Error, exhausted::Exhausted, outcome::Fault, served::Served, target::Target};
+use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target};
 
 /// The part of a transport, async or blocking, that is the same wherever its responses are `http`'s, with bodies that
 /// bytes can be made into.

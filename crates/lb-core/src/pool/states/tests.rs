@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::{
     cause::Detail,
-    outcome::{Fault, Reason},
+    fault::Fault,
+    outcome::Reason,
     pool::{Blame, PoolOptions},
 };
 
