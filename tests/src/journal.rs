@@ -44,6 +44,7 @@ pub fn line(event: &Event<'_>) -> String {
         Event::FailedOver { from, to, outcome, .. } => {
             format!("failed over {} -> {} {outcome:?}", from.name(), to.name())
         }
+        Event::NotRepeated { backend, outcome, .. } => format!("not repeated {} {outcome:?}", backend.name()),
         Event::Cooling { backend, until, duration, cause, hint, .. } => {
             let (reason, hint) = (cause.reason(), hint.map_or("default", |hint| hint.as_str()));
             format!("cooling {} {duration:?} until {} ns: {reason}, {hint}", backend.name(), until.as_nanos())

@@ -1,5 +1,7 @@
 //! Dispatch: one request's walk over a pool.
 
+mod telling;
+
 use std::{ops::Deref, sync::Arc};
 
 use http::StatusCode;
@@ -308,41 +310,6 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         change
     }
 
-    fn tell(&mut self, slot: usize, blame: Blame, change: Option<Change>, strikes: u32, cause: &Cause, now: Instant) {
-        let level =
-            if let Some(Change::Suspected(_) | Change::Cooling(_)) = change { Level::Warn } else { Level::Info };
-        let Some(request) = self.number(level) else { return };
-        let backend = self.backend(slot);
-        match (change, blame) {
-            (Some(Change::Suspected(probe_at)), _) => {
-                let after = probe_at.saturating_since(now);
-                self.pool.emit(&Event::Suspected { request, backend, probe_at, after, cause });
-            }
-            (Some(Change::Cooling(until)), Blame::Cooling { duration, hint, .. }) => {
-                self.pool.emit(&Event::Cooling { request, backend, until, duration, cause, hint });
-            }
-            (Some(Change::Struck(_)), _) | (_, Blame::Strike) => {
-                self.pool.emit(&Event::Struck { request, backend, strikes, cause });
-            }
-            _ => {}
-        }
-    }
-
-    #[inline(always)]
-    fn tell_settled(&mut self, slot: usize, outcome: Outcome, cause: Option<&Cause>) {
-        if self.pool.is_observed(Level::Trace) {
-            self.emit_settled(slot, outcome, cause);
-        }
-    }
-
-    #[cold]
-    fn emit_settled(&mut self, slot: usize, outcome: Outcome, cause: Option<&Cause>) {
-        if let Some(request) = self.number(Level::Trace) {
-            let (backend, attempt) = (self.backend(slot), self.attempts());
-            self.pool.emit(&Event::Settled { request, backend, attempt, outcome, cause });
-        }
-    }
-
     /// How many attempts the request has made, the open one included.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
@@ -371,12 +338,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// The request goes on after an attempt that failed: to another backend, or to one that it asks again.
     #[cold]
     fn goes_on_to_another(&mut self, slot: usize) -> bool {
-        if let Some((from, outcome, cause)) = self.failed.take() {
-            if let Some(request) = self.number(Level::Info) {
-                let (from, to) = (self.backend(from), self.backend(slot));
-                self.pool.emit(&Event::FailedOver { request, from, to, outcome, cause: &cause });
-            }
-        }
+        self.tell_failed_over(slot);
         match self.repeat {
             Repeat::May { slot: again, has_struck } if again == slot => {
                 self.repeat = Repeat::Did { slot, has_struck };
@@ -384,21 +346,6 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
             }
             _ => true,
         }
-    }
-
-    #[cold]
-    fn emit_sent(&mut self, attempt: &Attempt) {
-        if let Some(request) = self.number(Level::Debug) {
-            let is_probe = self.beginning.claim.is_some_and(|claim| claim.is_probe);
-            let backend = self.backend(attempt.slot());
-            self.pool.emit(&Event::Sent { request, backend, attempt: attempt.number(), is_probe });
-        }
-    }
-
-    /// The number of this request in events of this level, given when it is first needed; `None` if nobody is told.
-    #[inline]
-    fn number(&mut self, level: Level) -> Option<u64> {
-        self.pool.is_observed(level).then(|| *self.number.get_or_insert_with(|| self.pool.number_request()))
     }
 
     fn backend(&self, slot: usize) -> &Backend {

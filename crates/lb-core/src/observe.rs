@@ -53,6 +53,18 @@ pub enum Event<'a> {
         /// Why it failed.
         cause: &'a Cause,
     },
+    /// The request would go on from a backend that failed, and cannot: its body could be sent once only. The caller gets
+    /// what that backend answered. Level: info.
+    NotRepeated {
+        /// The request's number.
+        request: u64,
+        /// The backend that failed.
+        backend: &'a Backend,
+        /// How the attempt ended.
+        outcome: Outcome,
+        /// Why it failed.
+        cause: &'a Cause,
+    },
     /// An attempt failed, and that may be the request's doing: a 5xx, a timeout, a reset. Level: info.
     ///
     /// It is told of every such failure, also where it changes nothing: at a suspect, or because the backend's state has
@@ -237,6 +249,15 @@ pub(crate) fn trace(event: &Event<'_>) {
             cause = cause.text(),
             request_id = cause.request_id(),
             "failed over"
+        ),
+        Event::NotRepeated { request, backend, outcome, cause } => tracing::info!(
+            target: TARGET,
+            request,
+            backend = backend.name(),
+            %outcome,
+            cause = cause.text(),
+            request_id = cause.request_id(),
+            "not repeated: the body could be sent once only"
         ),
         Event::Struck { request, backend, strikes, cause } => tracing::info!(
             target: TARGET,

@@ -1,0 +1,93 @@
+//! What the observers are told of a request's walk.
+
+use std::ops::Deref;
+
+use super::Dispatch;
+use crate::{
+    attempt::Attempt,
+    cause::Cause,
+    clock::Instant,
+    observe::{Event, Level},
+    outcome::Outcome,
+    pool::{Blame, Change, Pool},
+};
+
+impl<P: Deref<Target = Pool>> Dispatch<P> {
+    pub(super) fn tell(
+        &mut self,
+        slot: usize,
+        blame: Blame,
+        change: Option<Change>,
+        strikes: u32,
+        cause: &Cause,
+        now: Instant,
+    ) {
+        let level =
+            if let Some(Change::Suspected(_) | Change::Cooling(_)) = change { Level::Warn } else { Level::Info };
+        let Some(request) = self.number(level) else { return };
+        let backend = self.backend(slot);
+        match (change, blame) {
+            (Some(Change::Suspected(probe_at)), _) => {
+                let after = probe_at.saturating_since(now);
+                self.pool.emit(&Event::Suspected { request, backend, probe_at, after, cause });
+            }
+            (Some(Change::Cooling(until)), Blame::Cooling { duration, hint, .. }) => {
+                self.pool.emit(&Event::Cooling { request, backend, until, duration, cause, hint });
+            }
+            (Some(Change::Struck(_)), _) | (_, Blame::Strike) => {
+                self.pool.emit(&Event::Struck { request, backend, strikes, cause });
+            }
+            _ => {}
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn tell_settled(&mut self, slot: usize, outcome: Outcome, cause: Option<&Cause>) {
+        if self.pool.is_observed(Level::Trace) {
+            self.emit_settled(slot, outcome, cause);
+        }
+    }
+
+    #[cold]
+    fn emit_settled(&mut self, slot: usize, outcome: Outcome, cause: Option<&Cause>) {
+        if let Some(request) = self.number(Level::Trace) {
+            let (backend, attempt) = (self.backend(slot), self.attempts());
+            self.pool.emit(&Event::Settled { request, backend, attempt, outcome, cause });
+        }
+    }
+
+    #[cold]
+    pub(super) fn emit_sent(&mut self, attempt: &Attempt) {
+        if let Some(request) = self.number(Level::Debug) {
+            let is_probe = self.beginning.claim.is_some_and(|claim| claim.is_probe);
+            let backend = self.backend(attempt.slot());
+            self.pool.emit(&Event::Sent { request, backend, attempt: attempt.number(), is_probe });
+        }
+    }
+
+    /// The request goes on from the backend that failed to this one.
+    pub(super) fn tell_failed_over(&mut self, to: usize) {
+        let Some((from, outcome, cause)) = self.failed.take() else { return };
+        if let Some(request) = self.number(Level::Info) {
+            let (from, to) = (self.backend(from), self.backend(to));
+            self.pool.emit(&Event::FailedOver { request, from, to, outcome, cause: &cause });
+        }
+    }
+
+    /// Tells the observers that the request would go on, and cannot: its body could be sent once only.
+    ///
+    /// For drivers by hand; the balancers' loop calls it. Where the last attempt does not fail over, nobody is told.
+    pub fn cannot_repeat(&mut self) {
+        let Some((backend, outcome, cause)) = self.failed.take() else { return };
+        if let Some(request) = self.number(Level::Info) {
+            let backend = self.backend(backend);
+            self.pool.emit(&Event::NotRepeated { request, backend, outcome, cause: &cause });
+        }
+    }
+
+    /// The number of this request in events of this level, given when it is first needed; `None` if nobody is told.
+    #[inline]
+    pub(super) fn number(&mut self, level: Level) -> Option<u64> {
+        self.pool.is_observed(level).then(|| *self.number.get_or_insert_with(|| self.pool.number_request()))
+    }
+}
