@@ -109,12 +109,14 @@ async fn run<T: Transport, R: Rng + ?Sized>(
                 None => {
                     // It can be sent once only: whatever comes is the caller's.
                     let answer = send(transport, original, &target).await;
-                    let _ = settle(&mut dispatch, transport, &answer);
+                    if settle(&mut dispatch, transport, &target, &answer) == Verdict::FailOver {
+                        dispatch.cannot_repeat();
+                    }
                     return answer;
                 }
             },
         };
-        match settle(&mut dispatch, transport, &answer) {
+        match settle(&mut dispatch, transport, &target, &answer) {
             Verdict::Return => return answer,
             Verdict::FailOver => last = Some(answer),
         }
@@ -136,7 +138,12 @@ async fn send<T: Transport>(transport: &T, request: T::Request, target: &Target<
     Ok(response)
 }
 
-fn settle<T: Transport>(dispatch: &mut Dispatch<&Pool>, transport: &T, answer: &Answer<T>) -> Verdict {
+fn settle<T: Transport>(
+    dispatch: &mut Dispatch<&Pool>,
+    transport: &T,
+    target: &Target<'_>,
+    answer: &Answer<T>,
+) -> Verdict {
     let pool = *dispatch.pool();
     let detail = || match answer {
         Ok(response) => Detail::from_headers(transport.head(response).headers()),
@@ -144,16 +151,16 @@ fn settle<T: Transport>(dispatch: &mut Dispatch<&Pool>, transport: &T, answer: &
         Err(Error::Credential { source, .. }) => Detail::from_text(&causes(source)),
         Err(Error::Address(_) | Error::Exhausted(_)) => Detail::default(),
     };
-    dispatch.settle_with(outcome(pool, transport, answer), detail, || pool.now())
+    dispatch.settle_with(outcome(pool, transport, target, answer), detail, || pool.now())
 }
 
-fn outcome<T: Transport>(pool: &Pool, transport: &T, answer: &Answer<T>) -> Outcome {
+fn outcome<T: Transport>(pool: &Pool, transport: &T, target: &Target<'_>, answer: &Answer<T>) -> Outcome {
     match answer {
         Ok(response) => {
             let head = transport.head(response);
             Outcome::answered(head.status(), head.headers(), || pool.wall())
         }
-        Err(Error::Transport(error)) => Outcome::Faulted(transport.fault(error)),
+        Err(Error::Transport(error)) => Outcome::Faulted(target.told_fault().unwrap_or_else(|| transport.fault(error))),
         Err(Error::Credential { .. }) => Outcome::Faulted(Fault::Credential),
         // Nothing was sent, and not for a reason that lies with the backend.
         Err(Error::Address(_) | Error::Exhausted(_)) => Outcome::Cancelled,

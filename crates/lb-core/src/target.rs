@@ -8,6 +8,7 @@ use std::{
     fmt,
     future::Future,
     pin::pin,
+    sync::OnceLock,
     task::{Context, Poll, Waker},
 };
 
@@ -22,6 +23,7 @@ use crate::{
     backend::{Auth, Backend},
     credential::{Credential, CredentialError, CredentialSource},
     error::AddressError,
+    fault::Fault,
     pool::Pool,
 };
 
@@ -52,6 +54,8 @@ pub struct Target<'p> {
     backend: &'p Backend,
     attempt: u32,
     auth: TargetAuth<'p>,
+    /// What the transport knows of the attempt's end.
+    fault: OnceLock<Fault>,
 }
 
 enum TargetAuth<'p> {
@@ -82,7 +86,7 @@ impl<'p> Target<'p> {
             Auth::Fixed(credential) => TargetAuth::Own(Cow::Borrowed(credential)),
             Auth::Source(source) => TargetAuth::Pending(source.as_ref()),
         };
-        Self { backend, attempt, auth }
+        Self { backend, attempt, auth, fault: OnceLock::new() }
     }
 
     /// The backend of this attempt.
@@ -224,6 +228,18 @@ impl<'p> Target<'p> {
         }
         headers.insert(credential.header().clone(), credential.value().clone());
         Ok(())
+    }
+
+    /// For transports: what kind of fault the error of this attempt is, where they know better than the error tells. Such
+    /// as that no byte of the request was sent when its timeout came. Only the first word counts.
+    ///
+    /// [`Transport::fault`](crate::Transport::fault) is not asked then.
+    pub fn tell_fault(&self, fault: Fault) {
+        let _ = self.fault.set(fault);
+    }
+
+    pub(crate) fn told_fault(&self) -> Option<Fault> {
+        self.fault.get().copied()
     }
 
     /// An error that says why a request cannot be addressed to this target; `problem` must not quote the request.
