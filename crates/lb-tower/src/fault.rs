@@ -1,8 +1,9 @@
 //! What kind of fault an error of a service is.
 
-use std::{error::Error, io, iter::successors, sync::Arc};
+use std::{error::Error, sync::Arc};
 
 use lb_core::Fault;
+use lb_hyper::causes;
 
 /// Says what kind of fault an error is.
 pub(crate) type Faults = Arc<dyn Fn(&(dyn Error + 'static)) -> Fault + Send + Sync>;
@@ -22,33 +23,16 @@ pub(crate) type Faults = Arc<dyn Fn(&(dyn Error + 'static)) -> Fault + Send + Sy
 #[must_use]
 pub fn fault(error: &(dyn Error + 'static)) -> Fault {
     // When in doubt, the request may have gone out.
-    first_known(Some(error)).unwrap_or(Fault::Reset)
-}
-
-/// What the first of an error and its causes says that is known.
-fn first_known(error: Option<&(dyn Error + 'static)>) -> Option<Fault> {
-    successors(error, |error| next_cause(*error)).find_map(known)
-}
-
-fn next_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
-    // An `io::Error` prints the error inside as its own, and gives that one's cause as its cause.
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(inside) => Some(inside),
-        None => error.source(),
-    }
+    causes(error).find_map(known).unwrap_or(Fault::Reset)
 }
 
 fn known(error: &(dyn Error + 'static)) -> Option<Fault> {
     #[cfg(feature = "hyper-util")]
     if let Some(client) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
-        return client.is_connect().then(|| match first_known(next_cause(error)) {
+        return client.is_connect().then(|| match causes(error).skip(1).find_map(known) {
             Some(Fault::Timeout) => Fault::ConnectTimeout,
             _ => Fault::Connect,
         });
-    }
-    #[cfg(feature = "hyper-util")]
-    if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user) {
-        return Some(Fault::Request);
     }
     #[cfg(feature = "tower")]
     if error.is::<tower::timeout::error::Elapsed>() {
@@ -58,16 +42,12 @@ fn known(error: &(dyn Error + 'static)) -> Option<Fault> {
     if error.is::<tower::load_shed::error::Overloaded>() {
         return Some(Fault::Request);
     }
-    match error.downcast_ref::<io::Error>()?.kind() {
-        io::ErrorKind::ConnectionRefused => Some(Fault::Connect),
-        io::ErrorKind::TimedOut => Some(Fault::Timeout),
-        _ => None,
-    }
+    lb_hyper::known(error)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fmt;
+    use std::{fmt, io};
 
     use super::*;
 
