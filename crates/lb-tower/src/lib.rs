@@ -8,8 +8,8 @@
 //! use bytes::Bytes;
 //! use http_body_util::{BodyExt, Full};
 //! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-//! use lb_tower::{Backend, BalanceLayer, Pool};
-//! use tower::{ServiceBuilder, ServiceExt};
+//! use lb_tower::{Backend, BalanceLayer, CONNECT_TIMEOUT, Pool};
+//! use tower::{ServiceBuilder, ServiceExt, timeout::Timeout, util::BoxCloneSyncService};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //! let pool = Pool::new([
@@ -17,7 +17,9 @@
 //!     Backend::builder("standard.openai.azure.com").priority(2).api_key(std::env::var("STANDARD_KEY")?).build()?,
 //! ])?;
 //! # let connector = hyper_util::client::legacy::connect::HttpConnector::new();
-//! // With a TLS connector of your choice, such as hyper-rustls's.
+//! // With a TLS connector of your choice, such as hyper-rustls's. A backend that is not there fails over after 10 s, whether
+//! // TCP or TLS is what hangs.
+//! let connector = BoxCloneSyncService::new(Timeout::new(connector, CONNECT_TIMEOUT));
 //! let client = Client::builder(TokioExecutor::new()).build(connector);
 //! let service = ServiceBuilder::new().layer(BalanceLayer::new(pool)).service(client);
 //!
@@ -74,16 +76,20 @@
 //! | error | [`Fault`] | because |
 //! | --- | --- | --- |
 //! | hyper-util's client: `is_connect` (DNS, TCP and TLS) | `Connect`; if a cause is a `Timeout`, `ConnectTimeout` | nothing was sent |
-//! | `io::ErrorKind::ConnectionRefused` | `Connect` | nothing was sent |
-//! | tower's `Elapsed`, `io::ErrorKind::TimedOut` | `Timeout` | the request may have been executed |
-//! | hyper: `is_user`; tower's `Overloaded` | `Request` | the request's own fault: no backend is to blame |
+//! | HTTP/2 refused the stream, or its `GOAWAY` left it out; hyper: `is_canceled` | `Unprocessed` | RFC 9113, 8.7: it was not processed |
+//! | hyper: `is_user`, such as a body that failed; tower's `Overloaded` | `Request` | the request's own fault: no backend is to blame |
+//! | tower's `Elapsed` | `Timeout` | the request may have been executed |
+//! | an `io::Error` | [`Fault::of_io`] | - |
 //! | anything else | `Reset` | the request may have been executed |
 //!
 //! Services with errors of their own say better: [`BalanceLayer::faults_by`], [`TowerTransport::faults_by`].
 //!
 //! # What to switch on and off in the client
 //!
-//! - Set a connect timeout (`HttpConnector::set_connect_timeout`): a backend that is not there then fails over soon.
+//! - Set a connect timeout around the connector, as above: a backend that is not there then fails over soon. One around the
+//!   client covers the whole attempt, and does not tell whether the request was sent: it is a `Timeout`.
+//! - Keep `pool_idle_timeout` below the server's: a request that goes out while it closes the connection is a `Reset`.
+//! - Over HTTP/2 set `http2_keep_alive_interval`: else a connection that falls silent takes requests for ever.
 //! - Retries below the balancer: off. hyper-util's `retry_canceled_requests` may stay on: it re-sends only what never
 //!   left, after a pooled connection was found closed.
 //! - Redirects: not followed, as hyper-util's client does not.
@@ -97,7 +103,8 @@
 //!
 //! # Features
 //!
-//! Both are on by default, and only tell what errors mean: `hyper-util` for its client's, `tower` for its middleware's.
+//! All are on by default, and only tell what errors mean: `hyper-util` for its client's, `http2` for those of hyper's
+//! HTTP/2, `tower` for its middleware's.
 //!
 //! Minimum Rust version: 1.85.
 //!
@@ -115,7 +122,8 @@ pub use box_errors::{BoxErrors, BoxErrorsFuture, ServiceError};
 pub use fault::fault;
 #[doc(no_inline)]
 pub use lb_core::{
-    self, Backend, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, Served, State,
+    self, Backend, BuildError, CONNECT_TIMEOUT, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, Served,
+    State,
 };
 pub use replay::{ByClone, OneAttempt, Replay};
 pub use response_body::ResponseBody;

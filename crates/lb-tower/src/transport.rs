@@ -31,7 +31,9 @@ use crate::{
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = Pool::new([Backend::new("ptu.openai.azure.com", 1)?, Backend::new("eu.openai.azure.com", 2)?])?;
-/// # let connector = hyper_util::client::legacy::connect::HttpConnector::new();
+/// # let mut connector = hyper_util::client::legacy::connect::HttpConnector::new();
+/// // Around a TLS connector a timeout of its own; see the documentation of the crate.
+/// connector.set_connect_timeout(Some(lb_tower::CONNECT_TIMEOUT));
 /// let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(connector);
 /// let balancer = LoadBalancer::new(pool, TowerTransport::new(client));
 /// let request = http::Request::post("https://any.host/openai/v1/chat/completions").body(Full::from("{}"))?;
