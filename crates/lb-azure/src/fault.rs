@@ -1,10 +1,6 @@
 //! What kind of fault an error of an HTTP client is.
 
-use std::{
-    error::Error as StdError,
-    io::{Error as IoError, ErrorKind as IoErrorKind},
-    iter::successors,
-};
+use std::{error::Error as StdError, io::Error as IoError, iter::successors};
 
 use azure_core::{Error as AzureError, error::ErrorKind};
 use lb_core::Fault;
@@ -28,17 +24,13 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Fault> {
     if let Some(error) = cause.downcast_ref::<reqwest::Error>() {
         return Some(lb_reqwest::fault(error));
     }
-    match cause.downcast_ref::<IoError>()?.kind() {
-        IoErrorKind::ConnectionRefused | IoErrorKind::HostUnreachable | IoErrorKind::NetworkUnreachable => {
-            Some(Fault::Connect)
-        }
-        IoErrorKind::TimedOut => Some(Fault::Timeout),
-        _ => None,
-    }
+    cause.downcast_ref::<IoError>().and_then(Fault::of_io)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind as IoErrorKind;
+
     use super::*;
 
     #[test]

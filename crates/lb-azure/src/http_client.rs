@@ -1,9 +1,13 @@
 //! The client: azure_core's `HttpClient` over a pool.
 
+#[cfg(feature = "reqwest")]
+use std::time::Duration;
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request};
+#[cfg(feature = "reqwest")]
+use lb_core::CONNECT_TIMEOUT;
 use lb_core::{Call, Error, OnExhaustion, Pool, Pools, Rng, ThreadRng, drive};
 use lb_drain::Drain;
 
@@ -12,6 +16,10 @@ use crate::{
     response::BalancedResponse,
     transport::{AzureTransport, Replay},
 };
+
+/// As azure_core's own client.
+#[cfg(feature = "reqwest")]
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An [`HttpClient`] that sends each request to the best available backend of a [`Pool`], over another `HttpClient`.
 ///
@@ -26,8 +34,8 @@ pub struct BalancedHttpClient<R = ThreadRng> {
 }
 
 impl BalancedHttpClient {
-    /// Over the client that azure_core takes by itself: `reqwest`, which follows no redirects, and whose connect
-    /// timeout is 20 s and read timeout 60 s.
+    /// Over a client like the one that azure_core takes by itself: `reqwest`, which follows no redirects, and whose read
+    /// timeout is 60 s. It does not retry, and waits 10 s for a connection, not 20 s.
     ///
     /// `pools` is a [`Pool`], or an `Arc<Pool>` shared with other balancers.
     ///
@@ -36,7 +44,11 @@ impl BalancedHttpClient {
     /// If reqwest cannot build the client (TLS or system configuration), as azure_core's own default does.
     #[cfg(feature = "reqwest")]
     pub fn new(pools: impl Into<Pools>) -> Self {
-        Self::with_client_that_follows_no_redirects(pools, azure_core::http::new_http_client(None))
+        let builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
+        let builder = builder.redirect(reqwest::redirect::Policy::none()).retry(reqwest::retry::never());
+        #[expect(clippy::expect_used, reason = "as azure_core's own default, which this takes the place of")]
+        let client = builder.build().expect("reqwest builds a client");
+        Self::with_client_that_follows_no_redirects(pools, Arc::new(client))
     }
 
     /// Over a client of yours, such as a `reqwest::Client` with timeouts of your choice. You promise that it follows no

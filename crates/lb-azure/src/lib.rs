@@ -65,15 +65,15 @@
 //!
 //! | azure_core's error | [`Fault`] | because |
 //! | --- | --- | --- |
-//! | kind `Connection`, or caused by an I/O error that says refused or unreachable | `Connect`; if caused by one that says timeout, `ConnectTimeout` | nothing was sent |
-//! | caused by a reqwest or I/O error that says timeout | `Timeout` | the request may have been executed |
-//! | caused by a reqwest error about the request or its body | `Request` | the request's own fault |
+//! | kind `Connection` | `Connect`; if caused by one that says timeout, `ConnectTimeout` | nothing was sent |
+//! | caused by a reqwest error | see [`lb_reqwest`](lb_reqwest#what-counts-as-which-fault) | |
+//! | caused by an I/O error | see [`Fault::of_io`] | |
 //! | anything else | `Reset` | the request may have been executed |
 //!
 //! # Timeouts
 //!
-//! azure_core's own client has a connect timeout of 20 s, which fails over, and a read timeout of 60 s, which does not: a
-//! model that thinks for longer before its first byte needs a client of yours. With azure_core's feature `reqwest`, a
+//! [`BalancedHttpClient::new`] waits 10 s for a connection, which fails over, and has azure_core's read timeout of 60 s, which
+//! does not: a model that thinks for longer before its first byte needs a client of yours. With azure_core's feature `reqwest`, a
 //! `reqwest::Client` is an `HttpClient`; build it without redirects and give it to
 //! [`with_client_that_follows_no_redirects`](BalancedHttpClient::with_client_that_follows_no_redirects).
 //!
