@@ -10,11 +10,13 @@ use std::{
     thread,
 };
 
-use lb_core::{BlockingTransport, Error, Fault, Target, causes};
+use lb_core::{BlockingTransport, CONNECT_TIMEOUT, Error, Fault, Target, causes};
 use lb_drain::MAX_BYTES;
 use reqwest::{
     blocking::{Client, ClientBuilder, Request, Response},
+    header::CONTENT_TYPE,
     redirect::Policy,
+    retry,
 };
 
 use crate::{
@@ -46,19 +48,24 @@ const MAX_DRAINS: usize = 8;
 pub struct BlockingReqwestTransport {
     client: Client,
     drains: Arc<AtomicUsize>,
+    buffers_forms: bool,
 }
 
 impl BlockingReqwestTransport {
-    /// A transport over a client with reqwest's defaults, that follows no redirects.
+    /// A transport over a client with reqwest's defaults, that follows no redirects and does not retry, and waits ten
+    /// seconds for a connection ([`CONNECT_TIMEOUT`]).
     ///
     /// # Errors
     ///
     /// If reqwest cannot build the client (TLS or system configuration).
     pub fn new() -> Result<Self, reqwest::Error> {
-        Self::from_builder(Client::builder())
+        Self::from_builder(Client::builder().connect_timeout(CONNECT_TIMEOUT))
     }
 
-    /// A transport over the client that `builder` builds, made to follow no redirects.
+    /// A transport over the client that `builder` builds, made to follow no redirects and not to retry.
+    ///
+    /// Set its `connect_timeout`, and a `timeout` that is longer: reqwest's own of 30 s for the whole request says nothing of
+    /// whether it was sent, so that a backend that is not there would be a `Timeout`, which does not fail over.
     ///
     /// The builder's default headers must not carry credentials: reqwest adds them to requests to every backend.
     ///
@@ -66,7 +73,7 @@ impl BlockingReqwestTransport {
     ///
     /// If reqwest cannot build the client.
     pub fn from_builder(builder: ClientBuilder) -> Result<Self, reqwest::Error> {
-        builder.redirect(Policy::none()).build().map(Self::with_client_that_follows_no_redirects)
+        builder.redirect(Policy::none()).retry(retry::never()).build().map(Self::with_client_that_follows_no_redirects)
     }
 
     /// A transport over a client of yours. You promise that it was built with [`redirect::Policy::none`] and that its
@@ -76,7 +83,18 @@ impl BlockingReqwestTransport {
     /// [`redirect::Policy::none`]: reqwest::redirect::Policy::none
     #[must_use]
     pub fn with_client_that_follows_no_redirects(client: Client) -> Self {
-        Self { client, drains: Arc::default() }
+        Self { client, drains: Arc::default(), buffers_forms: false }
+    }
+
+    /// The same, with multipart forms read into memory before the first attempt, files
+    /// too, so that they can be sent again.
+    ///
+    /// Off by default, because a form of reqwest's blocking client does not say how long it is: all of it is read. Without it
+    /// a form is sent once, as is any other body that is a reader.
+    #[must_use]
+    pub const fn buffer_forms(mut self) -> Self {
+        self.buffers_forms = true;
+        self
     }
 
     /// The client, for building requests.
@@ -97,6 +115,15 @@ impl BlockingTransport for BlockingReqwestTransport {
     messages_of_reqwest!();
 
     type Error = reqwest::Error;
+
+    fn prepare(&self, mut request: Request) -> Result<Request, reqwest::Error> {
+        if self.buffers_forms && is_form(&request) {
+            if let Some(body) = request.body_mut() {
+                body.buffer()?;
+            }
+        }
+        Ok(request)
+    }
 
     fn send(&self, mut request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest::Error>> {
         address(request.url_mut(), target)?;
@@ -124,6 +151,10 @@ impl BlockingTransport for BlockingReqwestTransport {
             let _ = copy(&mut response.take(MAX_BYTES), &mut sink());
         });
     }
+}
+
+fn is_form(request: &Request) -> bool {
+    request.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"multipart/form-data"))
 }
 
 /// One of the drains that may run at a time; dropping it makes room for another.

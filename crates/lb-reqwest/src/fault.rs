@@ -1,19 +1,24 @@
 //! What kind of fault a reqwest error is.
 
 use lb_core::Fault;
+use lb_hyper::{causes, known};
 
 /// What kind of fault an error of reqwest is; the [crate's documentation](crate#what-counts-as-which-fault) has the table.
 ///
 /// For transports over reqwest that are none of this crate's.
 #[must_use]
 pub fn fault(error: &reqwest::Error) -> Fault {
-    if error.is_builder() || error.is_body() {
+    if error.is_builder() {
         Fault::Request
     } else if error.is_connect() || error.is_dns() {
         // Asked before `is_timeout` alone: a connect timeout is both.
         if error.is_timeout() { Fault::ConnectTimeout } else { Fault::Connect }
+    } else if let Some(fault) = causes(error).find_map(known) {
+        fault
     } else if error.is_timeout() {
         Fault::Timeout
+    } else if error.is_body() {
+        Fault::Request
     } else {
         Fault::Reset
     }

@@ -46,15 +46,38 @@
 //! | reqwest's error | [`Fault`] | because |
 //! | --- | --- | --- |
 //! | `is_connect`, `is_dns` | `Connect`; if `is_timeout` too, `ConnectTimeout` | nothing was sent |
+//! | HTTP/2 refused the stream, or its `GOAWAY` left it out; the connection closed before the request was written | `Unprocessed` | RFC 9113, 8.7: it was not processed |
+//! | the request's own body failed; `is_builder`, `is_body` | `Request` | no backend is to blame |
 //! | `is_timeout` otherwise | `Timeout` | the request may have been executed |
-//! | `is_builder`, `is_body` | `Request` | the request's own fault |
 //! | anything else | `Reset` | the request may have been executed |
+//!
+//! On the async client a body tells how much of it was sent, which reqwest's errors do not: a timeout before any of it is a
+//! `ConnectTimeout`, and one, or a reset, before all of it is `Unprocessed`. Under reqwest-middleware, and on the blocking
+//! client, the table is all there is.
 //!
 //! # Timeouts
 //!
-//! reqwest's `timeout` covers one attempt, from its start to the end of the body, so it also ends long streams. Prefer
-//! `connect_timeout` (which fails over) and, on the async client, `read_timeout`. The async client has no timeout unless
-//! you set one; the blocking one has 30 s.
+//! | timeout | of reqwest | by [`ReqwestTransport::new`] | when it ends |
+//! | --- | --- | --- | --- |
+//! | `connect_timeout` | none | 10 s | the request goes to the next backend |
+//! | `timeout`: an attempt, from its start to the end of the body, long streams too | none; blocking 30 s | the same | `Timeout`: not sent again unless you [ask for it](lb_core::PoolBuilder::fail_over_after_send) |
+//! | `read_timeout`: silence (async) | none | none | as `timeout` |
+//! | `http2_keep_alive_interval`, `_timeout` | none | 30 s, 10 s | as `timeout`, for all requests on the connection |
+//! | `pool_idle_timeout`: how long a connection is kept | 90 s | 90 s | - |
+//!
+//! With a builder of yours set `connect_timeout`, below `timeout`. Keep `pool_idle_timeout` below that of the server: a
+//! request that goes out while the server closes the connection may have been executed, so it is returned as a `Reset`, and
+//! is a strike, which the next success takes back. Azure keeps connections for about four minutes
+//! ([Azure Load Balancer](https://learn.microsoft.com/azure/load-balancer/load-balancer-tcp-reset)).
+//!
+//! # Bodies
+//!
+//! | body | it fails over |
+//! | --- | --- |
+//! | bytes, text, JSON | yes |
+//! | a stream that is all there, such as a `multipart::Form` of parts in memory | yes: it is [read once](ReqwestTransport::buffer_up_to), up to 32 MiB |
+//! | a form on the blocking client | with [`buffer_forms`](BlockingReqwestTransport::buffer_forms) |
+//! | any other stream or reader, such as a file | no: it is sent once, and the answer returned whatever it is; [`Event::NotRepeated`] tells |
 //!
 //! # Under reqwest-middleware, and as a tower service
 //!
@@ -81,11 +104,10 @@
 //! | reqwest-retry, above | retries 429 and 5xx by its own backoff, without reading `Retry-After` | leave it out, or add it before the balancer, never after |
 //! | tower's `retry`, above | what its policy says | honour the refusal's `Retry-After`, or leave it out |
 //! | this balancer | asks the next backend at once, each at most once per request | - |
-//! | `ClientBuilder::retry`, below | re-sends to the same host; by default only what the server said it did not process | leave the default |
+//! | `ClientBuilder::retry`, below | re-sends to the same host; by default only what the server said it did not process | nothing: the transports of this crate switch it off, so that another backend is asked first |
 //!
 //! # Limits
 //!
-//! - A body that streams cannot be sent twice: such a request gets one attempt, and its real answer.
 //! - A user name or password in the request's URL is never sent: backends have credentials instead.
 //! - Credentials do not belong into a client's `default_headers`: reqwest adds them to every request, below the
 //!   balancer, which then cannot take them off.
@@ -97,6 +119,8 @@
 //!
 //! # Features
 //!
+//! - `http2` (default): HTTP/2 where the server speaks it, and what it says of a stream that failed. If another crate of
+//!   yours enables reqwest's `http2`, leave this on: else refused streams are resets.
 //! - `blocking`: [`BlockingReqwestTransport`], the same over `reqwest::blocking`.
 //! - `middleware`: [`BalanceMiddleware`], a middleware of reqwest-middleware 0.5. It says where reqwest-retry goes.
 //! - `tower`: [`ReqwestService`], a tower service of [`reqwest::Request`]s.
@@ -108,6 +132,7 @@
 mod address;
 #[cfg(feature = "blocking")]
 mod blocking;
+mod buffer;
 mod fault;
 mod messages;
 #[cfg(feature = "middleware")]
@@ -116,14 +141,15 @@ mod middleware;
 mod service;
 mod synthesize;
 mod transport;
+mod upload;
 
 #[cfg(feature = "blocking")]
 pub use blocking::BlockingReqwestTransport;
 pub use fault::{fault, remove_query};
 #[doc(no_inline)]
 pub use lb_core::{
-    self, Backend, BlockingLoadBalancer, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool,
-    Served, State,
+    self, Backend, BlockingLoadBalancer, BuildError, CONNECT_TIMEOUT, Error, Event, Exhausted, Fault, LoadBalancer,
+    Observer, Pool, Served, State,
 };
 #[cfg(feature = "middleware")]
 pub use middleware::BalanceMiddleware;

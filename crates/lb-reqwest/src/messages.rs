@@ -1,5 +1,9 @@
 //! What the transports of this crate have in common: their requests and responses are reqwest's, async or blocking.
 
+/// By default a body that streams is read into memory up to so many bytes. Audio files may have 25 MB
+/// (<https://platform.openai.com/docs/guides/speech-to-text>).
+pub(crate) const MAX_BUFFERED: u64 = 32 << 20;
+
 /// The part of a transport that is the same wherever `Request` and `Response` are reqwest's.
 macro_rules! messages_of_reqwest {
     () => {

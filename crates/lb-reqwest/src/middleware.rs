@@ -12,8 +12,9 @@ use tokio::sync::Mutex;
 
 use crate::{
     address::address,
+    buffer::buffer,
     fault::{fault, without_query},
-    messages::messages_of_reqwest,
+    messages::{MAX_BUFFERED, messages_of_reqwest},
 };
 
 /// A [`Middleware`] that balances the requests of a
@@ -62,12 +63,21 @@ use crate::{
 pub struct BalanceMiddleware {
     pools: Pools,
     drain: Drain,
+    max_buffered: u64,
 }
 
 impl BalanceMiddleware {
     /// A middleware on `pools`: a [`Pool`], or an `Arc<Pool>` shared with other balancers.
     pub fn new(pools: impl Into<Pools>) -> Self {
-        Self { pools: pools.into(), drain: Drain::new() }
+        Self { pools: pools.into(), drain: Drain::new(), max_buffered: MAX_BUFFERED }
+    }
+
+    /// The same with another limit up to which a body that streams is read into memory, as
+    /// [`ReqwestTransport::buffer_up_to`](crate::ReqwestTransport::buffer_up_to).
+    #[must_use]
+    pub const fn buffer_up_to(mut self, bytes: u64) -> Self {
+        self.max_buffered = bytes;
+        self
     }
 
     /// The pool that serves a request which begins now, for its snapshot.
@@ -87,10 +97,11 @@ impl fmt::Debug for BalanceMiddleware {
 impl Middleware for BalanceMiddleware {
     async fn handle(
         &self,
-        request: Request,
+        mut request: Request,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
+        buffer(&mut request, self.max_buffered);
         let chain = Chain { next, extensions: Mutex::new(extensions), drain: &self.drain };
         let result = drive(&self.pools, &chain, &ThreadRng, request, Call::default()).await;
         result.map_err(|error| error.into_transport().unwrap_or_else(reqwest_middleware::Error::middleware))

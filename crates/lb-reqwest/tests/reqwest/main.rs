@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
+mod bodies;
 #[cfg(feature = "middleware")]
 mod middleware;
 #[cfg(feature = "tower")]
@@ -9,6 +10,7 @@ mod service;
 
 use std::sync::Arc;
 
+use futures::StreamExt as _;
 use lb_core::{Counters, MockClock};
 use lb_emulator::{Emulator, Reply};
 use lb_reqwest::{Backend, Pool, State};
@@ -45,9 +47,16 @@ fn nobody_cools(pool: &Pool) -> bool {
     pool.snapshot().backends.iter().all(|backend| backend.state == State::Available)
 }
 
-/// A body that can be read once.
+/// A body that can be read once, and has to be waited for.
 fn one_shot() -> Body {
-    Body::wrap(http_body_util::StreamBody::new(futures::stream::iter([Ok::<_, std::io::Error>(
-        http_body::Frame::data(bytes::Bytes::from("streamed")),
-    )])))
+    streamed(["streamed"])
+}
+
+/// A stream of these chunks, each of which has to be waited for.
+fn streamed<const N: usize>(chunks: [&'static str; N]) -> Body {
+    let chunks = futures::stream::iter(chunks).then(|chunk| async move {
+        tokio::task::yield_now().await;
+        Ok::<_, std::io::Error>(http_body::Frame::data(bytes::Bytes::from(chunk)))
+    });
+    Body::wrap(http_body_util::StreamBody::new(chunks))
 }
