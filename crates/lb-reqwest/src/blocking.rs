@@ -19,6 +19,8 @@ use reqwest::{
     retry,
 };
 
+#[cfg(feature = "http2")]
+use crate::transport::{PING_AFTER, PING_TIMEOUT};
 use crate::{
     address::address,
     fault::{fault, without_query},
@@ -53,13 +55,17 @@ pub struct BlockingReqwestTransport {
 
 impl BlockingReqwestTransport {
     /// A transport over a client with reqwest's defaults, that follows no redirects and does not retry, and waits ten
-    /// seconds for a connection ([`CONNECT_TIMEOUT`]).
+    /// seconds for a connection ([`CONNECT_TIMEOUT`]). HTTP/2 connections are pinged as with
+    /// [`ReqwestTransport::new`](crate::ReqwestTransport::new).
     ///
     /// # Errors
     ///
     /// If reqwest cannot build the client (TLS or system configuration).
     pub fn new() -> Result<Self, reqwest::Error> {
-        Self::from_builder(Client::builder().connect_timeout(CONNECT_TIMEOUT))
+        let builder = Client::builder().connect_timeout(CONNECT_TIMEOUT);
+        #[cfg(feature = "http2")]
+        let builder = builder.http2_keep_alive_interval(PING_AFTER).http2_keep_alive_timeout(PING_TIMEOUT);
+        Self::from_builder(builder)
     }
 
     /// A transport over the client that `builder` builds, made to follow no redirects and not to retry.

@@ -18,9 +18,9 @@ use crate::{
 
 /// So long may an HTTP/2 connection be silent before it is asked for a sign of life, and so long that may take.
 #[cfg(feature = "http2")]
-const PING_AFTER: Duration = Duration::from_secs(30);
+pub(crate) const PING_AFTER: Duration = Duration::from_secs(30);
 #[cfg(feature = "http2")]
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A [`reqwest::Client`] as the transport of a [`LoadBalancer`](lb_core::LoadBalancer). Clones share the client.
 ///

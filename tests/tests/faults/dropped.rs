@@ -7,7 +7,7 @@ use lb_core::Reason;
 use crate::{
     pool::{PROBE_AFTER, counters, pool, suspect},
     server::{Behaviour, Server},
-    stack::{AsyncStack, LATE, Timeouts},
+    stack::{AsyncStack, Settings},
 };
 
 /// What callers wait, on the pool's clock.
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub fn a_backend_that_never_answers_is_found_by_callers_that_give_up<S: AsyncStack>() {
     for b2_priority in [1, 2] {
-        let stack = S::new(Timeouts { connect: LATE, answer: LATE });
+        let stack = S::new(Settings::patient(S::PROTOCOL));
         let (b1, b2) = (Server::start(Behaviour::NeverAnswers), Server::start(Behaviour::Serves));
         let (pool, clock) =
             pool([("b1", b1.url(), 1), ("b2", b2.url(), b2_priority)], |options| options.stalled_after(PATIENCE));

@@ -5,7 +5,7 @@ use lb_core::{Fault, Reason};
 use crate::{
     pool::{counters, pool, suspect},
     server::{Behaviour, Server},
-    stack::{Failure, LATE, Stack, Timeouts, with_timeouts},
+    stack::{Failure, Settings, Stack, with_timeouts},
     unreachable::Unreachable,
 };
 
@@ -19,9 +19,9 @@ fn outcome<S: Stack>(stack: &S, url: String) -> Result<u16, Fault> {
 }
 
 pub fn each_way_to_fail_is_the_fault_that_it_is<S: Stack>() {
-    // The end of a connection can come before its client knows that it had one.
-    const AT_ONCE: &[Fault] = &[Fault::Connect, Fault::Reset];
-    let patient = S::new(Timeouts { connect: LATE, answer: LATE });
+    // The end of a connection can come before its client knows that it had one, or before it has written anything.
+    const AT_ONCE: &[Fault] = &[Fault::Connect, Fault::Reset, Fault::Unprocessed];
+    let patient = S::new(Settings::patient(S::PROTOCOL));
     for (behaviour, expected) in [
         (Behaviour::ClosesAtOnce, AT_ONCE),
         (Behaviour::ResetsAtOnce, AT_ONCE),
@@ -36,16 +36,16 @@ pub fn each_way_to_fail_is_the_fault_that_it_is<S: Stack>() {
     assert_eq!(outcome(&patient, Server::start(Behaviour::Serves).url()), Ok(200));
     with_timeouts(|answer| {
         let server = Server::start(Behaviour::NeverAnswers);
-        let found = outcome(&S::new(Timeouts { connect: LATE, answer }), server.url());
+        let found = outcome(&S::new(Settings { answer, ..Settings::patient(S::PROTOCOL) }), server.url());
         (server.received() > 0).then(|| assert_eq!(found, Err(Fault::Timeout)))
     });
 }
 
 pub fn a_connect_that_hangs_is_told_from_one_that_is_refused<S: Stack>() {
-    let patient = S::new(Timeouts { connect: LATE, answer: LATE });
+    let patient = S::new(Settings::patient(S::PROTOCOL));
     expect_failover(&patient, Unreachable::refusing().url(), Fault::Connect).unwrap();
     with_timeouts(|connect| {
-        let hasty = S::new(Timeouts { connect, answer: LATE });
+        let hasty = S::new(Settings { connect, ..Settings::patient(S::PROTOCOL) });
         expect_failover(&hasty, Unreachable::hanging().url(), Fault::ConnectTimeout)
     });
 }

@@ -15,10 +15,13 @@ static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
 mod dropped;
+mod http1;
+mod http2;
 mod kinds;
 mod pool;
 mod server;
 mod sick;
 mod stack;
 mod stacks;
+mod streams;
 mod unreachable;

@@ -8,19 +8,16 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
 
-use crate::RUNTIME;
-
-/// The header by which a test names each of its requests, so that one that is sent twice can be seen.
-pub const ID: &str = "x-test-id";
+use crate::{RUNTIME, http1, http2};
 
 /// More than any of the stacks takes as a head: curl stops at 300 KiB, hyper at 400.
-const HUGE: usize = 1 << 20;
+pub const HUGE: usize = 1 << 20;
 
 /// What a server does with its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +38,22 @@ pub enum Behaviour {
     AnswersTooLargeAHead,
     /// Reads a request and never answers.
     NeverAnswers,
+    /// HTTP/2: refuses each stream.
+    RefusesStreams,
+    /// HTTP/2: refuses one stream, and serves from then on.
+    RefusesOneStream,
+    /// HTTP/2: tells each connection at its first stream to go away, without having taken it.
+    GoesAway,
+    /// HTTP/2: does so to one connection, and serves from then on.
+    GoesAwayOnce,
+    /// HTTP/2: takes the stream, and tells the connection to go away.
+    GoesAwayAfterReading,
+    /// HTTP/2: reads a request, and resets its stream with this code.
+    ResetsStreams(u32),
+    /// HTTP/2: takes so many streams of a connection at a time, and refuses the others.
+    Limits(usize),
+    /// HTTP/2: reads a request, and nothing more on that connection: it answers no ping either.
+    FallsSilent,
 }
 
 /// A server on 127.0.0.1. Dropping it closes its connections.
@@ -50,7 +63,7 @@ pub struct Server {
     accepting: JoinHandle<()>,
 }
 
-struct Shared {
+pub struct Shared {
     state: Mutex<State>,
     /// How many requests have come, for those who wait for one.
     received: watch::Sender<usize>,
@@ -59,6 +72,7 @@ struct Shared {
 struct State {
     behaviour: Behaviour,
     connections: usize,
+    refused: usize,
     /// How often a request of this id was received whole.
     received: BTreeMap<String, usize>,
 }
@@ -67,7 +81,7 @@ impl Server {
     pub fn start(behaviour: Behaviour) -> Self {
         let listener = RUNTIME.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let addr = listener.local_addr().unwrap();
-        let state = Mutex::new(State { behaviour, connections: 0, received: BTreeMap::new() });
+        let state = Mutex::new(State { behaviour, connections: 0, refused: 0, received: BTreeMap::new() });
         let shared = Arc::new(Shared { state, received: watch::Sender::new(0) });
         let accepting = RUNTIME.spawn(accept(listener, Arc::clone(&shared)));
         Self { addr, shared, accepting }
@@ -85,6 +99,11 @@ impl Server {
     /// How many connections were accepted.
     pub fn connections(&self) -> usize {
         self.shared.state().connections
+    }
+
+    /// How many streams were refused, or left out by a GOAWAY.
+    pub fn refused(&self) -> usize {
+        self.shared.state().refused
     }
 
     /// How many requests were received whole.
@@ -119,11 +138,31 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn behaviour(&self) -> Behaviour {
+    pub fn behaviour(&self) -> Behaviour {
         self.state().behaviour
     }
 
-    fn note(&self, id: String) {
+    /// What the server does with a stream that begins, which is refused unless it serves.
+    pub fn begin(&self) -> Behaviour {
+        let mut state = self.state();
+        let behaviour = state.behaviour;
+        match behaviour {
+            Behaviour::RefusesStreams | Behaviour::GoesAway => state.refused += 1,
+            Behaviour::RefusesOneStream | Behaviour::GoesAwayOnce => {
+                state.refused += 1;
+                state.behaviour = Behaviour::Serves;
+            }
+            _ => {}
+        }
+        behaviour
+    }
+
+    pub fn note_refused(&self) {
+        self.state().refused += 1;
+    }
+
+    /// Takes note of a request that was received whole: its body is its id.
+    pub fn note(&self, id: String) {
         *self.state().received.entry(id).or_default() += 1;
         self.received.send_modify(|received| *received += 1);
     }
@@ -147,50 +186,14 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
         _ => {}
     }
     let mut bytes = Vec::new();
-    while let Some(id) = read_request(&mut stream, &mut bytes).await? {
-        // Before it counts as received: who waits for it may tell the server to turn.
-        let behaviour = shared.behaviour();
-        shared.note(id);
-        match behaviour {
-            Behaviour::Serves => stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await?,
-            Behaviour::ClosesAtOnce | Behaviour::ClosesAfterReading => return Ok(()),
-            Behaviour::ResetsAtOnce | Behaviour::ResetsAfterReading => return stream.set_zero_linger(),
-            Behaviour::AnswersGarbage => return stream.write_all(b"220 mail.example ESMTP\r\n\r\n").await,
-            Behaviour::AnswersTooLargeAHead => {
-                let head = format!("HTTP/1.1 200 OK\r\nx-huge: {}\r\ncontent-length: 0\r\n\r\n", "x".repeat(HUGE));
-                return stream.write_all(head.as_bytes()).await;
-            }
-            // Until the client leaves.
-            Behaviour::NeverAnswers => while stream.read_buf(&mut bytes).await? > 0 {},
+    while bytes.len() < http2::PREFACE.len() {
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Ok(());
         }
     }
-    Ok(())
-}
-
-/// Reads a request whole, and gives its id; `None` if the client is done. `bytes` is what was read beyond the last one.
-async fn read_request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Option<String>> {
-    loop {
-        if let Some((id, length)) = parse(bytes) {
-            bytes.drain(..length);
-            return Ok(Some(id));
-        }
-        if stream.read_buf(bytes).await? == 0 {
-            return Ok(None);
-        }
+    if bytes.starts_with(http2::PREFACE) {
+        http2::serve(stream, bytes.split_off(http2::PREFACE.len()), shared).await
+    } else {
+        http1::serve(stream, bytes, shared).await
     }
-}
-
-/// The id and the length of the request at the beginning, if it is whole.
-fn parse(bytes: &[u8]) -> Option<(String, usize)> {
-    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let head = String::from_utf8_lossy(&bytes[..end]);
-    let header = |name: &str| {
-        head.lines()
-            .filter_map(|line| line.split_once(':'))
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|h| h.1.trim())
-    };
-    assert_eq!(header("transfer-encoding"), None, "the tests' bodies have a length");
-    let length = end + header("content-length").map_or(0, |length| length.parse().unwrap());
-    (length <= bytes.len()).then(|| (header(ID).unwrap_or("without an id").to_owned(), length))
 }

@@ -13,13 +13,21 @@ use crate::RUNTIME;
 /// Any path: nobody looks at it. The origin must not matter.
 pub const URL: &str = "http://caller.invalid/openai/v1/chat/completions";
 
+/// The body of the request with this id, by which one that is sent twice can be seen.
+pub fn body(id: &str) -> String {
+    format!("{{\"id\":\"{id}\"}}")
+}
+
 /// An HTTP stack under test: a balancer over a client of its own.
 pub trait Stack: Send + Sync {
     /// Where a connection that it kept ends before an answer, the client sends the request once more, to the same
     /// backend on a new connection, whatever the balancer says: it may be executed, and billed, twice.
     const REPEATS_ON_A_NEW_CONNECTION: bool = false;
 
-    fn new(timeouts: Timeouts) -> Self;
+    /// What the servers and this stack speak.
+    const PROTOCOL: Protocol = Protocol::Http1;
+
+    fn new(settings: Settings) -> Self;
 
     /// Sends a POST with this id, and gives the answer's status.
     fn send(&self, pool: &Arc<Pool>, id: &str) -> Result<u16, Failure>;
@@ -28,8 +36,9 @@ pub trait Stack: Send + Sync {
 /// A stack whose requests are futures.
 pub trait AsyncStack: Send + Sync {
     const REPEATS_ON_A_NEW_CONNECTION: bool = false;
+    const PROTOCOL: Protocol = Protocol::Http1;
 
-    fn new(timeouts: Timeouts) -> Self;
+    fn new(settings: Settings) -> Self;
 
     fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>>;
 
@@ -48,9 +57,10 @@ pub trait AsyncStack: Send + Sync {
 
 impl<S: AsyncStack> Stack for S {
     const REPEATS_ON_A_NEW_CONNECTION: bool = S::REPEATS_ON_A_NEW_CONNECTION;
+    const PROTOCOL: Protocol = S::PROTOCOL;
 
-    fn new(timeouts: Timeouts) -> Self {
-        S::new(timeouts)
+    fn new(settings: Settings) -> Self {
+        S::new(settings)
     }
 
     fn send(&self, pool: &Arc<Pool>, id: &str) -> Result<u16, Failure> {
@@ -68,12 +78,28 @@ pub fn with_timeouts(mut scene: impl FnMut(Duration) -> Option<()>) {
     assert!(timeouts.into_iter().any(|timeout| scene(timeout).is_some()), "a healthy backend does not answer");
 }
 
-/// What a client waits for, per attempt.
+/// What a client speaks, and waits for, per attempt.
 #[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
+pub struct Settings {
+    pub protocol: Protocol,
     pub connect: Duration,
     /// From the start of an attempt to its answer.
     pub answer: Duration,
+}
+
+impl Settings {
+    /// Longer than anything takes.
+    pub const fn patient(protocol: Protocol) -> Self {
+        Self { protocol, connect: LATE, answer: LATE }
+    }
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Http1,
+    /// Without being asked whether it may be.
+    Http2,
 }
 
 /// Why a caller got no answer.

@@ -10,13 +10,13 @@ use lb_reqwest::{ReqwestTransport, fault};
 use tower::ServiceExt;
 
 use super::reqwest::{request, transport};
-use crate::stack::{AsyncStack, Failure, Timeouts};
+use crate::stack::{AsyncStack, Failure, Settings};
 
 pub struct AsyncOpenAi(ReqwestTransport);
 
 impl AsyncStack for AsyncOpenAi {
-    fn new(timeouts: Timeouts) -> Self {
-        Self(transport(timeouts))
+    fn new(settings: Settings) -> Self {
+        Self(transport(settings))
     }
 
     fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
@@ -36,3 +36,4 @@ impl AsyncStack for AsyncOpenAi {
 
 faults!(AsyncOpenAi);
 dropped!(AsyncOpenAi);
+http2!(AsyncOpenAi);

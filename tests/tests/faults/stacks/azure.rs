@@ -8,23 +8,19 @@ use lb_azure::{BalancedHttpClient, fault};
 use lb_core::Pool;
 
 use super::reqwest::transport;
-use crate::{
-    server::ID,
-    stack::{AsyncStack, Failure, Timeouts, URL},
-};
+use crate::stack::{AsyncStack, Failure, Settings, URL, body};
 
 pub struct Azure(Arc<dyn HttpClient>);
 
 impl AsyncStack for Azure {
-    fn new(timeouts: Timeouts) -> Self {
-        Self(Arc::new(transport(timeouts).client().clone()))
+    fn new(settings: Settings) -> Self {
+        Self(Arc::new(transport(settings).client().clone()))
     }
 
     fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
         let client = BalancedHttpClient::with_client_that_follows_no_redirects(Arc::clone(pool), Arc::clone(&self.0));
         let mut request = Request::new(URL.parse().unwrap(), Method::Post);
-        request.insert_header(ID, id.to_owned());
-        request.set_body("{}");
+        request.set_body(body(id));
         async move {
             match client.send(&request).await {
                 Ok(response) => Ok(response.into_raw().status().into()),
@@ -37,3 +33,4 @@ impl AsyncStack for Azure {
 
 faults!(Azure);
 dropped!(Azure);
+http2!(Azure);

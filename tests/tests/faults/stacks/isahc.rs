@@ -7,28 +7,25 @@ use isahc::{AsyncBody, HttpClient, config::Configurable, http::Request};
 use lb_core::{LoadBalancer, Pool, Transport};
 use lb_isahc::IsahcTransport;
 
-use crate::{
-    server::ID,
-    stack::{AsyncStack, Failure, Timeouts, URL},
-};
+use crate::stack::{AsyncStack, Failure, Settings, URL, body};
 
 pub struct Isahc(IsahcTransport);
 
-pub fn transport(timeouts: Timeouts) -> IsahcTransport {
-    let client = HttpClient::builder().connect_timeout(timeouts.connect).timeout(timeouts.answer);
+pub fn transport(settings: Settings) -> IsahcTransport {
+    let client = HttpClient::builder().connect_timeout(settings.connect).timeout(settings.answer);
     IsahcTransport::with_client(client.build().unwrap())
 }
 
 /// A request with any of isahc's bodies.
-pub fn request<B: From<&'static str>>(id: &str) -> Request<B> {
-    Request::post(URL).header(ID, id).body(B::from("{}")).unwrap()
+pub fn request<B: From<String>>(id: &str) -> Request<B> {
+    Request::post(URL).body(B::from(body(id))).unwrap()
 }
 
 impl AsyncStack for Isahc {
     const REPEATS_ON_A_NEW_CONNECTION: bool = true;
 
-    fn new(timeouts: Timeouts) -> Self {
-        Self(transport(timeouts))
+    fn new(settings: Settings) -> Self {
+        Self(transport(settings))
     }
 
     fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {

@@ -7,15 +7,15 @@ use lb_core::{BlockingLoadBalancer, BlockingTransport, Pool};
 use lb_isahc::IsahcTransport;
 
 use super::isahc::{request, transport};
-use crate::stack::{Failure, Stack, Timeouts};
+use crate::stack::{Failure, Settings, Stack};
 
 pub struct Isahc(IsahcTransport);
 
 impl Stack for Isahc {
     const REPEATS_ON_A_NEW_CONNECTION: bool = true;
 
-    fn new(timeouts: Timeouts) -> Self {
-        Self(transport(timeouts))
+    fn new(settings: Settings) -> Self {
+        Self(transport(settings))
     }
 
     fn send(&self, pool: &Arc<Pool>, id: &str) -> Result<u16, Failure> {

@@ -41,6 +41,56 @@ macro_rules! dropped {
     };
 }
 
+/// An async stack once more, over HTTP/2.
+macro_rules! http2 {
+    ($stack:ident) => {
+        mod http2 {
+            use std::sync::Arc;
+
+            use futures::future::LocalBoxFuture;
+            use lb_core::Pool;
+
+            use crate::stack::{AsyncStack, Failure, Protocol, Settings};
+
+            pub struct Http2(super::$stack);
+
+            impl AsyncStack for Http2 {
+                const PROTOCOL: Protocol = Protocol::Http2;
+
+                fn new(settings: Settings) -> Self {
+                    Self(AsyncStack::new(settings))
+                }
+
+                fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+                    self.0.sending(pool, id)
+                }
+            }
+
+            faults!(Http2);
+            dropped!(Http2);
+            streams!(Http2);
+            tests_for! { Http2, streams: [a_backend_that_limits_its_streams_fails_nobody] }
+        }
+    };
+}
+
+/// What runs over HTTP/2 only.
+macro_rules! streams {
+    ($stack:ty) => {
+        tests_for! {
+            $stack,
+            streams: [
+                one_refused_stream_goes_to_the_next_backend_and_blames_nobody,
+                a_connection_that_goes_away_before_a_stream_blames_nobody,
+                a_backend_that_refuses_every_stream_is_suspect_after_sixteen,
+                the_only_backend_is_asked_once_more,
+                what_may_have_been_processed_is_sent_once,
+                a_connection_that_falls_silent_is_given_up,
+            ]
+        }
+    };
+}
+
 mod async_openai;
 mod azure;
 mod isahc;

@@ -7,28 +7,33 @@ use lb_core::{LoadBalancer, Pool, Transport};
 use lb_reqwest::ReqwestTransport;
 
 use crate::{
-    server::ID,
-    stack::{AsyncStack, Failure, Timeouts, URL},
+    stack::{AsyncStack, Failure, Protocol, Settings, URL, body},
+    streams::pings,
 };
 
 pub struct Reqwest(ReqwestTransport);
 
-pub fn transport(timeouts: Timeouts) -> ReqwestTransport {
-    let client = reqwest::Client::builder().connect_timeout(timeouts.connect).timeout(timeouts.answer);
+pub fn transport(settings: Settings) -> ReqwestTransport {
+    let client = reqwest::Client::builder().connect_timeout(settings.connect).timeout(settings.answer);
     // Reading the system's certificates, which nothing here needs, takes longer than the requests.
-    ReqwestTransport::from_builder(client.tls_certs_only([])).unwrap()
+    let (interval, timeout) = pings(settings.answer);
+    let client = client.tls_certs_only([]).http2_keep_alive_interval(interval).http2_keep_alive_timeout(timeout);
+    ReqwestTransport::from_builder(match settings.protocol {
+        Protocol::Http1 => client.http1_only(),
+        Protocol::Http2 => client.http2_prior_knowledge(),
+    })
+    .unwrap()
 }
 
 pub fn request(id: &str) -> reqwest::Request {
     let mut request = reqwest::Request::new(reqwest::Method::POST, URL.parse().unwrap());
-    request.headers_mut().insert(ID, id.parse().unwrap());
-    *request.body_mut() = Some("{}".into());
+    *request.body_mut() = Some(body(id).into());
     request
 }
 
 impl AsyncStack for Reqwest {
-    fn new(timeouts: Timeouts) -> Self {
-        Self(transport(timeouts))
+    fn new(settings: Settings) -> Self {
+        Self(transport(settings))
     }
 
     fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
@@ -46,3 +51,4 @@ impl AsyncStack for Reqwest {
 
 faults!(Reqwest);
 dropped!(Reqwest);
+http2!(Reqwest);

@@ -8,13 +8,13 @@ use lb_reqwest::{BalanceMiddleware, fault};
 use reqwest_middleware::{ClientBuilder, Error};
 
 use super::reqwest::{request, transport};
-use crate::stack::{AsyncStack, Failure, Timeouts};
+use crate::stack::{AsyncStack, Failure, Settings};
 
 pub struct Middleware(reqwest::Client);
 
 impl AsyncStack for Middleware {
-    fn new(timeouts: Timeouts) -> Self {
-        Self(transport(timeouts).client().clone())
+    fn new(settings: Settings) -> Self {
+        Self(transport(settings).client().clone())
     }
 
     fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
@@ -34,3 +34,4 @@ impl AsyncStack for Middleware {
 
 faults!(Middleware);
 dropped!(Middleware);
+http2!(Middleware);

@@ -8,13 +8,13 @@ use lb_reqwest::{ReqwestService, ReqwestTransport, fault};
 use tower::ServiceExt;
 
 use super::reqwest::{request, transport};
-use crate::stack::{AsyncStack, Failure, Timeouts};
+use crate::stack::{AsyncStack, Failure, Settings};
 
 pub struct Service(ReqwestTransport);
 
 impl AsyncStack for Service {
-    fn new(timeouts: Timeouts) -> Self {
-        Self(transport(timeouts))
+    fn new(settings: Settings) -> Self {
+        Self(transport(settings))
     }
 
     fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
@@ -27,3 +27,4 @@ impl AsyncStack for Service {
 
 faults!(Service);
 dropped!(Service);
+http2!(Service);

@@ -11,21 +11,18 @@ use lb_rig::BalancedClient;
 use rig_http::http_client::{Error, HttpClientExt};
 
 use super::reqwest::transport;
-use crate::{
-    server::ID,
-    stack::{AsyncStack, Failure, Timeouts, URL},
-};
+use crate::stack::{AsyncStack, Failure, Settings, URL, body};
 
 pub struct Rig(ReqwestTransport);
 
 impl AsyncStack for Rig {
-    fn new(timeouts: Timeouts) -> Self {
-        Self(transport(timeouts))
+    fn new(settings: Settings) -> Self {
+        Self(transport(settings))
     }
 
     fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
         let client = BalancedClient::new(Arc::clone(pool), self.0.clone());
-        let request = Request::post(URL).header(ID, id).body(Bytes::from("{}")).unwrap();
+        let request = Request::post(URL).body(Bytes::from(body(id))).unwrap();
         let response = client.send::<Bytes, Bytes>(request);
         async {
             match response.await {
@@ -44,3 +41,4 @@ impl AsyncStack for Rig {
 
 faults!(Rig);
 dropped!(Rig);
+http2!(Rig);

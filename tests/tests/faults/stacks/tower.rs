@@ -9,37 +9,43 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use lb_core::{LoadBalancer, Pool, Transport as _};
 use lb_tower::{BoxError, BoxErrors, TowerTransport};
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 
 use crate::{
-    server::ID,
-    stack::{AsyncStack, Failure, Timeouts, URL},
+    stack::{AsyncStack, Failure, Protocol, Settings, URL, body},
+    streams::pings,
 };
 
 /// hyper-util's client under a timeout, boxed.
 pub type Service = BoxCloneSyncService<Request<Full<Bytes>>, Response<Incoming>, BoxError>;
 
-pub fn service(timeouts: Timeouts) -> Service {
+pub fn service(settings: Settings) -> Service {
     let mut connector = HttpConnector::new();
-    connector.set_connect_timeout(Some(timeouts.connect));
-    let client = Client::builder(TokioExecutor::new()).build(connector);
-    BoxCloneSyncService::new(ServiceBuilder::new().timeout(timeouts.answer).service(client))
+    connector.set_connect_timeout(Some(settings.connect));
+    let (interval, timeout) = pings(settings.answer);
+    let client = Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .http2_only(settings.protocol == Protocol::Http2)
+        .http2_keep_alive_interval(interval)
+        .http2_keep_alive_timeout(timeout)
+        .build(connector);
+    BoxCloneSyncService::new(ServiceBuilder::new().timeout(settings.answer).service(client))
 }
 
 pub fn request(id: &str) -> Request<Full<Bytes>> {
-    Request::post(URL).header(ID, id).body(Full::from("{}")).unwrap()
+    Request::post(URL).body(Full::from(body(id))).unwrap()
 }
 
 /// A [`TowerTransport`] under a balancer.
 pub struct Transport(TowerTransport<BoxErrors<Service>, Full<Bytes>>);
 
 impl AsyncStack for Transport {
-    fn new(timeouts: Timeouts) -> Self {
-        Self(TowerTransport::new(BoxErrors::new(service(timeouts))))
+    fn new(settings: Settings) -> Self {
+        Self(TowerTransport::new(BoxErrors::new(service(settings))))
     }
 
     fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
@@ -57,3 +63,4 @@ impl AsyncStack for Transport {
 
 faults!(Transport);
 dropped!(Transport);
+http2!(Transport);

@@ -8,14 +8,14 @@ use lb_tower::{BalanceLayer, fault};
 use tower::{Layer as _, ServiceExt};
 
 use super::tower::{Service, request, service};
-use crate::stack::{AsyncStack, Failure, Timeouts};
+use crate::stack::{AsyncStack, Failure, Settings};
 
 /// A service under a [`BalanceLayer`].
 pub struct Layer(Service);
 
 impl AsyncStack for Layer {
-    fn new(timeouts: Timeouts) -> Self {
-        Self(service(timeouts))
+    fn new(settings: Settings) -> Self {
+        Self(service(settings))
     }
 
     fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
@@ -35,3 +35,4 @@ impl AsyncStack for Layer {
 
 faults!(Layer);
 dropped!(Layer);
+http2!(Layer);
