@@ -59,3 +59,34 @@ fn expect_failover<S: Stack>(stack: &S, b1: String, fault: Fault) -> Option<()> 
     assert_eq!(suspect(&pool, "b1"), Some(Reason::Fault(fault)));
     (counters(&pool, "b2").faults == 0).then(|| assert_eq!(found.unwrap(), 200))
 }
+
+pub fn a_tls_handshake_that_hangs_fails_over<S: Stack>() {
+    if !S::HAS_TLS {
+        let stack = S::new(Settings::patient(S::PROTOCOL));
+        let refused =
+            stack.send(&pool([("only", Unreachable::silent().tls_url(), 1)], |options| options).0, "a request");
+        assert!(refused.is_err(), "it speaks TLS: let HAS_TLS say so");
+        return;
+    }
+    with_timeouts(|connect| {
+        let hasty = S::new(Settings { connect, ..Settings::patient(S::PROTOCOL) });
+        expect_failover(&hasty, Unreachable::silent().tls_url(), Fault::ConnectTimeout)
+    });
+}
+
+pub fn a_timeout_before_anything_was_sent_fails_over_where_that_is_known<S: Stack>() {
+    with_timeouts(|answer| {
+        let hasty = S::new(Settings { answer, ..Settings::patient(S::PROTOCOL) });
+        let b2 = Server::start(Behaviour::Serves);
+        let b1 = Unreachable::hanging().url();
+        let (pool, _) = pool([("b1", b1, 1), ("b2", b2.url(), 2)], |options| options.strikes(1));
+        let found = hasty.send(&pool, "a request");
+        let expected = if S::TELLS_UNSENT { Fault::ConnectTimeout } else { Fault::Timeout };
+        assert_eq!(suspect(&pool, "b1"), Some(Reason::Fault(expected)));
+        if S::TELLS_UNSENT {
+            return (counters(&pool, "b2").faults == 0).then(|| assert_eq!(found.unwrap(), 200));
+        }
+        assert!(matches!(found, Err(Failure::Transport(Fault::Timeout))), "{found:?}");
+        Some(assert_eq!(b2.received(), 0))
+    });
+}

@@ -20,6 +20,7 @@ mod http2;
 mod kinds;
 mod pool;
 mod server;
+mod short;
 mod sick;
 mod stack;
 mod stacks;

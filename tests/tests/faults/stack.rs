@@ -24,6 +24,12 @@ pub trait Stack: Send + Sync {
     /// backend on a new connection, whatever the balancer says: it may be executed, and billed, twice.
     const REPEATS_ON_A_NEW_CONNECTION: bool = false;
 
+    /// Whether a timeout that came before anything was sent is told from one that came after. Else both are `Timeout`, and
+    /// only a connect timeout fails over.
+    const TELLS_UNSENT: bool = false;
+    /// Whether the client that the tests make of this stack speaks TLS.
+    const HAS_TLS: bool = false;
+
     /// What the servers and this stack speak.
     const PROTOCOL: Protocol = Protocol::Http1;
 
@@ -36,6 +42,8 @@ pub trait Stack: Send + Sync {
 /// A stack whose requests are futures.
 pub trait AsyncStack: Send + Sync {
     const REPEATS_ON_A_NEW_CONNECTION: bool = false;
+    const TELLS_UNSENT: bool = false;
+    const HAS_TLS: bool = false;
     const PROTOCOL: Protocol = Protocol::Http1;
 
     fn new(settings: Settings) -> Self;
@@ -57,6 +65,8 @@ pub trait AsyncStack: Send + Sync {
 
 impl<S: AsyncStack> Stack for S {
     const REPEATS_ON_A_NEW_CONNECTION: bool = S::REPEATS_ON_A_NEW_CONNECTION;
+    const TELLS_UNSENT: bool = S::TELLS_UNSENT;
+    const HAS_TLS: bool = S::HAS_TLS;
     const PROTOCOL: Protocol = S::PROTOCOL;
 
     fn new(settings: Settings) -> Self {

@@ -41,6 +41,17 @@ impl Unreachable {
         &HANGING
     }
 
+    /// Takes connections, and says nothing on them.
+    pub fn silent() -> Self {
+        let port = Self::refusing();
+        port.socket.listen(128).unwrap();
+        port
+    }
+
+    pub fn tls_url(&self) -> String {
+        format!("https://{}", self.addr)
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }

@@ -15,6 +15,9 @@ use crate::stack::{AsyncStack, Failure, Settings};
 pub struct AsyncOpenAi(ReqwestTransport);
 
 impl AsyncStack for AsyncOpenAi {
+    const TELLS_UNSENT: bool = true;
+    const HAS_TLS: bool = true;
+
     fn new(settings: Settings) -> Self {
         Self(transport(settings))
     }

@@ -13,6 +13,8 @@ use crate::stack::{AsyncStack, Failure, Settings, URL, body};
 pub struct Azure(Arc<dyn HttpClient>);
 
 impl AsyncStack for Azure {
+    const HAS_TLS: bool = true;
+
     fn new(settings: Settings) -> Self {
         Self(Arc::new(transport(settings).client().clone()))
     }

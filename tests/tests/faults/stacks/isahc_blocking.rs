@@ -13,6 +13,7 @@ pub struct Isahc(IsahcTransport);
 
 impl Stack for Isahc {
     const REPEATS_ON_A_NEW_CONNECTION: bool = true;
+    const TELLS_UNSENT: bool = true;
 
     fn new(settings: Settings) -> Self {
         Self(transport(settings))

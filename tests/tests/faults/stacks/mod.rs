@@ -29,6 +29,8 @@ macro_rules! faults {
             kinds: [
                 each_way_to_fail_is_the_fault_that_it_is,
                 a_connect_that_hangs_is_told_from_one_that_is_refused,
+                a_tls_handshake_that_hangs_fails_over,
+                a_timeout_before_anything_was_sent_fails_over_where_that_is_known,
             ]
         }
     };
@@ -55,6 +57,7 @@ macro_rules! http2 {
             pub struct Http2(super::$stack);
 
             impl AsyncStack for Http2 {
+                const TELLS_UNSENT: bool = <super::$stack as AsyncStack>::TELLS_UNSENT;
                 const PROTOCOL: Protocol = Protocol::Http2;
 
                 fn new(settings: Settings) -> Self {
@@ -93,9 +96,9 @@ macro_rules! streams {
 
 mod async_openai;
 mod azure;
-mod isahc;
+pub mod isahc;
 mod isahc_blocking;
-mod reqwest;
+pub mod reqwest;
 mod reqwest_blocking;
 mod reqwest_middleware;
 mod reqwest_tower;

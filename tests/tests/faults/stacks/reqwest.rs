@@ -32,6 +32,9 @@ pub fn request(id: &str) -> reqwest::Request {
 }
 
 impl AsyncStack for Reqwest {
+    const TELLS_UNSENT: bool = true;
+    const HAS_TLS: bool = true;
+
     fn new(settings: Settings) -> Self {
         Self(transport(settings))
     }

@@ -14,6 +14,8 @@ use crate::{
 pub struct Reqwest(BlockingReqwestTransport);
 
 impl Stack for Reqwest {
+    const HAS_TLS: bool = true;
+
     fn new(settings: Settings) -> Self {
         let client = Client::builder().connect_timeout(settings.connect).timeout(settings.answer).tls_certs_only([]);
         let (interval, timeout) = pings(settings.answer);

@@ -13,6 +13,8 @@ use crate::stack::{AsyncStack, Failure, Settings};
 pub struct Middleware(reqwest::Client);
 
 impl AsyncStack for Middleware {
+    const HAS_TLS: bool = true;
+
     fn new(settings: Settings) -> Self {
         Self(transport(settings).client().clone())
     }

@@ -13,6 +13,9 @@ use crate::stack::{AsyncStack, Failure, Settings};
 pub struct Service(ReqwestTransport);
 
 impl AsyncStack for Service {
+    const TELLS_UNSENT: bool = true;
+    const HAS_TLS: bool = true;
+
     fn new(settings: Settings) -> Self {
         Self(transport(settings))
     }

@@ -16,6 +16,9 @@ use crate::stack::{AsyncStack, Failure, Settings, URL, body};
 pub struct Rig(ReqwestTransport);
 
 impl AsyncStack for Rig {
+    const TELLS_UNSENT: bool = true;
+    const HAS_TLS: bool = true;
+
     fn new(settings: Settings) -> Self {
         Self(transport(settings))
     }
