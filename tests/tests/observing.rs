@@ -22,7 +22,7 @@ use lb_core::{
 };
 use lb_tests::{
     journal::Journal,
-    stage::{ask, host, pool_of},
+    stage::{ask, ask_once, host, pool_of},
 };
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -161,6 +161,8 @@ fn a_backend_that_falls_ill_is_told_above_trace_with_the_cause() {
         clock.advance(Duration::from_secs(10));
         let _ = balancer.send(ask());
         assert!(pool.drain("a") && pool.reopen("a"));
+        transport.reply("a", Reply::status(503));
+        let _ = balancer.send(ask_once());
     });
     let above_trace = told.iter().filter(|told| told.level != "TRACE").map(line);
     assert_eq!(
@@ -176,6 +178,9 @@ fn a_backend_that_falls_ill_is_told_above_trace_with_the_cause() {
             "INFO available again: backend=a",
             "INFO drained: backend=a",
             "INFO reopened: backend=a",
+            "DEBUG sent: attempt=1 backend=a is_probe=false priority=1 request=5",
+            "INFO struck: backend=a reason=503 request=5 strikes=1",
+            "INFO not repeated: the body could be sent once only: backend=a outcome=status 503 request=5",
         ]
     );
 }

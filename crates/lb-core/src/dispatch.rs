@@ -38,7 +38,7 @@ use crate::{
 /// # Example
 ///
 /// ```
-/// use lb_core::{Exhausted, Outcome, Pool, Rng, Step, Target, Verdict};
+/// use lb_core::{Exhausted, Pool, Rng, Step, Target, Verdict};
 ///
 /// /// Sends over a client of yours; gives the status and the header lines.
 /// fn send(target: &Target<'_>) -> (u16, Vec<(String, String)>) {
@@ -53,7 +53,7 @@ use crate::{
 ///         match dispatch.next(|| pool.now(), rng) {
 ///             Step::Try(attempt) => {
 ///                 let (status, headers) = send(&pool.target(&attempt));
-///                 let outcome = Outcome::answered(status, headers.as_slice(), || pool.wall());
+///                 let outcome = pool.outcome(status, headers.as_slice());
 ///                 match dispatch.settle(outcome, || pool.now()) {
 ///                     Verdict::Return => return Ok(status),
 ///                     Verdict::FailOver => last = Some(status),
@@ -288,7 +288,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         }
         // Also a fault: who comes from one closes nobody else, so that after a blip the next request finds a way.
         self.answers.failed |= has_struck || blame == Blame::Fault;
-        if let Outcome::Answered { status, .. } = outcome {
+        if let Outcome::Answered { status, .. } | Outcome::Html { status } = outcome {
             self.answers.throttled |= status == 429;
             self.answers.other |= !is_strike;
             self.answers.any = true;

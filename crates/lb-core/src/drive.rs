@@ -158,7 +158,7 @@ fn outcome<T: Transport>(pool: &Pool, transport: &T, target: &Target<'_>, answer
     match answer {
         Ok(response) => {
             let head = transport.head(response);
-            Outcome::answered(head.status(), head.headers(), || pool.wall())
+            pool.outcome(head.status(), head.headers())
         }
         Err(Error::Transport(error)) => Outcome::Faulted(target.told_fault().unwrap_or_else(|| transport.fault(error))),
         Err(Error::Credential { .. }) => Outcome::Faulted(Fault::Credential),

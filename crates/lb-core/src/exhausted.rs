@@ -231,6 +231,7 @@ impl Exhausted {
 fn in_words(reason: Reason) -> String {
     match reason {
         Reason::Status(status) => format!("status {status}"),
+        Reason::Html => "an HTML page".to_owned(),
         Reason::Fault(fault) => format!("{fault} fault"),
         Reason::Stalled => "a stall".to_owned(),
     }

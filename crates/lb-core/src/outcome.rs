@@ -3,6 +3,7 @@
 //! | answer | this request | the backend |
 //! | --- | --- | --- |
 //! | 2xx, 3xx | returned (a redirect is the caller's to see) | alive |
+//! | 2xx with an HTML page, where the pool [rejects](crate::PoolBuilder::reject_html) such | next backend at once | a strike |
 //! | 429, with a credible hint or none | next backend at once | cooling until its hint, else for [10 s](crate::PoolBuilder::default_cooldown) |
 //! | 429 whose hint is above [`max_cooldown`](crate::PoolBuilder::max_cooldown) | next backend at once | a strike |
 //! | 5xx with a credible hint | next backend at once | cooling until its hint |
@@ -43,6 +44,11 @@ pub enum Outcome {
         /// When the backend wants to be asked again, if it said so.
         hint: Option<Hint>,
     },
+    /// A success came with an HTML page, and the pool [rejects](crate::PoolBuilder::reject_html) such.
+    Html {
+        /// The status code, a 2xx.
+        status: u16,
+    },
     /// No response head came.
     Faulted(Fault),
     /// The caller gave up before anything came.
@@ -51,6 +57,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// The outcome of a response head: its status, and, from 400 on, the hint that its headers give.
+    ///
+    /// [`Pool::outcome`](crate::Pool::outcome) knows what a pool rejects besides.
     ///
     /// `wall` is read only to measure a date in a response without a usable `Date` header.
     pub fn answered(status: u16, headers: &(impl Headers + ?Sized), wall: impl FnOnce() -> SystemTime) -> Self {
@@ -68,6 +76,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Answered { status, .. } => write!(f, "status {status}"),
+            Self::Html { status } => write!(f, "status {status} with an HTML page"),
             Self::Faulted(fault) => write!(f, "{fault} fault"),
             Self::Cancelled => f.write_str("cancelled"),
         }
@@ -80,6 +89,8 @@ impl fmt::Display for Outcome {
 pub enum Reason {
     /// It answered with this status.
     Status(u16),
+    /// It answered with an HTML page, and the pool [rejects](crate::PoolBuilder::reject_html) such.
+    Html,
     /// It did not answer.
     Fault(Fault),
     /// The caller gave up after more than [`stalled_after`](crate::PoolBuilder::stalled_after), and no head had come.
@@ -89,7 +100,7 @@ pub enum Reason {
 impl Reason {
     /// Whether the backend answered at all.
     pub(crate) const fn is_answer(self) -> bool {
-        matches!(self, Self::Status(_))
+        matches!(self, Self::Status(_) | Self::Html)
     }
 
     /// Whether whoever asks next may hang there.
@@ -107,6 +118,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => status.fmt(f),
+            Self::Html => f.write_str("HTML page"),
             Self::Fault(fault) => fault.fmt(f),
             Self::Stalled => f.write_str("stalled"),
         }

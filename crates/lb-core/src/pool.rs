@@ -25,6 +25,8 @@ use crate::{
     backend::Backend,
     clock::{Clock, Instant, Lazy},
     observe::{self, Event, Level, Observer},
+    outcome::Outcome,
+    retry_after::Headers,
     rng::Rng,
 };
 
@@ -102,6 +104,16 @@ impl Pool {
     #[must_use]
     pub fn wall(&self) -> SystemTime {
         self.clock.wall()
+    }
+
+    /// The outcome of a response head in this pool: as [`Outcome::answered`], and whether it is a page that the pool
+    /// [rejects](PoolBuilder::reject_html).
+    #[inline]
+    pub fn outcome(&self, status: u16, headers: &(impl Headers + ?Sized)) -> Outcome {
+        if self.policy.rejects_html && (200..300).contains(&status) && is_html(headers) {
+            return Outcome::Html { status };
+        }
+        Outcome::answered(status, headers, || self.wall())
     }
 
     /// The backend that a request's first attempt goes to, for the benchmarks: the hot path without its bookkeeping.
@@ -214,6 +226,16 @@ impl Pool {
             let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(event)));
         }
     }
+}
+
+#[cold]
+fn is_html(headers: &(impl Headers + ?Sized)) -> bool {
+    let mut is_html = false;
+    headers.visit("content-type", &mut |value| {
+        let kind = value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii();
+        is_html |= kind.eq_ignore_ascii_case(b"text/html") || kind.eq_ignore_ascii_case(b"application/xhtml+xml");
+    });
+    is_html
 }
 
 impl fmt::Debug for Pool {

@@ -128,7 +128,10 @@ fn every_attempt_is_a_copy_also_the_last_possible_one() {
 #[test]
 fn a_body_that_cannot_be_replayed_goes_into_its_one_attempt() {
     let replies = [("a", Reply::status(503))];
-    assert_eq!(calls(two(), &replies, ask_once()), ["prepare", "sent a #1", "no replay", "send a", "struck a 1: 503"]);
+    assert_eq!(
+        calls(two(), &replies, ask_once()),
+        ["prepare", "sent a #1", "no replay", "send a", "struck a 1: 503", "not repeated a"]
+    );
 }
 
 #[test]

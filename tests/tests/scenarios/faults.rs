@@ -354,3 +354,40 @@ fn every_way_an_attempt_can_end_is_counted_once() {
         },
     );
 }
+
+#[test]
+fn a_page_where_an_api_should_be_fails_over_by_choice() {
+    let page = |kind: &str| Reply::status(200).header("content-type", kind).body("<html>Log in</html>");
+    for (rejects, kind, served) in [
+        (false, "text/html", "a"),
+        (true, "text/html", "b"),
+        (true, "Text/HTML ; charset=utf-8", "b"),
+        (true, "application/xhtml+xml", "b"),
+        (true, "text/html-fragment", "a"),
+        (true, "application/json", "a"),
+        (true, "text/event-stream", "a"),
+    ] {
+        on_every_drive(
+            || two().reject_html(rejects),
+            |stage| {
+                stage.transport.always("a", page(kind));
+                assert_eq!(stage.ask_whom(), served, "{kind}");
+                assert_eq!(stage.strikes(), [u32::from(served == "b"), 0], "{kind}");
+            },
+        );
+    }
+    on_every_drive(
+        || two().reject_html(true),
+        |stage| {
+            stage.transport.always("a", page("text/html")).always("b", page("text/html"));
+            assert_eq!(stage.ask().status(), 200, "nobody has anything else");
+            // A redirect to a page, and an error with one, are what they are without it.
+            stage.transport.always("a", Reply::status(404).header("content-type", "text/html"));
+            assert_eq!(stage.ask().status(), 404);
+            assert_eq!(
+                stage.pool.snapshot().backends[0].last_failure.as_ref().map(lb_core::Cause::reason),
+                Some(Reason::Html)
+            );
+        },
+    );
+}

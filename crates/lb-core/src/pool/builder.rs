@@ -122,6 +122,13 @@ impl PoolBuilder {
         self
     }
 
+    /// Whether a 2xx whose `content-type` is `text/html` fails over, and is a strike: no API of models answers so, but a
+    /// captive portal, a proxy's login and the host of a domain that has lapsed do. Default: false: it is a success.
+    pub fn reject_html(mut self, rejects: bool) -> Self {
+        self.options.reject_html = rejects;
+        self
+    }
+
     /// Whether exhaustion is always answered with a synthesised 429, as the Python package does. Default: false: if no 429
     /// was among the answers of the request, or every one was a strike, the final attempt's own answer or error is
     /// returned; and where no backend is out for a 429, what is synthesised is a 503.

@@ -59,6 +59,8 @@ pub struct PoolOptions {
     pub on_status: BTreeMap<u16, StatusAction>,
     /// Whether a timeout or reset after the request went out fails over. Default: false.
     pub fail_over_after_send: bool,
+    /// Whether a 2xx with an HTML page fails over. Default: false.
+    pub reject_html: bool,
     /// Whether exhaustion is always answered with a synthesised 429. Default: false.
     pub always_synthesize: bool,
     /// How many attempts one request may make, at least 1. Default: each backend of the pool once.
@@ -88,6 +90,7 @@ impl Default for PoolOptions {
             stalled_after: None,
             on_status: BTreeMap::new(),
             fail_over_after_send: false,
+            reject_html: false,
             always_synthesize: false,
             max_attempts: None,
         }

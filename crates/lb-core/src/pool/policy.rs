@@ -23,6 +23,8 @@ pub(crate) struct Policy {
     /// What is done about each status from 400 on, where the table does not say.
     actions: [Option<StatusAction>; 100],
     fail_over_after_send: bool,
+    /// Whether a page is no success.
+    pub(crate) rejects_html: bool,
     pub(crate) always_synthesize: bool,
     /// How many attempts one request may make.
     pub(crate) max_attempts: u32,
@@ -83,6 +85,7 @@ impl Policy {
                 options.on_status.get(&status).copied()
             }),
             fail_over_after_send: options.fail_over_after_send,
+            rejects_html: options.reject_html,
             always_synthesize: options.always_synthesize,
             max_attempts: options.max_attempts.unwrap_or(u32::MAX),
         }
@@ -100,6 +103,9 @@ impl Policy {
                 Judgement { class: Class::Success, verdict: Verdict::Return, blame: Blame::Alive }
             }
             Outcome::Answered { status, hint } => self.judge_refusal(status, hint, has_credential),
+            Outcome::Html { .. } => {
+                Judgement { class: Class::Rejected, verdict: Verdict::FailOver, blame: Blame::Strike }
+            }
             Outcome::Faulted(fault) => {
                 let (fails_over, blame) = match fault {
                     Fault::Connect | Fault::ConnectTimeout | Fault::Credential => (true, Blame::Fault),
@@ -151,6 +157,7 @@ const fn verdict(fails_over: bool) -> Verdict {
 pub(crate) const fn reason(outcome: Outcome) -> Reason {
     match outcome {
         Outcome::Answered { status, .. } => Reason::Status(status),
+        Outcome::Html { .. } => Reason::Html,
         Outcome::Faulted(fault) => Reason::Fault(fault),
         Outcome::Cancelled => Reason::Stalled,
     }
