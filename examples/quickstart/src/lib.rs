@@ -8,7 +8,8 @@
 //! 4. [`Decisions`] prints what the pool decides, as it happens;
 //! 5. a [`RequestLog`] writes a line per attempt, for `lb-sim` to read;
 //! 6. a [`Report`] counts what came of it;
-//! 7. a [`Quickstart`] runs all of that.
+//! 7. a [`Quickstart`] runs all of that;
+//! 8. [`examine`] asks each deployment alone, and says what is wrong with it.
 //!
 //! What takes a C compiler is behind a [`Feature`].
 
@@ -19,6 +20,7 @@ mod approach;
 mod config;
 mod decisions;
 mod deployment;
+mod doctor;
 mod events;
 mod feature;
 mod key;
@@ -34,6 +36,7 @@ pub use approach::Approach;
 pub use config::{Config, ConfigError};
 pub use decisions::Decisions;
 pub use deployment::Deployment;
+pub use doctor::{Finding, examine};
 pub use events::Events;
 pub use feature::Feature;
 pub use key::Key;

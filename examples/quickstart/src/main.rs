@@ -5,6 +5,7 @@
 //! cargo run -- --quiet --requests 120
 //! cargo run -- --json
 //! cargo run --features isahc
+//! cargo run --features tls -- --config my.toml --doctor
 //! cargo run --features tls -- --config my.toml
 //! ```
 //!
@@ -20,7 +21,7 @@ use std::{
 };
 
 use clap::{Parser, builder::PossibleValuesParser};
-use lb_quickstart::{Approach, BoxError, Config, Decisions, Feature, Quickstart, RequestLog, Setup};
+use lb_quickstart::{Approach, BoxError, Config, Decisions, Feature, Quickstart, RequestLog, Setup, examine};
 
 /// The same requests to one deployment alone, and then balanced over three, by every HTTP stack.
 #[derive(Parser)]
@@ -41,6 +42,10 @@ struct Cli {
     /// Use the deployments of this TOML file instead of emulated ones; examples/quickstart/quickstart.toml is a sample
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// Send one request to each deployment of the configuration alone, and say what is wrong with it
+    #[arg(long, requires = "config")]
+    doctor: bool,
 
     /// Print one JSON document instead of the table; decisions go to standard error
     #[arg(long)]
@@ -82,6 +87,9 @@ fn run(cli: &Cli) -> Result<(), BoxError> {
         let (missing, command) = (missing.name(), Feature::command(&needed, arguments));
         return Err(format!("the feature {missing} is not compiled in; run\n\n    {command}\n").into());
     }
+    if let (true, Setup::Configured(config)) = (cli.doctor, &setup) {
+        return doctor(config);
+    }
     let decisions = match (cli.quiet, cli.json) {
         (true, _) => Decisions::new(io::sink()),
         (_, true) => Decisions::new(io::stderr()),
@@ -103,4 +111,16 @@ fn run(cli: &Cli) -> Result<(), BoxError> {
         writeln!(out, "\n{report}")?;
     }
     Ok(report.verdict()?)
+}
+
+/// A line per deployment; an error if one is not well.
+fn doctor(config: &Config) -> Result<(), BoxError> {
+    let found = examine(config)?;
+    for (name, finding) in &found {
+        println!("{name}: {finding}");
+    }
+    match found.iter().filter(|(_, finding)| !finding.is_well()).count() {
+        0 => Ok(()),
+        unwell => Err(format!("{unwell} of {} deployments would not serve", found.len()).into()),
+    }
 }
