@@ -45,7 +45,7 @@
 //!
 //! A client without a service of its own retries three times, on 429, 5xx and connect faults. `with_http_service`
 //! replaces that, so the balancer is the only layer: it asks every backend once, and does not wait. Below it is
-//! reqwest, which resends only what its server is known not to have seen. Either leave it at that, or put the SDK's
+//! reqwest, which does not retry under a [`ReqwestTransport`]. Either leave it at that, or put the SDK's
 //! retry layer *around* the balancer, for callers who would rather wait than see a refusal. It honours the `Retry-After` of
 //! the synthesised answer, the soonest of the whole pool.
 //!
@@ -85,6 +85,14 @@
 //! # let _ = is_exhausted;
 //! ```
 //!
+//! # Timeouts and proxies
+//!
+//! | of the SDK | with this service |
+//! | --- | --- |
+//! | retries | none; see above |
+//! | timeouts, of the client in `with_http_client` | those of the [`ReqwestTransport`]: 10 s for a connection, and see [`lb_reqwest`]. A tower timeout around the service bounds a whole call up to the response's head, failovers included |
+//! | proxies | those of the [`ReqwestTransport`]'s client: build it with `from_builder`; `no_proxy()` keeps backends on this machine off the environment's |
+//!
 //! # Limits
 //!
 //! - The SDK returns bodies, not responses: which backend served is told by [`Observer`], by `tracing` events and by
@@ -93,8 +101,6 @@
 //!   conversations. Use a client without a balancer for those.
 //! - A file given by its path is read anew for each attempt.
 //! - WebSockets (the realtime API) do not go through the client's HTTP service.
-//! - Timeouts: see [`lb_reqwest`]. A tower timeout around the service bounds a whole call up to the response's head,
-//!   failovers included.
 //! - The runtime is tokio, which reqwest needs.
 //!
 //! # Features and versions

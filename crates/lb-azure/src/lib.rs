@@ -75,7 +75,8 @@
 //! [`BalancedHttpClient::new`] waits 10 s for a connection, which fails over, and has azure_core's read timeout of 60 s, which
 //! does not: a model that thinks for longer before its first byte needs a client of yours. With azure_core's feature `reqwest`, a
 //! `reqwest::Client` is an `HttpClient`; build it without redirects and give it to
-//! [`with_client_that_follows_no_redirects`](BalancedHttpClient::with_client_that_follows_no_redirects).
+//! [`with_client_that_follows_no_redirects`](BalancedHttpClient::with_client_that_follows_no_redirects). Proxies are that
+//! client's too: with reqwest's feature `system-proxy`, `no_proxy()` keeps backends on this machine off the environment's.
 //!
 //! # Limits
 //!

@@ -108,6 +108,8 @@
 //!
 //! # Limits
 //!
+//! - What is stored at a resource exists at one backend only: files, batches, stored responses, conversations. Use a client
+//!   without a balancer for those, or a pool of that backend alone.
 //! - A user name or password in the request's URL is never sent: backends have credentials instead.
 //! - Credentials do not belong into a client's `default_headers`: reqwest adds them to every request, below the
 //!   balancer, which then cannot take them off.

@@ -61,9 +61,17 @@
 //! # Retry layers
 //!
 //! `rig-core` sends each request once; its errors say whether a retry may help, and the retrying is yours. So is any
-//! waiting: the balancer asks every backend once, and does not wait. Below it is reqwest, which resends only what its
-//! server is known not to have seen. rig's `HttpMiddleware` goes around the balancer (`DynHttpClient::new(http)
+//! waiting: the balancer asks every backend once, and does not wait. Below it is reqwest, which does not retry under a
+//! [`ReqwestTransport`] that this crate's page shows. rig's `HttpMiddleware` goes around the balancer (`DynHttpClient::new(http)
 //! .with_middleware(..)`), and sees each request once, with the caller's host and headers.
+//!
+//! # Retries, timeouts and proxies
+//!
+//! | of rig | with this client |
+//! | --- | --- |
+//! | retries | none in `rig-core`; yours go around the call, and wait for the refusal's `retry-after-ms` |
+//! | timeouts | none per request; those of the [`ReqwestTransport`]: 10 s for a connection, and see [`lb_reqwest`] |
+//! | proxies | those of the [`ReqwestTransport`]'s client: build it with `from_builder`; `no_proxy()` keeps backends on this machine off the environment's |
 //!
 //! # Limits
 //!
@@ -73,7 +81,6 @@
 //!   parts and files are percent-encoded, as browsers do.
 //! - What is stored at a resource exists at one backend only: files, stored responses, conversations. Use a client
 //!   without a balancer for those.
-//! - Timeouts are the [`ReqwestTransport`]'s: see [`lb_reqwest`]. rig has none per request.
 //! - The runtime is tokio, which reqwest needs. rig's own client starts one if there is none; this one does not.
 //! - WebSocket sessions are another contract, `WebSocketClientExt`.
 //!

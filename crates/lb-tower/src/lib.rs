@@ -97,6 +97,10 @@
 //!
 //! # Limits
 //!
+//! - What is stored at a resource exists at one backend only: files, batches, stored responses, conversations. Use a client
+//!   without a balancer for those, or a pool of that backend alone.
+//! - hyper's bare connections (`client::conn`) set no `host`, and addressing takes the caller's off: a service over one sets it
+//!   from the URI. hyper-util's client does.
 //! - Discarded answers are drained in the background, so that connections are reused: up to 64 KiB, 100 ms and 32 at a
 //!   time, else they are dropped. That needs a tokio runtime; without one they are dropped.
 //! - A layer's future is boxed, once per request.
