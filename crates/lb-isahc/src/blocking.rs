@@ -11,8 +11,14 @@ use lb_core::{BlockingTransport, Error, Exhausted, Fault, Head, Served, Target, 
 use ref_cast::RefCast;
 
 use crate::{
-    address::address, drain::drain, fault::fault, headers::ResponseHeaders, response_body::ResponseBody,
-    stream::stream, synthesize::synthesize, transport::IsahcTransport,
+    address::address,
+    drain::drain,
+    fault::fault,
+    headers::ResponseHeaders,
+    request_body::{sent_once, streamed_once},
+    response_body::ResponseBody,
+    synthesize::synthesize,
+    transport::IsahcTransport,
 };
 
 impl BlockingTransport for IsahcTransport {
@@ -41,10 +47,11 @@ impl BlockingTransport for IsahcTransport {
             AsyncBody::from(read(&mut body).map_err(|error| Error::Transport(error.into()))?)
         } else {
             // Only isahc can feed a blocking reader to its client. The answer is the caller's: nothing will drain it.
-            return self.client.send(Request::from_parts(parts, stream(body))).map_err(Error::Transport);
+            return self.client.send(Request::from_parts(parts, streamed_once(body))).map_err(Error::Transport);
         };
+        let request = Request::from_parts(parts, sent_once(body));
         // Not the blocking `send`: what it returns can only be drained by a thread that blocks on it.
-        let response = block_on(self.client.send_async(Request::from_parts(parts, body))).map_err(Error::Transport)?;
+        let response = block_on(self.client.send_async(request)).map_err(Error::Transport)?;
         Ok(ResponseBody::block_on(response))
     }
 

@@ -3,13 +3,13 @@
 use isahc::error::ErrorKind;
 use lb_core::Fault;
 
-use crate::stream::is_body_error;
+use crate::mark::Mark;
 
 /// See the table in the crate's documentation.
 pub(crate) fn fault(error: &isahc::Error) -> Fault {
     // Asked first: isahc gives the error of a body the kind of its `io::Error`, such as `ConnectionFailed`.
-    if is_body_error(error) {
-        return Fault::Request;
+    if let Some(fault) = Mark::fault_of(error) {
+        return fault;
     }
     match error.kind() {
         ErrorKind::ConnectionFailed | ErrorKind::NameResolution | ErrorKind::BadServerCertificate => Fault::Connect,

@@ -56,7 +56,7 @@
 //! | `Timeout` otherwise | `Timeout` | the request may have been executed |
 //! | a request body's own error, of any kind | `Request` | the caller's body failed, not the backend |
 //! | `InvalidRequest`, `ClientInitialization`, `InvalidTlsConfiguration`, `BadClientCertificate`, `TlsEngine` | `Request` | the request or the client is at fault: no backend would do better |
-//! | anything else (`Io`, `ProtocolViolation`, `RequestBodyNotRewindable`, ...) | `Reset` | the request may have been executed |
+//! | anything else (`Io`, `ProtocolViolation`, a body that libcurl would send again, ...) | `Reset` | the request may have been executed |
 //!
 //! # TLS, and building
 //!
@@ -78,8 +78,11 @@
 //! off), to a POST without a content type `application/x-www-form-urlencoded`, and over HTTP/1.1 to a body above 1 MiB
 //! `expect: 100-continue`, which costs a second if the server ignores it (`expect_continue` turns it off).
 //!
-//! libcurl sends a request again, to the same backend, if a pooled connection was closed before any byte of the answer
-//! came.
+//! Where a kept connection ends before any byte of an answer, libcurl alone sends the request again, although it may have
+//! been executed. Here a request with a body is sent once: the transport gives libcurl a body that cannot be rewound, and
+//! the second try becomes an error, a [`Fault::Reset`]. A request without a body is sent again: a GET or a DELETE may be;
+//! a POST without one, such as the cancelling of a batch, can be received twice. Over HTTP/2 the same holds for a refused
+//! stream, which libcurl tells from a broken connection in its log only.
 //!
 //! # Timeouts
 //!
@@ -109,8 +112,9 @@ mod blocking;
 mod drain;
 mod fault;
 mod headers;
+mod mark;
+mod request_body;
 mod response_body;
-mod stream;
 mod synthesize;
 mod transport;
 

@@ -18,7 +18,7 @@ use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
 use ref_cast::RefCast;
 
 use crate::{
-    address::address, drain::drain, fault::fault, headers::ResponseHeaders, stream::async_stream,
+    address::address, drain::drain, fault::fault, headers::ResponseHeaders, request_body::sent_once,
     synthesize::synthesize,
 };
 
@@ -92,7 +92,7 @@ impl Transport for IsahcTransport {
         request: Request<AsyncBody>,
         target: &Target<'_>,
     ) -> Result<Response<AsyncBody>, Error<isahc::Error>> {
-        let request = address(request, target)?.map(async_stream);
+        let request = address(request, target)?.map(sent_once);
         self.client.send_async(request).await.map_err(Error::Transport)
     }
 

@@ -20,10 +20,6 @@ pub fn body(id: &str) -> String {
 
 /// An HTTP stack under test: a balancer over a client of its own.
 pub trait Stack: Send + Sync {
-    /// Where a connection that it kept ends before an answer, the client sends the request once more, to the same
-    /// backend on a new connection, whatever the balancer says: it may be executed, and billed, twice.
-    const REPEATS_ON_A_NEW_CONNECTION: bool = false;
-
     /// Whether a timeout that came before anything was sent is told from one that came after. Else both are `Timeout`, and
     /// only a connect timeout fails over.
     const TELLS_UNSENT: bool = false;
@@ -41,7 +37,6 @@ pub trait Stack: Send + Sync {
 
 /// A stack whose requests are futures.
 pub trait AsyncStack: Send + Sync {
-    const REPEATS_ON_A_NEW_CONNECTION: bool = false;
     const TELLS_UNSENT: bool = false;
     const HAS_TLS: bool = false;
     const PROTOCOL: Protocol = Protocol::Http1;
@@ -64,7 +59,6 @@ pub trait AsyncStack: Send + Sync {
 }
 
 impl<S: AsyncStack> Stack for S {
-    const REPEATS_ON_A_NEW_CONNECTION: bool = S::REPEATS_ON_A_NEW_CONNECTION;
     const TELLS_UNSENT: bool = S::TELLS_UNSENT;
     const HAS_TLS: bool = S::HAS_TLS;
     const PROTOCOL: Protocol = S::PROTOCOL;

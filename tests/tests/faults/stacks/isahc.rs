@@ -22,7 +22,6 @@ pub fn request<B: From<String>>(id: &str) -> Request<B> {
 }
 
 impl AsyncStack for Isahc {
-    const REPEATS_ON_A_NEW_CONNECTION: bool = true;
     const TELLS_UNSENT: bool = true;
 
     fn new(settings: Settings) -> Self {

@@ -12,7 +12,6 @@ use crate::stack::{Failure, Settings, Stack};
 pub struct Isahc(IsahcTransport);
 
 impl Stack for Isahc {
-    const REPEATS_ON_A_NEW_CONNECTION: bool = true;
     const TELLS_UNSENT: bool = true;
 
     fn new(settings: Settings) -> Self {
