@@ -15,7 +15,7 @@ use crate::{
     drain::drain,
     fault::fault,
     headers::ResponseHeaders,
-    request_body::{sent_once, streamed_once},
+    request_body::{explain, sent_once, streamed_once},
     response_body::ResponseBody,
     synthesize::synthesize,
     transport::IsahcTransport,
@@ -47,12 +47,14 @@ impl BlockingTransport for IsahcTransport {
             AsyncBody::from(read(&mut body).map_err(|error| Error::Transport(error.into()))?)
         } else {
             // Only isahc can feed a blocking reader to its client. The answer is the caller's: nothing will drain it.
-            return self.client.send(Request::from_parts(parts, streamed_once(body))).map_err(Error::Transport);
+            let (body, progress) = streamed_once(body);
+            let sent = self.client.send(Request::from_parts(parts, body));
+            return sent.map_err(|error| Error::Transport(explain(Some(progress), error)));
         };
-        let request = Request::from_parts(parts, sent_once(body));
+        let (body, progress) = sent_once(body);
         // Not the blocking `send`: what it returns can only be drained by a thread that blocks on it.
-        let response = block_on(self.client.send_async(request)).map_err(Error::Transport)?;
-        Ok(ResponseBody::block_on(response))
+        let sent = block_on(self.client.send_async(Request::from_parts(parts, body)));
+        sent.map(ResponseBody::block_on).map_err(|error| Error::Transport(explain(progress, error)))
     }
 
     fn head<'r>(&self, response: &'r Response<Body>) -> Head<'r> {

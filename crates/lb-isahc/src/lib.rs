@@ -52,11 +52,15 @@
 //! | isahc's error | [`Fault`] | because |
 //! | --- | --- | --- |
 //! | `ConnectionFailed`, `NameResolution`, `BadServerCertificate` | `Connect` | nothing was sent |
-//! | `Timeout` without a `remote_addr` | `ConnectTimeout` | DNS, TCP or TLS did not get through: nothing was sent |
-//! | `Timeout` otherwise | `Timeout` | the request may have been executed |
-//! | a request body's own error, of any kind | `Request` | the caller's body failed, not the backend |
+//! | `Timeout` before the body was sent whole, or without a `remote_addr` | `ConnectTimeout` | DNS, TCP, TLS or the sending did not get through: it cannot have been executed |
+//! | `Timeout` otherwise, or of a body that streams and was begun | `Timeout` | the request may have been executed, or its caller was slow |
+//! | `Io`, `ProtocolViolation` before the body was sent whole | `Unprocessed`; `Connect` without a `remote_addr` | it cannot have been executed |
+//! | a request body's own error, of any kind, or one that ends before its length | `Request` | the caller's body failed, not the backend |
 //! | `InvalidRequest`, `ClientInitialization`, `InvalidTlsConfiguration`, `BadClientCertificate`, `TlsEngine` | `Request` | the request or the client is at fault: no backend would do better |
 //! | anything else (`Io`, `ProtocolViolation`, a body that libcurl would send again, ...) | `Reset` | the request may have been executed |
+//!
+//! What libcurl took of a body may still be in a buffer, so that a small body always counts as sent. Where the body says
+//! more than isahc, the error is an `Io` or a `Timeout` around isahc's own.
 //!
 //! # TLS, and building
 //!
@@ -98,8 +102,8 @@
 //! - isahc gives a response when the first byte of its body is here, or its end: a refusal whose body never starts
 //!   delays failover until a timeout, and a stream's head comes with its first event.
 //! - A dropped request is abandoned when the backend sends something, or at its timeout; isahc does not look before.
-//! - With a `Dialer` to a Unix socket isahc knows no `remote_addr`, so that every timeout counts as one of the connect and
-//!   fails over, although the request may have been executed.
+//! - With a `Dialer` to a Unix socket isahc knows no `remote_addr`, so that every timeout of a request without a body counts
+//!   as one of the connect and fails over, although the request may have been executed.
 //! - A header value outside ASCII is an [`Error::Address`], where isahc alone would panic.
 //! - Credentials do not belong into a client's `default_headers`: isahc adds them below the balancer, which then cannot
 //!   take them off. Its own `authentication` is not used on a backend with a credential. `isahc::wire` at trace level

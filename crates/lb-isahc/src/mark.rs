@@ -28,6 +28,11 @@ impl Mark {
         io::Error::new(self.kind, self)
     }
 
+    /// An error of isahc's with this mark; it is a timeout if the marked one is.
+    pub(crate) fn into_isahc(self) -> isahc::Error {
+        self.into_io().into()
+    }
+
     /// The fault that the error is marked with, if it is.
     pub(crate) fn fault_of(error: &isahc::Error) -> Option<Fault> {
         let source = error.source()?.downcast_ref::<io::Error>()?;

@@ -1,13 +1,17 @@
-//! The body of a request, which is sent once.
+//! The body of a request on its way: it is sent once, and is known to have been sent whole or not.
 
 use std::{
     io::{self, Read},
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
 use futures_lite::AsyncRead;
-use isahc::{AsyncBody, Body};
+use isahc::{AsyncBody, Body, error::ErrorKind};
 use lb_core::Fault;
 
 use crate::mark::Mark;
@@ -16,43 +20,113 @@ use crate::mark::Mark;
 ///
 /// Where a kept connection ends before an answer, libcurl rewinds the body and sends the request again, although it may
 /// have been executed. A body that cannot be rewound makes that an error.
-struct RequestBody<B>(B);
+struct RequestBody<B> {
+    body: B,
+    progress: Arc<Progress>,
+}
 
-/// The body to be sent.
-pub(crate) fn sent_once(body: AsyncBody) -> AsyncBody {
-    match body.len() {
-        // Nobody reads it: there is nothing in it.
-        Some(0) => body,
-        Some(length) => AsyncBody::from_reader_sized(RequestBody(body), length),
-        None => AsyncBody::from_reader(RequestBody(body)),
+/// How far a body was read: what was not read was not sent.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    length: Option<u64>,
+    is_in_memory: bool,
+    read: AtomicU64,
+    is_at_end: AtomicBool,
+}
+
+/// The body to be sent, and its progress; `None` for one that nobody will read, as there is nothing in it.
+pub(crate) fn sent_once(mut body: AsyncBody) -> (AsyncBody, Option<Arc<Progress>>) {
+    let length = body.len();
+    if length == Some(0) {
+        return (body, None);
     }
+    let progress = Arc::new(Progress::new(length, body.reset()));
+    let reader = RequestBody { body, progress: Arc::clone(&progress) };
+    let body = match length {
+        Some(length) => AsyncBody::from_reader_sized(reader, length),
+        None => AsyncBody::from_reader(reader),
+    };
+    (body, Some(progress))
 }
 
 /// The same for a blocking body that streams.
-pub(crate) fn streamed_once(body: Body) -> Body {
-    match body.len() {
-        Some(length) => Body::from_reader_sized(RequestBody(body), length),
-        None => Body::from_reader(RequestBody(body)),
+pub(crate) fn streamed_once(body: Body) -> (Body, Arc<Progress>) {
+    let length = body.len();
+    let progress = Arc::new(Progress::new(length, false));
+    let reader = RequestBody { body, progress: Arc::clone(&progress) };
+    let body = match length {
+        Some(length) => Body::from_reader_sized(reader, length),
+        None => Body::from_reader(reader),
+    };
+    (body, progress)
+}
+
+impl Progress {
+    fn new(length: Option<u64>, is_in_memory: bool) -> Self {
+        Self { length, is_in_memory, read: AtomicU64::new(0), is_at_end: AtomicBool::new(false) }
+    }
+
+    /// Takes down what a read gave, and marks its error as the request's own.
+    fn note(&self, read: io::Result<usize>) -> io::Result<usize> {
+        const SHORT: &str = "request body is shorter than its length";
+        // Relaxed: isahc's channel, over which the error comes, orders them.
+        match read {
+            Ok(0) if self.length.is_some() && !self.is_whole() => {
+                return Err(Mark::new(Fault::Request, SHORT, io::ErrorKind::UnexpectedEof).into_io());
+            }
+            Ok(0) => self.is_at_end.store(true, Ordering::Relaxed),
+            Ok(bytes) => _ = self.read.fetch_add(bytes as u64, Ordering::Relaxed),
+            // No failure: it is read again.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            // Without the mark isahc would report a body's refused or timed out read as the backend's.
+            Err(error) => return Err(Mark::new(Fault::Request, "request body failed", error).into_io()),
+        }
+        read
+    }
+
+    fn is_whole(&self) -> bool {
+        let read = self.read.load(Ordering::Relaxed);
+        self.is_at_end.load(Ordering::Relaxed) || self.length.is_some_and(|length| length <= read)
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.read.load(Ordering::Relaxed) == 0
+    }
+
+    fn explain(&self, error: isahc::Error) -> isahc::Error {
+        const UNSENT: &str = "the request was not sent whole";
+        let is_connected = error.remote_addr().is_some();
+        let (fault, says) = match (error.kind(), self.is_whole()) {
+            _ if Mark::fault_of(&error).is_some() => return error,
+            // Over a `Dialer` isahc knows no address.
+            (ErrorKind::Timeout, true) if !is_connected => (Fault::Timeout, "the request was sent"),
+            // A body that streams may be what the backend waited for.
+            (ErrorKind::Timeout, false) if self.is_in_memory || self.is_untouched() => (Fault::ConnectTimeout, UNSENT),
+            (ErrorKind::Io | ErrorKind::ProtocolViolation, false) if is_connected => (Fault::Unprocessed, UNSENT),
+            (ErrorKind::Io | ErrorKind::ProtocolViolation, false) => (Fault::Connect, UNSENT),
+            _ => return error,
+        };
+        Mark::new(fault, says, error).into_isahc()
+    }
+}
+
+/// The error of a request whose body has this progress, marked where that says more than isahc does.
+pub(crate) fn explain(progress: Option<Arc<Progress>>, error: isahc::Error) -> isahc::Error {
+    match progress {
+        Some(progress) => progress.explain(error),
+        None => error,
     }
 }
 
 impl<B: Read> Read for RequestBody<B> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(marked)
+        self.progress.note(self.body.read(buffer))
     }
 }
 
 impl<B: AsyncRead + Unpin> AsyncRead for RequestBody<B> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(ready!(Pin::new(&mut self.0).poll_read(cx, buffer)).map_err(marked))
-    }
-}
-
-/// Without the mark isahc would report a body's refused or timed out read as the backend's.
-fn marked(error: io::Error) -> io::Error {
-    match error.kind() {
-        // No failure: it is read again.
-        io::ErrorKind::Interrupted => error,
-        _ => Mark::new(Fault::Request, "request body failed", error).into_io(),
+        let read = ready!(Pin::new(&mut self.body).poll_read(cx, buffer));
+        Poll::Ready(self.progress.note(read))
     }
 }

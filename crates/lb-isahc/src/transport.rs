@@ -14,16 +14,17 @@ use isahc::{
     config::Configurable,
     http::{Request, Response},
 };
-use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
+use lb_core::{CONNECT_TIMEOUT, Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
 use ref_cast::RefCast;
 
 use crate::{
-    address::address, drain::drain, fault::fault, headers::ResponseHeaders, request_body::sent_once,
+    address::address,
+    drain::drain,
+    fault::fault,
+    headers::ResponseHeaders,
+    request_body::{explain, sent_once},
     synthesize::synthesize,
 };
-
-/// Four SYNs (at 0, 1, 3 and 7 s) and no answer: the backend is not there. libcurl alone would wait for 300 s.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An [`HttpClient`] as the transport of a [`LoadBalancer`](lb_core::LoadBalancer) and of a
 /// [`BlockingLoadBalancer`](lb_core::BlockingLoadBalancer). Clones share the client.
@@ -92,8 +93,10 @@ impl Transport for IsahcTransport {
         request: Request<AsyncBody>,
         target: &Target<'_>,
     ) -> Result<Response<AsyncBody>, Error<isahc::Error>> {
-        let request = address(request, target)?.map(sent_once);
-        self.client.send_async(request).await.map_err(Error::Transport)
+        let (parts, body) = address(request, target)?.into_parts();
+        let (body, progress) = sent_once(body);
+        let sent = self.client.send_async(Request::from_parts(parts, body)).await;
+        sent.map_err(|error| Error::Transport(explain(progress, error)))
     }
 
     fn head<'r>(&self, response: &'r Response<AsyncBody>) -> Head<'r> {

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use futures::{FutureExt, future::LocalBoxFuture};
 use isahc::{AsyncBody, HttpClient, config::Configurable, http::Request};
-use lb_core::{LoadBalancer, Pool, Transport};
+use lb_core::{Fault, LoadBalancer, Pool, Reason, Transport};
 use lb_isahc::IsahcTransport;
 
-use crate::stack::{AsyncStack, Failure, Settings, URL, body};
+use crate::{
+    pool::{counters, pool, suspect},
+    server::{Behaviour, Server},
+    stack::{AsyncStack, Failure, Settings, Stack, URL, body, with_timeouts},
+};
 
 pub struct Isahc(IsahcTransport);
 
@@ -23,6 +27,7 @@ pub fn request<B: From<String>>(id: &str) -> Request<B> {
 
 impl AsyncStack for Isahc {
     const TELLS_UNSENT: bool = true;
+    const HAS_TLS: bool = true;
 
     fn new(settings: Settings) -> Self {
         Self(transport(settings))
@@ -43,3 +48,20 @@ impl AsyncStack for Isahc {
 
 faults!(Isahc);
 dropped!(Isahc);
+
+#[test]
+fn a_tls_handshake_that_stalls_under_the_timeout_of_a_request_fails_over() {
+    with_timeouts(|answer| {
+        // It reads the handshake's first message, and takes it for the beginning of a request.
+        let (b1, b2) = (Server::start(Behaviour::NeverAnswers), Server::start(Behaviour::Serves));
+        let tls = b1.url().replace("http://", "https://");
+        let (pool, _) = pool([("b1", tls, 1), ("b2", b2.url(), 2)], |options| options);
+        let found = <Isahc as Stack>::new(Settings { answer, ..Settings::patient(<Isahc as Stack>::PROTOCOL) })
+            .send(&pool, "a request");
+        let is_connected = b1.connections() == 1 && counters(&pool, "b2").faults == 0;
+        is_connected.then(|| {
+            assert_eq!(suspect(&pool, "b1"), Some(Reason::Fault(Fault::ConnectTimeout)));
+            assert_eq!(found.unwrap(), 200);
+        })
+    });
+}

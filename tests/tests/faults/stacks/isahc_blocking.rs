@@ -13,6 +13,7 @@ pub struct Isahc(IsahcTransport);
 
 impl Stack for Isahc {
     const TELLS_UNSENT: bool = true;
+    const HAS_TLS: bool = true;
 
     fn new(settings: Settings) -> Self {
         Self(transport(settings))
