@@ -18,6 +18,7 @@ use crate::{
     request_body::{explain, sent_once, streamed_once},
     response_body::ResponseBody,
     synthesize::synthesize,
+    transfer::{receiving, receiving_blocking},
     transport::IsahcTransport,
 };
 
@@ -41,6 +42,7 @@ impl BlockingTransport for IsahcTransport {
 
     fn send(&self, request: Request<Body>, target: &Target<'_>) -> Result<Response<Body>, Error<isahc::Error>> {
         let (parts, mut body) = address(request, target)?.into_parts();
+        let client = self.clients.lend();
         let body = if body.is_empty() {
             AsyncBody::empty()
         } else if body.reset() {
@@ -48,13 +50,17 @@ impl BlockingTransport for IsahcTransport {
         } else {
             // Only isahc can feed a blocking reader to its client. The answer is the caller's: nothing will drain it.
             let (body, progress) = streamed_once(body);
-            let sent = self.client.send(Request::from_parts(parts, body));
-            return sent.map_err(|error| Error::Transport(explain(Some(progress), error)));
+            return match client.http.send(Request::from_parts(parts, body)) {
+                Ok(response) => Ok(receiving_blocking(response, &client.abandoned)),
+                Err(error) => Err(Error::Transport(explain(Some(progress), error))),
+            };
         };
         let (body, progress) = sent_once(body);
         // Not the blocking `send`: what it returns can only be drained by a thread that blocks on it.
-        let sent = block_on(self.client.send_async(Request::from_parts(parts, body)));
-        sent.map(ResponseBody::block_on).map_err(|error| Error::Transport(explain(progress, error)))
+        match block_on(client.http.send_async(Request::from_parts(parts, body))) {
+            Ok(response) => Ok(ResponseBody::block_on(receiving(response, &client.abandoned))),
+            Err(error) => Err(Error::Transport(explain(progress, error))),
+        }
     }
 
     fn head<'r>(&self, response: &'r Response<Body>) -> Head<'r> {

@@ -79,8 +79,9 @@
 //!
 //! The caller's headers are sent as they are, without `host` and credentials that a backend replaces. libcurl and isahc
 //! add what is missing: `accept`, `user-agent`, `accept-encoding` (and decompress, unless `automatic_decompression` is
-//! off), to a POST without a content type `application/x-www-form-urlencoded`, and over HTTP/1.1 to a body above 1 MiB
-//! `expect: 100-continue`, which costs a second if the server ignores it (`expect_continue` turns it off).
+//! off), to a POST without a content type `application/x-www-form-urlencoded`, and over HTTP/1.1 to a body above 1 MiB or
+//! of unknown length `expect: 100-continue`, which costs a second if the server ignores it (`expect_continue` turns it
+//! off).
 //!
 //! Where a kept connection ends before any byte of an answer, libcurl alone sends the request again, although it may have
 //! been executed. Here a request with a body is sent once: the transport gives libcurl a body that cannot be rewound, and
@@ -101,7 +102,10 @@
 //!   cannot copy them.
 //! - isahc gives a response when the first byte of its body is here, or its end: a refusal whose body never starts
 //!   delays failover until a timeout, and a stream's head comes with its first event.
-//! - A dropped request is abandoned when the backend sends something, or at its timeout; isahc does not look before.
+//! - isahc abandons a dropped request, or the rest of a dropped answer, when the backend sends something, or at its timeout,
+//!   and keeps its connection until then. Behind a backend that stalls these would pile up: where 64 are open, the transport
+//!   goes on over a new client, and the old one ends with all of them once the last of its requests and answers that are in
+//!   use is over. A client that you [gave](IsahcTransport::with_client) cannot be replaced.
 //! - With a `Dialer` to a Unix socket isahc knows no `remote_addr`, so that every timeout of a request without a body counts
 //!   as one of the connect and fails over, although the request may have been executed.
 //! - A header value outside ASCII is an [`Error::Address`], where isahc alone would panic.
@@ -113,6 +117,7 @@
 
 mod address;
 mod blocking;
+mod clients;
 mod drain;
 mod fault;
 mod headers;
@@ -120,6 +125,7 @@ mod mark;
 mod request_body;
 mod response_body;
 mod synthesize;
+mod transfer;
 mod transport;
 
 #[doc(no_inline)]

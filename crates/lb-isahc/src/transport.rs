@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -19,11 +20,13 @@ use ref_cast::RefCast;
 
 use crate::{
     address::address,
+    clients::Clients,
     drain::drain,
     fault::fault,
     headers::ResponseHeaders,
     request_body::{explain, sent_once},
     synthesize::synthesize,
+    transfer::{Sending, receiving},
 };
 
 /// An [`HttpClient`] as the transport of a [`LoadBalancer`](lb_core::LoadBalancer) and of a
@@ -33,34 +36,58 @@ use crate::{
 /// wherever the answer points. A 3xx answer is returned to the caller.
 #[derive(Clone)]
 pub struct IsahcTransport {
-    pub(crate) client: HttpClient,
+    pub(crate) clients: Arc<Clients>,
 }
 
 impl IsahcTransport {
-    /// A transport over a client with isahc's defaults, and 10 s to connect.
+    /// A transport over clients with isahc's defaults, and 10 s to connect.
     ///
     /// # Errors
     ///
     /// If isahc cannot start its client (a thread, or the system's configuration).
     pub fn new() -> Result<Self, isahc::Error> {
-        HttpClientBuilder::new().connect_timeout(CONNECT_TIMEOUT).build().map(Self::with_client)
+        Self::with_clients(|| HttpClientBuilder::new().connect_timeout(CONNECT_TIMEOUT).build())
     }
 
-    /// A transport over a client of yours. Give it a
-    /// [`connect_timeout`](isahc::config::Configurable::connect_timeout): without one, an unreachable backend costs a
-    /// request 300 s before it fails over.
+    /// A transport over clients that `make` makes: one now, and another whenever 64 transfers were abandoned over the last
+    /// one and are still open. isahc holds their connections until their backends send something; a client that was replaced
+    /// closes them when the last of its requests and answers that are in use is over.
     ///
-    /// Its redirect policy does not matter. Its default headers must not carry credentials: isahc adds them below
-    /// the balancer, to requests to every backend.
-    #[must_use]
-    pub const fn with_client(client: HttpClient) -> Self {
-        Self { client }
+    /// Give the clients a [`connect_timeout`](isahc::config::Configurable::connect_timeout): without one, an unreachable
+    /// backend costs a request 300 s before it fails over. Their redirect policy does not matter. Their default headers
+    /// must not carry credentials: isahc adds them below the balancer, to requests to every backend.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use lb_isahc::{IsahcTransport, isahc::{HttpClient, config::Configurable}};
+    ///
+    /// let make = || HttpClient::builder().connect_timeout(Duration::from_secs(3)).tcp_nodelay().build();
+    /// let transport = IsahcTransport::with_clients(make)?;
+    /// # Ok::<(), lb_isahc::isahc::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of `make` the first time; where it fails later, the old client stays.
+    pub fn with_clients(
+        make: impl Fn() -> Result<HttpClient, isahc::Error> + Send + Sync + 'static,
+    ) -> Result<Self, isahc::Error> {
+        Ok(Self { clients: Arc::new(Clients::made_by(make)?) })
     }
 
-    /// The client.
+    /// A transport over one client, for good: abandoned transfers behind a backend that stalls stay open without bound.
+    /// Give its requests a [`low_speed_timeout`](isahc::config::Configurable::low_speed_timeout), or use
+    /// [`with_clients`](IsahcTransport::with_clients), whose other remarks hold here too.
     #[must_use]
-    pub const fn client(&self) -> &HttpClient {
-        &self.client
+    pub fn with_client(client: HttpClient) -> Self {
+        Self { clients: Arc::new(Clients::fixed(client)) }
+    }
+
+    /// The client that the next request goes over.
+    #[must_use]
+    pub fn client(&self) -> HttpClient {
+        self.clients.lend().http
     }
 }
 
@@ -95,8 +122,14 @@ impl Transport for IsahcTransport {
     ) -> Result<Response<AsyncBody>, Error<isahc::Error>> {
         let (parts, body) = address(request, target)?.into_parts();
         let (body, progress) = sent_once(body);
-        let sent = self.client.send_async(Request::from_parts(parts, body)).await;
-        sent.map_err(|error| Error::Transport(explain(progress, error)))
+        let client = self.clients.lend();
+        let sending = Sending::new(&client.abandoned, progress.as_ref());
+        let sent = client.http.send_async(Request::from_parts(parts, body)).await;
+        sending.end();
+        match sent {
+            Ok(response) => Ok(receiving(response, &client.abandoned)),
+            Err(error) => Err(Error::Transport(explain(progress, error))),
+        }
     }
 
     fn head<'r>(&self, response: &'r Response<AsyncBody>) -> Head<'r> {

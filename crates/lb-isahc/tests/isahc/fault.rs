@@ -65,7 +65,8 @@ fn a_timeout_after_the_request_went_out_is_a_timeout() {
     });
     let transport = IsahcTransport::new().unwrap();
     assert_eq!(fault(&transport, &server.url()), (Fault::Timeout, ErrorKind::Timeout));
-    block_on(transport.client().get_async(format!("{}/warm", server.url()))).unwrap();
+    let warm = transport.client();
+    block_on(warm.get_async(format!("{}/warm", server.url()))).unwrap();
     assert_eq!(fault(&transport, &server.url()), (Fault::Timeout, ErrorKind::Timeout));
     let connections: Vec<_> = server.requests().iter().map(|received| received.connection).collect();
     assert_eq!(connections, [1, 2, 2]);
