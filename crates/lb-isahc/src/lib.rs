@@ -110,8 +110,10 @@
 //!   as one of the connect and fails over, although the request may have been executed.
 //! - A header value outside ASCII is an [`Error::Address`], where isahc alone would panic.
 //! - Credentials do not belong into a client's `default_headers`: isahc adds them below the balancer, which then cannot
-//!   take them off. Its own `authentication` is not used on a backend with a credential. `isahc::wire` at trace level
-//!   logs every header.
+//!   take them off. Its own `authentication` is not used on a backend with a credential.
+//! - isahc's logs are not safe to keep below info. At debug level its spans `send` and `send_async` have the URL with its
+//!   query, and `isahc::handler` logs what libcurl says: over HTTP/2 every header that is sent, keys included. At trace
+//!   level `isahc::wire` logs every byte. A filter of `isahc=info` keeps all of it out.
 //! - Discarded answers are drained by one background thread, so that connections are reused: up to 64 KiB, 100 ms and
 //!   32 at a time, else they are dropped. The thread starts with the first of them, and sleeps while there are none.
 
