@@ -91,8 +91,9 @@
 //!
 //! # Timeouts
 //!
-//! isahc's `timeout` covers one attempt, from its start to the end of the body, so it also ends long streams. Prefer
-//! `connect_timeout`, which fails over, and `low_speed_timeout`.
+//! isahc's `timeout` covers one attempt, from its start to the end of the body, so it also ends long streams. It fails over
+//! where it fires before the request was sent whole. Prefer `connect_timeout`, which always does and which
+//! [`IsahcTransport::new`] sets to 10 s, and `low_speed_timeout`.
 //!
 //! # What it costs, and limits
 //!
