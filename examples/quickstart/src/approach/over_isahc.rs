@@ -65,11 +65,14 @@ pub(crate) fn send_all_blocking(work: &Workload, pool: Arc<Pool>) -> Result<Vec<
 }
 
 fn transport(work: &Workload) -> Result<IsahcTransport, isahc::Error> {
-    let mut builder = HttpClient::builder().connect_timeout(Workload::CONNECT_TIMEOUT).timeout(Workload::TIMEOUT);
-    if work.is_local {
-        builder = builder.proxy(None);
-    }
-    builder.build().map(IsahcTransport::with_client)
+    let is_local = work.is_local;
+    IsahcTransport::with_clients(move || {
+        let mut builder = HttpClient::builder().connect_timeout(Workload::CONNECT_TIMEOUT).timeout(Workload::TIMEOUT);
+        if is_local {
+            builder = builder.proxy(None);
+        }
+        builder.build()
+    })
 }
 
 /// An async or a blocking request.
