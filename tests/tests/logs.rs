@@ -56,7 +56,7 @@ impl Stage {
     }
 }
 
-const URL: &str = "http://any.invalid/openai/deployments/d/chat/completions?secret=CANARY-QUERY";
+const URL: &str = "http://any.invalid/openai/deployments/d/chat/completions?api-version=2024-10-21&secret=CANARY-QUERY";
 const BODY: &str = r#"{"messages":[{"role":"user","content":"CANARY-BODY"}]}"#;
 
 // One test: the subscriber is global.
