@@ -152,8 +152,10 @@ impl Answer {
 
     /// The headers that every answer of the service has, and those of the script.
     pub(crate) fn finish_headers(&mut self, config: &Config, number: u64, reply: &Reply) {
-        let id = format!("00000000-0000-4000-8000-{number:012x}");
-        headers::insert(&mut self.headers, "apim-request-id", id);
+        // The gateway and the model's front each count for themselves.
+        for (name, variant) in [("apim-request-id", 8), ("x-request-id", 9)] {
+            headers::insert(&mut self.headers, name, format!("00000000-0000-4000-{variant}000-{number:012x}"));
+        }
         headers::insert(&mut self.headers, "x-ms-region", &config.region);
         for name in reply.headers.keys() {
             self.headers.remove(name);

@@ -48,7 +48,8 @@
 //! | a body that is no such request | 400 |
 //!
 //! Successes carry `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`; those of a provisioned deployment
-//! `azure-openai-deployment-utilization` instead. Both carry `apim-request-id` and `x-ms-region`.
+//! `azure-openai-deployment-utilization` instead. Every answer, refusals too, carries
+//! `apim-request-id`, `x-request-id` and `x-ms-region`.
 //!
 //! # Faults
 //!

@@ -3,7 +3,9 @@
 
 mod support;
 
-use lb_emulator::Emulator;
+use std::{collections::HashSet, time::Duration};
+
+use lb_emulator::{Emulator, Reply};
 use serde_json::Value;
 use support::{CHAT, HELLO, PATIENCE, ask, client, header, post};
 
@@ -29,6 +31,22 @@ fn a_chat_request_gets_a_completion_with_usage() {
     assert_eq!(body["usage"]["prompt_tokens"], 3);
     assert_eq!(body["usage"]["completion_tokens"], 3);
     assert_eq!(body["usage"]["total_tokens"], 6);
+}
+
+#[test]
+fn every_answer_has_the_request_ids_that_support_asks_for() {
+    let emulator = Emulator::builder().key("k1").start().unwrap();
+    emulator.script(Reply::throttled(Duration::from_secs(1)));
+    emulator.script(Reply::status(503));
+    let mut seen = HashSet::new();
+    for status in [429, 503, 401] {
+        let response = ask(&emulator);
+        assert_eq!(response.status(), status);
+        for name in ["apim-request-id", "x-request-id"] {
+            let id = header(&response, name).unwrap().to_owned();
+            assert!(seen.insert(id), "{name} of {status} is its own");
+        }
+    }
 }
 
 #[test]
