@@ -8,11 +8,15 @@ use serde_json::Value;
 use crate::{
     config::Config,
     headers,
-    openai::{self, Completion, Operation, Prompt},
+    openai::Completion,
     play::Step,
-    quota::{Quota, Refused, Settlement},
+    problem::Problem,
+    prompt::{Operation, Prompt},
+    quota::{Refused, Settlement},
     received::Received,
     reply::{Cut, CutAfter, Kind, Reply},
+    route::{Endpoint, Route},
+    shared::Shared,
 };
 
 /// What is to be sent for one request, before it is sent.
@@ -59,27 +63,28 @@ impl Answer {
     }
 
     fn throttled(config: &Config, operation: Operation, refused: &Refused) -> Self {
-        let body = openai::throttled(operation, refused.unit, whole_seconds(refused.wait));
-        let mut answer = Self::json(StatusCode::TOO_MANY_REQUESTS, &body);
+        let mut answer = Self::from(Problem::throttled(operation, refused.unit, whole_seconds(refused.wait)));
         headers::write_hint(&mut answer.headers, config.hint, refused.wait);
         answer
     }
 
     /// The answer that the script or the service gives. `None`: there is no head to send.
-    pub(crate) fn decide(request: &Received, reply: &Reply, config: &Config, quota: &Quota) -> Option<Self> {
+    pub(crate) fn decide(request: &Received, reply: &Reply, shared: &Shared) -> Option<Self> {
+        let config = &shared.config;
         let mut answer = match &reply.kind {
             Kind::ResetBeforeHead | Kind::NoHead => return None,
-            Kind::Serve => Self::served(request, config, quota),
+            Kind::Serve => Self::served(request, shared).unwrap_or_else(Self::from),
             Kind::Status(status, body) => Self::whole(*status, body.clone()),
             Kind::Stream(events) => Self::events(events.clone()),
             Kind::Throttled(wait) => {
-                let operation = config.route(request.path()).map_or(Operation::Chat, |route| route.operation);
+                let route = Route::of(&config.path_prefix, request.path());
+                let operation = route.map_or(Operation::Chat, |route| route.operation());
                 let refused = Refused { unit: Unit::Tokens, wait: *wait };
                 let mut answer = Self::throttled(config, operation, &refused);
                 headers::write_limits(&mut answer.headers, config.hint, &[], Some(&refused));
                 answer
             }
-            Kind::Invalid(reason) => Self::json(StatusCode::INTERNAL_SERVER_ERROR, &openai::invalid_script(reason)),
+            Kind::Invalid(reason) => Problem::invalid_script(reason).into(),
         };
         let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
         if request.method == Method::HEAD || bodiless.contains(&answer.status) {
@@ -88,48 +93,45 @@ impl Answer {
         Some(answer)
     }
 
-    fn served(request: &Received, config: &Config, quota: &Quota) -> Self {
-        let Some(route) = config.route(request.path()) else {
-            return Self::json(StatusCode::NOT_FOUND, &openai::resource_not_found());
-        };
-        if request.method != Method::POST {
-            let status = StatusCode::METHOD_NOT_ALLOWED;
-            let mut answer = Self::json(status, &openai::method_not_allowed());
-            let post = HeaderValue::from_static("POST");
-            answer.headers.insert(header::ALLOW, post);
-            return answer;
+    fn served(request: &Received, shared: &Shared) -> Result<Self, Problem> {
+        let config = &shared.config;
+        let route = Route::of(&config.path_prefix, request.path()).ok_or_else(Problem::resource_not_found)?;
+        let methods = route.endpoint.methods();
+        if !methods.contains(&request.method) {
+            return Err(Problem::method_not_allowed(methods));
         }
         if !config.accepts(&request.headers) {
-            return Self::json(StatusCode::UNAUTHORIZED, &openai::access_denied());
+            return Err(Problem::access_denied());
         }
-        let unknown = || Self::json(StatusCode::NOT_FOUND, &openai::deployment_not_found());
         if route.deployment.is_some_and(|name| !config.has_deployment(name)) {
-            return unknown();
+            return Err(Problem::deployment_not_found());
         }
-        let invalid = |reason| Self::json(StatusCode::BAD_REQUEST, &openai::invalid_request(reason));
-        let prompt = match Prompt::parse(route.operation, &request.body) {
-            Ok(prompt) => prompt,
-            Err(reason) => return invalid(reason),
-        };
-        let Some(model) = route.deployment.or(prompt.model.as_deref()) else {
-            return invalid("'model' is required.");
-        };
-        if !config.has_deployment(model) {
-            return unknown();
+        match route.endpoint {
+            Endpoint::Model(operation) => Self::asked(request, shared, operation, route.deployment),
         }
-        Self::limited(request, config, quota, route.operation, &prompt, model)
     }
 
-    fn limited(
+    /// A model is asked.
+    fn asked(
         request: &Received,
-        config: &Config,
-        quota: &Quota,
+        shared: &Shared,
         operation: Operation,
-        prompt: &Prompt,
-        model: &str,
-    ) -> Self {
+        deployment: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let config = &shared.config;
+        let invalid = |reason| Problem::invalid(reason, None, None);
+        let prompt = Prompt::parse(operation, &request.body).map_err(invalid)?;
+        let model = deployment.or(prompt.model.as_deref()).ok_or_else(|| invalid("'model' is required."))?;
+        if !config.has_deployment(model) {
+            return Err(Problem::deployment_not_found());
+        }
+        Ok(Self::limited(request, shared, operation, &prompt, model))
+    }
+
+    fn limited(request: &Received, shared: &Shared, operation: Operation, prompt: &Prompt, model: &str) -> Self {
+        let config = &shared.config;
         let demand = prompt.demand(operation);
-        let decision = quota.decide(&demand);
+        let decision = shared.quota.decide(&demand);
         let mut answer = if let Some(refused) = &decision.refused {
             Self::throttled(config, operation, refused)
         } else {
@@ -142,7 +144,7 @@ impl Answer {
                 (Operation::Embeddings, _) => Self::json(StatusCode::OK, &completion.embeddings(prompt)),
             };
             answer.latency = config.latency;
-            answer.settlement = Some(Settlement { quota: quota.clone(), demand, usage });
+            answer.settlement = Some(Settlement { quota: shared.quota.clone(), demand, usage });
             answer
         };
         let refused = decision.refused.as_ref();
@@ -204,5 +206,15 @@ impl Answer {
         }));
         let length = u64::try_from(length).unwrap_or(u64::MAX);
         (steps, (!chunked).then_some(length))
+    }
+}
+
+impl From<Problem> for Answer {
+    fn from(problem: Problem) -> Self {
+        let mut answer = Self::json(problem.status, &problem.body);
+        if let Some(allow) = problem.allow {
+            headers::insert(&mut answer.headers, "allow", allow);
+        }
+        answer
     }
 }

@@ -125,12 +125,16 @@ mod log;
 mod openai;
 mod play;
 mod port;
+mod problem;
+mod prompt;
 mod quota;
 mod received;
 mod reply;
+mod route;
 mod script;
 mod server;
 mod service;
+mod shared;
 mod wire;
 
 pub use builder::EmulatorBuilder;

@@ -1,35 +1,23 @@
 use std::{convert::Infallible, future, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use crate::{
     answer::Answer,
-    config::Config,
-    gate::Gatekeeper,
-    log::Log,
-    openai,
     play::Play,
-    quota::Quota,
+    problem::Problem,
     received::Received,
     reply::{Kind, Reply},
-    script::Script,
     wire::Link,
 };
 
+pub(crate) use crate::shared::Shared;
+
 /// The largest request body that is read; the live service accepts less.
 const MAX_BODY: usize = 64 * 1024 * 1024;
-
-/// Everything that the requests of an emulator share.
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) quota: Quota,
-    pub(crate) script: Script,
-    pub(crate) log: Arc<Log>,
-    pub(crate) gate: Arc<Gatekeeper>,
-}
 
 /// One request, a straight line: read it, record it, decide the answer, wait, send.
 pub(crate) async fn handle(
@@ -61,12 +49,7 @@ pub(crate) async fn handle(
     received.number = exchange.number();
 
     let reply = if too_large { Reply::serve() } else { shared.script.next() };
-    let answer = if too_large {
-        let body = openai::too_large();
-        Some(Answer::json(StatusCode::PAYLOAD_TOO_LARGE, &body))
-    } else {
-        Answer::decide(&received, &reply, &shared.config, &shared.quota)
-    };
+    let answer = if too_large { Some(Problem::too_large().into()) } else { Answer::decide(&received, &reply, &shared) };
     let name = &shared.config.name;
     let status = answer.as_ref().map(|answer| answer.status.as_u16());
     tracing::info!(
