@@ -96,6 +96,10 @@ impl Answer {
     fn served(request: &Received, shared: &Shared) -> Result<Self, Problem> {
         let config = &shared.config;
         let route = Route::of(&config.path_prefix, request.path()).ok_or_else(Problem::resource_not_found)?;
+        if route.has_versions && request.parameter("api-version").is_none_or(str::is_empty) {
+            // The gateway looks for the version's own description of the path, and there is none.
+            return Err(Problem::resource_not_found());
+        }
         let methods = route.endpoint.methods();
         if !methods.contains(&request.method) {
             return Err(Problem::method_not_allowed(methods));

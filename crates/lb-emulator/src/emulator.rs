@@ -42,7 +42,7 @@ use crate::{
 /// emulator.script(Reply::throttled(Duration::from_secs(6)));
 ///
 /// let client = reqwest::blocking::Client::new();
-/// let url = format!("{}/openai/deployments/gpt-4o/chat/completions", emulator.url());
+/// let url = format!("{}/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21", emulator.url());
 /// let ask = || {
 ///     let body = r#"{"messages":[{"role":"user","content":"Hello"}]}"#;
 ///     client.post(&url).header("api-key", "k1").body(body).send()

@@ -16,7 +16,7 @@
 //!
 //! let client = reqwest::blocking::Client::new();
 //! let ask = |emulator: &Emulator, key: &str| {
-//!     let url = format!("{}/openai/deployments/gpt-4o/chat/completions", emulator.url());
+//!     let url = format!("{}/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21", emulator.url());
 //!     let body = r#"{"messages":[{"role":"user","content":"Hello"}]}"#;
 //!     client.post(url).header("api-key", key).body(body).send()
 //! };
@@ -43,7 +43,7 @@
 //! | a prompt larger than the whole quota | 429 with a hint of 86,400 seconds, as seen from the live service |
 //! | no accepted key in `api-key` or `Authorization: Bearer` | 401 |
 //! | another deployment than those given | 404 `DeploymentNotFound` |
-//! | another path | 404 |
+//! | another path, or `/openai/deployments/...` without `api-version` | 404 |
 //! | another method | 405 |
 //! | a body that is no such request | 400 |
 //!
@@ -78,7 +78,7 @@
 //! let emulator = Emulator::builder().completion_tokens(2).start()?;
 //! let gate = emulator.hold_streams();
 //! let response = reqwest::blocking::Client::new()
-//!     .post(format!("{}/openai/deployments/gpt-4o/chat/completions", emulator.url()))
+//!     .post(format!("{}/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21", emulator.url()))
 //!     .body(r#"{"messages":[{"role":"user","content":"Hello"}],"stream":true}"#)
 //!     .send()?; // the head is here, and no event
 //!

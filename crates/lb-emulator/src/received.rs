@@ -56,6 +56,12 @@ impl Received {
         self.uri.query()
     }
 
+    /// The value of the first query parameter of that name, as it was sent.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let pairs = self.query()?.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.into_iter().find_map(|(key, value)| (key == name).then_some(value))
+    }
+
     /// Path and query as they were sent.
     pub fn path_and_query(&self) -> &str {
         self.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str)

@@ -10,6 +10,8 @@ pub(crate) struct Route<'a> {
     pub(crate) endpoint: Endpoint,
     /// `None`: the body's `model` says it.
     pub(crate) deployment: Option<&'a str>,
+    /// Whether the query must name an `api-version`: everywhere but under `/openai/v1`.
+    pub(crate) has_versions: bool,
 }
 
 /// What there is at a path.
@@ -35,7 +37,7 @@ impl<'a> Route<'a> {
             "embeddings" => Endpoint::Model(Operation::Embeddings),
             _ => return None,
         };
-        Some(Self { endpoint, deployment })
+        Some(Self { endpoint, deployment, has_versions: deployment.is_some() })
     }
 
     /// The operation that a refusal of this path names.

@@ -65,7 +65,7 @@ fn the_v1_path_takes_the_deployment_from_the_model() {
 #[test]
 fn embeddings_give_one_vector_per_input() {
     let emulator = Emulator::start().unwrap();
-    let path = "/openai/deployments/ada/embeddings";
+    let path = "/openai/deployments/ada/embeddings?api-version=2024-10-21";
     let body = json(post(&emulator, path, r#"{"input":["one","three"]}"#));
     assert_eq!(body["data"].as_array().unwrap().len(), 2);
     assert_eq!(body["data"][1]["index"], 1);
@@ -101,13 +101,30 @@ fn what_does_not_exist_is_told_as_azure_tells_it() {
     assert_eq!(unknown.status(), 404);
     assert_eq!(json(unknown)["error"]["code"], "DeploymentNotFound");
 
-    let elsewhere = post(&emulator, "/openai/deployments/gpt-35/images", HELLO);
+    let elsewhere = post(&emulator, "/openai/deployments/gpt-35/images?api-version=2024-10-21", HELLO);
     assert_eq!(elsewhere.status(), 404);
     assert_eq!(json(elsewhere)["error"]["code"], "404");
 
     let url = format!("{}{CHAT}", emulator.url());
     let got = client().get(url).send().unwrap();
     assert_eq!((got.status().as_u16(), header(&got, "allow")), (405, Some("POST")));
+}
+
+#[test]
+fn a_deployments_path_needs_a_version_and_the_v1_path_does_not() {
+    let emulator = Emulator::start().unwrap();
+    let (path, _) = CHAT.split_once('?').unwrap();
+    for query in ["", "?", "?api-version", "?api-version=", "?version=2024-10-21"] {
+        let response = post(&emulator, &format!("{path}{query}"), HELLO);
+        assert_eq!(response.status(), 404, "{query}");
+        assert_eq!(json(response)["error"]["message"], "Resource not found");
+    }
+    assert_eq!(post(&emulator, &format!("{path}?a=b&api-version=preview"), HELLO).status(), 200);
+
+    let body = HELLO.replacen('{', r#"{"model":"gpt-4o","#, 1);
+    for query in ["", "?api-version=preview"] {
+        assert_eq!(post(&emulator, &format!("/openai/v1/chat/completions{query}"), &body).status(), 200, "{query}");
+    }
 }
 
 #[test]
