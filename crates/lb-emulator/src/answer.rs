@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     config::Config,
+    fields::{Fields, missing},
     headers,
     openai::Completion,
     play::Step,
@@ -123,26 +124,30 @@ impl Answer {
         deployment: Option<&str>,
     ) -> Result<Self, Problem> {
         let config = &shared.config;
-        let invalid = |reason| Problem::invalid(reason, None, None);
-        let prompt = Prompt::parse(operation, &request.body).map_err(invalid)?;
-        let model = deployment.or(prompt.model.as_deref()).ok_or_else(|| invalid("'model' is required."))?;
+        let fields = Fields::parse(&request.body)?;
+        let prompt = Prompt::read(operation, &fields)?;
+        let model = match (deployment, &prompt.model) {
+            (Some(deployment), _) => deployment,
+            (None, Some(model)) => model,
+            (None, None) => return Err(missing("model")),
+        };
         if !config.has_deployment(model) {
             return Err(Problem::deployment_not_found());
         }
-        Ok(Self::limited(request, shared, operation, &prompt, model))
+        Ok(Self::limited(request, shared, &prompt, model))
     }
 
-    fn limited(request: &Received, shared: &Shared, operation: Operation, prompt: &Prompt, model: &str) -> Self {
+    fn limited(request: &Received, shared: &Shared, prompt: &Prompt, model: &str) -> Self {
         let config = &shared.config;
-        let demand = prompt.demand(operation);
+        let demand = prompt.demand();
         let decision = shared.quota.decide(&demand);
         let mut answer = if let Some(refused) = &decision.refused {
-            Self::throttled(config, operation, refused)
+            Self::throttled(config, prompt.operation, refused)
         } else {
-            let usage = prompt.usage(operation, config.completion_tokens);
+            let usage = prompt.usage(config.completion_tokens);
             let completion =
                 Completion { id: format!("{}-{}", config.name, request.number), name: &config.name, model, usage };
-            let mut answer = match (operation, prompt.stream) {
+            let mut answer = match (prompt.operation, prompt.stream) {
                 (Operation::Chat, true) => Self::events(completion.events(prompt)),
                 (Operation::Chat, false) => Self::json(StatusCode::OK, &completion.chat()),
                 (Operation::Embeddings, _) => Self::json(StatusCode::OK, &completion.embeddings(prompt)),

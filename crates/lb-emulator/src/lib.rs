@@ -45,7 +45,7 @@
 //! | another deployment than those given | 404 `DeploymentNotFound` |
 //! | another path, or `/openai/deployments/...` without `api-version` | 404 |
 //! | another method | 405 |
-//! | a body that is no such request | 400 |
+//! | a body that is no such request; parameters of a wrong type or out of range | 400 with `param` and `code` |
 //!
 //! Successes carry `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`; those of a provisioned deployment
 //! `azure-openai-deployment-utilization` instead. Every answer, refusals too, carries
@@ -119,6 +119,7 @@ mod builder;
 mod config;
 mod emulator;
 mod error;
+mod fields;
 mod gate;
 mod headers;
 mod log;

@@ -3,6 +3,11 @@
 use lb_limits::{CHARS_PER_TOKEN, Demand, STANDARD_MAX_TOKENS, Usage};
 use serde_json::Value;
 
+use crate::{
+    fields::{Fields, wrong_type},
+    problem::Problem,
+};
+
 /// What a model is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -23,56 +28,75 @@ impl Operation {
 /// What the emulator needs of a request's body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Prompt {
+    pub(crate) operation: Operation,
     pub(crate) model: Option<String>,
     pub(crate) stream: bool,
     pub(crate) include_usage: bool,
-    chars: u64,
     pub(crate) inputs: usize,
+    chars: u64,
     max_tokens: Option<u64>,
     best_of: u64,
 }
 
 impl Prompt {
-    /// Reads the body, or says what is wrong with it.
-    pub(crate) fn parse(operation: Operation, body: &[u8]) -> Result<Self, &'static str> {
-        let body: Value = serde_json::from_slice(body).map_err(|_| "The request body is not valid JSON.")?;
-        let chat = operation == Operation::Chat;
-        let (chars, inputs) = match (chat, body.get("messages"), body.get("input")) {
-            (true, Some(Value::Array(messages)), _) if !messages.is_empty() => {
-                let contents = messages.iter().filter_map(|message| message.get("content"));
-                (contents.map(chars).sum(), 1)
-            }
-            (true, ..) => return Err("'messages' must be a non-empty array."),
-            (false, _, Some(Value::Array(inputs))) => {
-                // An array of numbers is one input, given as tokens.
-                let tokens = inputs.iter().all(Value::is_u64);
-                let count = if tokens { 1 } else { inputs.len() };
-                (inputs.iter().map(chars).sum(), count)
-            }
-            (false, _, Some(input @ Value::String(_))) => (chars(input), 1),
-            (false, ..) => return Err("'input' must be a string or an array."),
+    /// Reads the parameters, or says what is wrong with them.
+    pub(crate) fn read(operation: Operation, fields: &Fields) -> Result<Self, Problem> {
+        let prompt = Self {
+            operation,
+            model: fields.text("model")?.map(str::to_owned),
+            stream: false,
+            include_usage: false,
+            inputs: 1,
+            chars: 0,
+            max_tokens: None,
+            best_of: 1,
         };
-        let number = |name: &str| body.get(name).and_then(Value::as_u64);
-        let flag = |value: Option<&Value>| value.and_then(Value::as_bool).unwrap_or(false);
-        let options = body.get("stream_options");
+        match operation {
+            Operation::Chat => prompt.chat(fields),
+            Operation::Embeddings => prompt.embeddings(fields),
+        }
+    }
+
+    fn chat(self, fields: &Fields) -> Result<Self, Problem> {
+        let contents = fields.list("messages")?.iter().filter_map(|message| message.get("content"));
+        let max_tokens = fields.integer("max_tokens", 1)?;
+        sampling(fields)?;
+        for name in ["presence_penalty", "frequency_penalty"] {
+            fields.decimal(name, -2.0, 2.0)?;
+        }
+        let usage = fields.get("stream_options").and_then(|options| options.get("include_usage"));
         Ok(Self {
-            model: body.get("model").and_then(Value::as_str).map(str::to_owned),
-            stream: chat && flag(body.get("stream")),
-            include_usage: flag(options.and_then(|options| options.get("include_usage"))),
-            chars,
-            inputs,
-            max_tokens: number("max_completion_tokens").or_else(|| number("max_tokens")),
-            best_of: number("best_of").unwrap_or(1),
+            stream: fields.flag("stream")?,
+            include_usage: usage.and_then(Value::as_bool).unwrap_or(false),
+            chars: contents.map(chars).sum(),
+            max_tokens: fields.integer("max_completion_tokens", 1)?.or(max_tokens),
+            best_of: fields.integer("best_of", 1)?.unwrap_or(1),
+            ..self
         })
     }
 
-    pub(crate) fn demand(&self, operation: Operation) -> Demand {
-        let reserved = match operation {
+    fn embeddings(self, fields: &Fields) -> Result<Self, Problem> {
+        let input = fields.required("input")?;
+        let inputs = match input {
+            Value::String(_) => 1,
+            // An array of numbers is one input, given as tokens.
+            Value::Array(inputs) if inputs.iter().all(Value::is_u64) => 1,
+            Value::Array(inputs) => inputs.len(),
+            other => return Err(wrong_type("input", "a string or an array", other)),
+        };
+        if input.is_array() {
+            fields.list("input")?;
+        }
+        Ok(Self { chars: chars(input), inputs, ..self })
+    }
+
+    pub(crate) fn demand(&self) -> Demand {
+        let reserved = match self.operation {
             Operation::Chat => self.max_tokens.unwrap_or(STANDARD_MAX_TOKENS),
             Operation::Embeddings => 0,
         };
         let demand = Demand::standard(self.chars, reserved, self.best_of);
-        match operation {
+        match self.operation {
             // A PTU bucket has its own default.
             Operation::Chat => Demand { max_tokens: self.max_tokens, ..demand },
             Operation::Embeddings => demand,
@@ -80,16 +104,22 @@ impl Prompt {
     }
 
     /// What the answer costs if the model would say `completion_tokens` tokens.
-    pub(crate) fn usage(&self, operation: Operation, completion_tokens: u64) -> Usage {
+    pub(crate) fn usage(&self, completion_tokens: u64) -> Usage {
         Usage {
             input_tokens: Demand::standard(self.chars, 0, 1).input_tokens,
             cached_tokens: 0,
-            output_tokens: match operation {
+            output_tokens: match self.operation {
                 Operation::Chat => completion_tokens.min(self.max_tokens.unwrap_or(u64::MAX)),
                 Operation::Embeddings => 0,
             },
         }
     }
+}
+
+/// The parameters of sampling: checked, and without effect.
+fn sampling(fields: &Fields) -> Result<(), Problem> {
+    fields.decimal("temperature", 0.0, 2.0)?;
+    fields.decimal("top_p", 0.0, 1.0)
 }
 
 /// Characters of a text, or of the text parts of a content array; a token given as a number counts as the

@@ -138,6 +138,39 @@ fn a_body_that_is_no_request_gets_a_400() {
 }
 
 #[test]
+fn parameters_are_refused_as_azure_refuses_them() {
+    let emulator = Emulator::start().unwrap();
+    let messages = r#""messages":[{"role":"user","content":"x"}]"#;
+    for (parameter, param, code) in [
+        (r#""max_tokens":0"#, "max_tokens", "integer_below_min_value"),
+        (r#""max_tokens":-1"#, "max_tokens", "integer_below_min_value"),
+        (r#""max_tokens":"x""#, "max_tokens", "invalid_type"),
+        (r#""max_completion_tokens":0"#, "max_completion_tokens", "integer_below_min_value"),
+        (r#""temperature":2.1"#, "temperature", "decimal_above_max_value"),
+        (r#""temperature":-1"#, "temperature", "decimal_below_min_value"),
+        (r#""top_p":1.1"#, "top_p", "decimal_above_max_value"),
+        (r#""presence_penalty":-3"#, "presence_penalty", "decimal_below_min_value"),
+        (r#""stream":"yes""#, "stream", "invalid_type"),
+        (r#""model":7"#, "model", "invalid_type"),
+    ] {
+        let response = post(&emulator, CHAT, &format!("{{{messages},{parameter}}}"));
+        assert_eq!(response.status(), 400, "{parameter}");
+        let error = &json(response)["error"];
+        assert_eq!((error["param"].as_str(), error["code"].as_str()), (Some(param), Some(code)), "{parameter}");
+    }
+    let fine = format!("{{{messages},\"max_tokens\":1,\"temperature\":2,\"top_p\":0,\"stream\":null}}");
+    assert_eq!(post(&emulator, CHAT, &fine).status(), 200);
+
+    let missing = json(post(&emulator, CHAT, "{}"));
+    assert_eq!(missing["error"]["message"], "Missing required parameter: 'messages'.");
+    let embeddings = CHAT.replace("chat/completions", "embeddings");
+    for (body, code) in [("{}", "missing_required_parameter"), (r#"{"input":[]}"#, "empty_array")] {
+        let error = &json(post(&emulator, &embeddings, body))["error"];
+        assert_eq!((error["param"].as_str(), error["code"].as_str()), (Some("input"), Some(code)), "{body}");
+    }
+}
+
+#[test]
 fn a_path_prefix_is_part_of_the_url_and_required() {
     let emulator = Emulator::builder().path_prefix("/team-a/").start().unwrap();
     assert!(emulator.url().ends_with("/team-a"));
