@@ -97,6 +97,12 @@ pub(crate) fn wrong_type(name: &str, expected: &str, value: &Value) -> Problem {
     Problem::invalid(&message, Some(name), Some("invalid_type"))
 }
 
+/// The parameter's value is none of those that there are.
+pub(crate) fn unknown_value(name: &str, value: &str, supported: &str) -> Problem {
+    let message = format!("Invalid value: '{value}'. Supported values are: {supported}.");
+    Problem::invalid(&message, Some(name), Some("invalid_value"))
+}
+
 fn out_of_range(name: &str, kind: &str, above: bool, limit: impl Display, value: &Value) -> Problem {
     let (side, relation, code) =
         if above { ("above maximum", "<=", "above_max") } else { ("below minimum", ">=", "below_min") };

@@ -38,7 +38,7 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `POST /openai/deployments/{d}/chat/completions`, `POST /openai/v1/chat/completions` | a completion, or with `"stream": true` server-sent events, each in an HTTP chunk of its own |
-//! | `POST /openai/deployments/{d}/embeddings`, `POST /openai/v1/embeddings` | one vector per input |
+//! | `POST /openai/deployments/{d}/embeddings`, `POST /openai/v1/embeddings` | one vector per input, as numbers or as base64 |
 //! | over a limit | 429 with Azure's body, and the hint in the chosen [`HintForm`] |
 //! | a prompt larger than the whole quota | 429 with a hint of 86,400 seconds, as seen from the live service |
 //! | no accepted key in `api-key` or `Authorization: Bearer` | 401 |

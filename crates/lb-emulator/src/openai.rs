@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use lb_limits::Usage;
 use serde_json::{Value, json};
@@ -93,7 +94,13 @@ impl Completion<'_> {
     }
 
     pub(crate) fn embeddings(&self, prompt: &Prompt) -> Value {
-        let vector = [0.125; EMBEDDING_LENGTH];
+        let numbers = [0.125_f32; EMBEDDING_LENGTH];
+        let vector = if prompt.base64 {
+            let bytes: Vec<u8> = numbers.into_iter().flat_map(f32::to_le_bytes).collect();
+            STANDARD.encode(bytes).into()
+        } else {
+            json!(numbers)
+        };
         let data: Vec<Value> = (0..prompt.inputs)
             .map(|index| json!({ "object": "embedding", "index": index, "embedding": vector }))
             .collect();

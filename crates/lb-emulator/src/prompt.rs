@@ -4,7 +4,7 @@ use lb_limits::{CHARS_PER_TOKEN, Demand, STANDARD_MAX_TOKENS, Usage};
 use serde_json::Value;
 
 use crate::{
-    fields::{Fields, wrong_type},
+    fields::{Fields, unknown_value, wrong_type},
     problem::Problem,
 };
 
@@ -33,6 +33,8 @@ pub(crate) struct Prompt {
     pub(crate) stream: bool,
     pub(crate) include_usage: bool,
     pub(crate) inputs: usize,
+    /// Whether vectors are wanted as base64 and not as numbers.
+    pub(crate) base64: bool,
     chars: u64,
     max_tokens: Option<u64>,
     best_of: u64,
@@ -47,6 +49,7 @@ impl Prompt {
             stream: false,
             include_usage: false,
             inputs: 1,
+            base64: false,
             chars: 0,
             max_tokens: None,
             best_of: 1,
@@ -87,7 +90,12 @@ impl Prompt {
         if input.is_array() {
             fields.list("input")?;
         }
-        Ok(Self { chars: chars(input), inputs, ..self })
+        let base64 = match fields.text("encoding_format")? {
+            None | Some("float") => false,
+            Some("base64") => true,
+            Some(other) => return Err(unknown_value("encoding_format", other, "'float' and 'base64'")),
+        };
+        Ok(Self { chars: chars(input), inputs, base64, ..self })
     }
 
     pub(crate) fn demand(&self) -> Demand {

@@ -73,6 +73,25 @@ fn embeddings_give_one_vector_per_input() {
 }
 
 #[test]
+fn embeddings_come_as_base64_if_asked_for() {
+    let emulator = Emulator::start().unwrap();
+    let path = CHAT.replace("chat/completions", "embeddings");
+    let with = |format: &str| post(&emulator, &path, &format!(r#"{{"input":"one","encoding_format":"{format}"}}"#));
+
+    let numbers = json(with("float"));
+    let numbers: Vec<f64> = serde_json::from_value(numbers["data"][0]["embedding"].clone()).unwrap();
+    let text = json(with("base64"));
+    let text = text["data"][0]["embedding"].as_str().unwrap();
+    // Little-endian f32s: 1/8 is 00 00 00 3e.
+    assert_eq!(numbers, [0.125; 8]);
+    assert_eq!(text, "AAAAPgAAAD4AAAA+AAAAPgAAAD4AAAA+AAAAPgAAAD4=");
+
+    let odd = with("hex");
+    assert_eq!(odd.status(), 400);
+    assert_eq!(json(odd)["error"]["code"], "invalid_value");
+}
+
+#[test]
 fn both_forms_of_credential_are_accepted_and_others_get_azures_401() {
     let emulator = Emulator::builder().key("k1").key("k2").start().unwrap();
     let with = |name: &'static str, value: &'static str| {
