@@ -145,8 +145,13 @@ impl Answer {
             Self::throttled(config, prompt.operation, refused)
         } else {
             let usage = prompt.usage(config.completion_tokens);
-            let completion =
-                Completion { id: format!("{}-{}", config.name, request.number), name: &config.name, model, usage };
+            let completion = Completion {
+                id: format!("{}-{}", config.name, request.number),
+                name: &config.name,
+                model,
+                usage,
+                is_cut: prompt.cuts(config.completion_tokens),
+            };
             let mut answer = match (prompt.operation, prompt.stream) {
                 (Operation::Chat, true) => Self::events(completion.events(prompt)),
                 (Operation::Chat, false) => Self::json(StatusCode::OK, &completion.chat()),

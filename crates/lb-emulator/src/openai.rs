@@ -20,6 +20,8 @@ pub(crate) struct Completion<'a> {
     pub(crate) name: &'a str,
     pub(crate) model: &'a str,
     pub(crate) usage: Usage,
+    /// Whether `max_tokens` ended it.
+    pub(crate) is_cut: bool,
 }
 
 impl Completion<'_> {
@@ -28,6 +30,10 @@ impl Completion<'_> {
         let mut next = self.name.to_owned();
         (0..self.usage.output_tokens)
             .map(move |number| std::mem::replace(&mut next, format!(" word{}", number.saturating_add(1))))
+    }
+
+    fn finish_reason(&self) -> &'static str {
+        if self.is_cut { "length" } else { "stop" }
     }
 
     fn usage_json(&self) -> Value {
@@ -61,7 +67,7 @@ impl Completion<'_> {
                     "refusal": null,
                 },
                 "logprobs": null,
-                "finish_reason": "stop",
+                "finish_reason": self.finish_reason(),
             }]),
         );
         answer["usage"] = self.usage_json();
@@ -83,7 +89,7 @@ impl Completion<'_> {
             })
             .map(|delta| event(&chunk(delta, Value::Null).to_string()))
             .collect();
-        events.push(event(&chunk(json!({}), "stop".into()).to_string()));
+        events.push(event(&chunk(json!({}), self.finish_reason().into()).to_string()));
         if prompt.include_usage {
             let mut last = self.object("chat.completion.chunk", json!([]));
             last["usage"] = self.usage_json();

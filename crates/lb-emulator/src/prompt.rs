@@ -111,6 +111,11 @@ impl Prompt {
         }
     }
 
+    /// Whether `completion_tokens` tokens are more than the request allows.
+    pub(crate) fn cuts(&self, completion_tokens: u64) -> bool {
+        self.max_tokens.is_some_and(|max| completion_tokens > max)
+    }
+
     /// What the answer costs if the model would say `completion_tokens` tokens.
     pub(crate) fn usage(&self, completion_tokens: u64) -> Usage {
         Usage {

@@ -34,6 +34,21 @@ fn a_chat_request_gets_a_completion_with_usage() {
 }
 
 #[test]
+fn a_completion_that_max_tokens_ended_says_so() {
+    let emulator = Emulator::builder().completion_tokens(3).start().unwrap();
+    for (max, reason, tokens) in [(2, "length", 2), (3, "stop", 3)] {
+        for parameter in ["max_tokens", "max_completion_tokens"] {
+            let body = HELLO.replacen('{', &format!(r#"{{"{parameter}":{max},"#), 1);
+            let answer = json(post(&emulator, CHAT, &body));
+            assert_eq!(answer["choices"][0]["finish_reason"], reason, "{body}");
+            assert_eq!(answer["usage"]["completion_tokens"], tokens);
+            let stream = post(&emulator, CHAT, &body.replacen('{', r#"{"stream":true,"#, 1)).text().unwrap();
+            assert!(stream.contains(&format!(r#""finish_reason":"{reason}""#)), "{stream}");
+        }
+    }
+}
+
+#[test]
 fn every_answer_has_the_request_ids_that_support_asks_for() {
     let emulator = Emulator::builder().key("k1").start().unwrap();
     emulator.script(Reply::throttled(Duration::from_secs(1)));
