@@ -16,6 +16,7 @@ use crate::{
     quota::{Refused, Settlement},
     received::Received,
     reply::{Cut, CutAfter, Kind, Reply},
+    responses,
     route::{Endpoint, Route},
     shared::Shared,
 };
@@ -49,7 +50,12 @@ impl Answer {
     }
 
     pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
-        let mut answer = Self::whole(status, body.to_string().into());
+        Self { status, ..Self::json_text(body.to_string().into()) }
+    }
+
+    /// JSON that is written already.
+    pub(crate) fn json_text(body: Bytes) -> Self {
+        let mut answer = Self::whole(StatusCode::OK, body);
         let json = HeaderValue::from_static("application/json");
         answer.headers.insert(header::CONTENT_TYPE, json);
         answer
@@ -113,6 +119,7 @@ impl Answer {
         }
         match route.endpoint {
             Endpoint::Model(operation) => Self::asked(request, shared, operation, route.deployment),
+            Endpoint::Response(id) => responses::answer(&shared.store, &request.method, id).map(Self::json_text),
         }
     }
 
@@ -125,7 +132,7 @@ impl Answer {
     ) -> Result<Self, Problem> {
         let config = &shared.config;
         let fields = Fields::parse(&request.body)?;
-        let prompt = Prompt::read(operation, &fields)?;
+        let mut prompt = Prompt::read(operation, &fields)?;
         let model = match (deployment, &prompt.model) {
             (Some(deployment), _) => deployment,
             (None, Some(model)) => model,
@@ -134,10 +141,14 @@ impl Answer {
         if !config.has_deployment(model) {
             return Err(Problem::deployment_not_found());
         }
-        Ok(Self::limited(request, shared, &prompt, model))
+        if let Some(previous) = &prompt.previous {
+            let before = responses::conversation(&shared.store, previous)?;
+            prompt.chars = prompt.chars.saturating_add(before);
+        }
+        Ok(Self::limited(request, shared, &fields, &prompt, model))
     }
 
-    fn limited(request: &Received, shared: &Shared, prompt: &Prompt, model: &str) -> Self {
+    fn limited(request: &Received, shared: &Shared, fields: &Fields, prompt: &Prompt, model: &str) -> Self {
         let config = &shared.config;
         let demand = prompt.demand();
         let decision = shared.quota.decide(&demand);
@@ -156,6 +167,18 @@ impl Answer {
                 (Operation::Chat, true) => Self::events(completion.events(prompt)),
                 (Operation::Chat, false) => Self::json(StatusCode::OK, &completion.chat()),
                 (Operation::Embeddings, _) => Self::json(StatusCode::OK, &completion.embeddings(prompt)),
+                (Operation::Responses, stream) => {
+                    let ids = ["resp_", "msg_"].map(|prefix| shared.store.long_id(prefix, request.number));
+                    let response = responses::response(&completion, fields, ids);
+                    if prompt.store {
+                        responses::keep(&shared.store, &response, prompt.chars);
+                    }
+                    if stream {
+                        Self::events(responses::events(&response, completion.words()))
+                    } else {
+                        Self::json(StatusCode::OK, &response)
+                    }
+                }
             };
             answer.latency = config.latency;
             answer.settlement = Some(Settlement { quota: shared.quota.clone(), demand, usage });

@@ -26,6 +26,7 @@ use crate::{
     script::Script,
     server::{Command, serve},
     service::Shared,
+    store::Store,
 };
 
 /// A running emulator of one Azure OpenAI resource. Dropping it stops it and frees its port.
@@ -90,6 +91,7 @@ impl Emulator {
         let (port, listener) = Port::open(addr).map_err(|source| StartError::Listen { addr, source })?;
         let addr = port.addr();
         let shared = Arc::new(Shared {
+            store: Store::new(&config.name, addr),
             config,
             quota,
             script: Script::new(every),

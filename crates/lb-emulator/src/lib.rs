@@ -39,6 +39,9 @@
 //! | --- | --- |
 //! | `POST /openai/deployments/{d}/chat/completions`, `POST /openai/v1/chat/completions` | a completion, or with `"stream": true` server-sent events, each in an HTTP chunk of its own |
 //! | `POST /openai/deployments/{d}/embeddings`, `POST /openai/v1/embeddings` | one vector per input, as numbers or as base64 |
+//! | `POST /openai/v1/responses` | a response, or with `"stream": true` its named and numbered events |
+//! | `GET`, `DELETE /openai/v1/responses/{id}` | a response that was made here, unless with `"store": false`; 404 for others |
+//! | `previous_response_id` of a response that was not made here | 400 `previous_response_not_found` |
 //! | over a limit | 429 with Azure's body, and the hint in the chosen [`HintForm`] |
 //! | a prompt larger than the whole quota | 429 with a hint of 86,400 seconds, as seen from the live service |
 //! | no accepted key in `api-key` or `Authorization: Bearer` | 401 |
@@ -131,11 +134,13 @@ mod prompt;
 mod quota;
 mod received;
 mod reply;
+mod responses;
 mod route;
 mod script;
 mod server;
 mod service;
 mod shared;
+mod store;
 mod wire;
 
 pub use builder::EmulatorBuilder;

@@ -26,7 +26,7 @@ pub(crate) struct Completion<'a> {
 
 impl Completion<'_> {
     /// The words of the answer, one per token.
-    fn words(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn words(&self) -> impl Iterator<Item = String> {
         let mut next = self.name.to_owned();
         (0..self.usage.output_tokens)
             .map(move |number| std::mem::replace(&mut next, format!(" word{}", number.saturating_add(1))))
@@ -125,6 +125,11 @@ pub(crate) fn event(data: &str) -> Bytes {
     format!("data: {data}\n\n").into()
 }
 
-fn unix_seconds() -> u64 {
+/// The same with a name.
+pub(crate) fn named_event(name: &str, data: &str) -> Bytes {
+    format!("event: {name}\ndata: {data}\n\n").into()
+}
+
+pub(crate) fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -29,6 +29,11 @@ impl Problem {
         Self { status: StatusCode::BAD_REQUEST, body: json!({ "error": error }), allow: None }
     }
 
+    /// Something with an id is not here: it never was, was made elsewhere, or is forgotten.
+    pub(crate) fn not_found(message: &str) -> Self {
+        Self { status: StatusCode::NOT_FOUND, ..Self::invalid(message, None, None) }
+    }
+
     pub(crate) fn access_denied() -> Self {
         Self::gateway(
             StatusCode::UNAUTHORIZED,

@@ -8,11 +8,15 @@ use crate::{
     problem::Problem,
 };
 
+/// The least `max_output_tokens` that the live service takes (vectorize-io/hindsight#58).
+const LEAST_OUTPUT_TOKENS: u64 = 16;
+
 /// What a model is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Chat,
     Embeddings,
+    Responses,
 }
 
 impl Operation {
@@ -21,6 +25,7 @@ impl Operation {
         match self {
             Self::Chat => "ChatCompletions_Create",
             Self::Embeddings => "Embeddings_Create",
+            Self::Responses => "Responses_Create",
         }
     }
 }
@@ -35,7 +40,11 @@ pub(crate) struct Prompt {
     pub(crate) inputs: usize,
     /// Whether vectors are wanted as base64 and not as numbers.
     pub(crate) base64: bool,
-    chars: u64,
+    /// The response that this goes on from.
+    pub(crate) previous: Option<String>,
+    /// Whether the answer is to be kept.
+    pub(crate) store: bool,
+    pub(crate) chars: u64,
     max_tokens: Option<u64>,
     best_of: u64,
 }
@@ -50,6 +59,8 @@ impl Prompt {
             include_usage: false,
             inputs: 1,
             base64: false,
+            previous: None,
+            store: false,
             chars: 0,
             max_tokens: None,
             best_of: 1,
@@ -57,6 +68,7 @@ impl Prompt {
         match operation {
             Operation::Chat => prompt.chat(fields),
             Operation::Embeddings => prompt.embeddings(fields),
+            Operation::Responses => prompt.responses(fields),
         }
     }
 
@@ -98,15 +110,34 @@ impl Prompt {
         Ok(Self { chars: chars(input), inputs, base64, ..self })
     }
 
+    fn responses(self, fields: &Fields) -> Result<Self, Problem> {
+        let input = fields.required("input")?;
+        match input {
+            Value::String(_) => {}
+            Value::Array(_) => drop(fields.list("input")?),
+            other => return Err(wrong_type("input", "a string or an array", other)),
+        }
+        sampling(fields)?;
+        let instructions = fields.text("instructions")?.unwrap_or_default();
+        Ok(Self {
+            stream: fields.flag("stream")?,
+            previous: fields.text("previous_response_id")?.map(str::to_owned),
+            store: fields.get("store").is_none() || fields.flag("store")?,
+            chars: chars(input).saturating_add(length(instructions)),
+            max_tokens: fields.integer("max_output_tokens", LEAST_OUTPUT_TOKENS)?,
+            ..self
+        })
+    }
+
     pub(crate) fn demand(&self) -> Demand {
         let reserved = match self.operation {
-            Operation::Chat => self.max_tokens.unwrap_or(STANDARD_MAX_TOKENS),
+            Operation::Chat | Operation::Responses => self.max_tokens.unwrap_or(STANDARD_MAX_TOKENS),
             Operation::Embeddings => 0,
         };
         let demand = Demand::standard(self.chars, reserved, self.best_of);
         match self.operation {
             // A PTU bucket has its own default.
-            Operation::Chat => Demand { max_tokens: self.max_tokens, ..demand },
+            Operation::Chat | Operation::Responses => Demand { max_tokens: self.max_tokens, ..demand },
             Operation::Embeddings => demand,
         }
     }
@@ -122,7 +153,7 @@ impl Prompt {
             input_tokens: Demand::standard(self.chars, 0, 1).input_tokens,
             cached_tokens: 0,
             output_tokens: match self.operation {
-                Operation::Chat => completion_tokens.min(self.max_tokens.unwrap_or(u64::MAX)),
+                Operation::Chat | Operation::Responses => completion_tokens.min(self.max_tokens.unwrap_or(u64::MAX)),
                 Operation::Embeddings => 0,
             },
         }
@@ -135,13 +166,17 @@ fn sampling(fields: &Fields) -> Result<(), Problem> {
     fields.decimal("top_p", 0.0, 1.0)
 }
 
+fn length(text: &str) -> u64 {
+    text.chars().count().try_into().unwrap_or(u64::MAX)
+}
+
 /// Characters of a text, or of the text parts of a content array; a token given as a number counts as the
 /// characters it stands for.
 fn chars(content: &Value) -> u64 {
     match content {
-        Value::String(text) => text.chars().count().try_into().unwrap_or(u64::MAX),
+        Value::String(text) => length(text),
         Value::Array(parts) => parts.iter().map(chars).sum(),
-        Value::Object(part) => part.get("text").map_or(0, chars),
+        Value::Object(part) => part.get("text").or_else(|| part.get("content")).map_or(0, chars),
         Value::Number(_) => CHARS_PER_TOKEN,
         Value::Null | Value::Bool(_) => 0,
     }

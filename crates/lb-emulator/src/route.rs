@@ -7,7 +7,7 @@ use crate::prompt::Operation;
 /// Where a request wants to go.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Route<'a> {
-    pub(crate) endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint<'a>,
     /// `None`: the body's `model` says it.
     pub(crate) deployment: Option<&'a str>,
     /// Whether the query must name an `api-version`: everywhere but under `/openai/v1`.
@@ -16,43 +16,63 @@ pub(crate) struct Route<'a> {
 
 /// What there is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Endpoint {
+pub(crate) enum Endpoint<'a> {
     /// A model is asked.
     Model(Operation),
+    /// The response with this id.
+    Response(&'a str),
 }
 
 impl<'a> Route<'a> {
     /// The route of a path; `None` if there is nothing.
     pub(crate) fn of(prefix: &str, path: &'a str) -> Option<Self> {
         let path = path.strip_prefix(prefix)?.strip_prefix("/openai/")?;
-        let (deployment, rest) = match path.strip_prefix("deployments/") {
-            Some(rest) => {
-                let (deployment, rest) = rest.split_once('/')?;
-                (Some(deployment), rest)
-            }
-            None => (None, path.strip_prefix("v1/")?),
+        if let Some(rest) = path.strip_prefix("deployments/") {
+            let (deployment, rest) = rest.split_once('/')?;
+            let endpoint = Endpoint::of_deployment(rest)?;
+            return Some(Self { endpoint, deployment: Some(deployment), has_versions: true });
+        }
+        let (endpoint, has_versions) = match path.strip_prefix("v1/") {
+            Some(rest) => (Endpoint::of_deployment(rest).or_else(|| Endpoint::of_resource(rest))?, false),
+            None => (Endpoint::of_resource(path)?, true),
         };
-        let endpoint = match rest {
-            "chat/completions" => Endpoint::Model(Operation::Chat),
-            "embeddings" => Endpoint::Model(Operation::Embeddings),
-            _ => return None,
-        };
-        Some(Self { endpoint, deployment, has_versions: deployment.is_some() })
+        Some(Self { endpoint, deployment: None, has_versions })
     }
 
     /// The operation that a refusal of this path names.
     pub(crate) fn operation(&self) -> Operation {
         match self.endpoint {
             Endpoint::Model(operation) => operation,
+            Endpoint::Response(_) => Operation::Responses,
         }
     }
 }
 
-impl Endpoint {
+impl<'a> Endpoint<'a> {
+    /// What there is of one deployment.
+    fn of_deployment(path: &str) -> Option<Self> {
+        match path {
+            "chat/completions" => Some(Self::Model(Operation::Chat)),
+            "embeddings" => Some(Self::Model(Operation::Embeddings)),
+            _ => None,
+        }
+    }
+
+    /// What there is of the whole resource.
+    fn of_resource(path: &'a str) -> Option<Self> {
+        let segments: Vec<_> = path.split('/').collect();
+        match segments[..] {
+            ["responses"] => Some(Self::Model(Operation::Responses)),
+            ["responses", id] => Some(Self::Response(id)),
+            _ => None,
+        }
+    }
+
     /// The methods that it has.
     pub(crate) fn methods(self) -> &'static [Method] {
         match self {
             Self::Model(_) => &[Method::POST],
+            Self::Response(_) => &[Method::GET, Method::DELETE],
         }
     }
 }

@@ -1,0 +1,126 @@
+//! What requests leave behind.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    net::SocketAddr,
+    sync::{Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+
+/// Responses that are kept; the live service keeps them for 30 days.
+const RESPONSES: usize = 1_000;
+
+/// Bytes that the kept responses may take together.
+const RESPONSE_BYTES: usize = 64 * 1024 * 1024;
+
+/// What was made at one emulator, and exists nowhere else.
+pub(crate) struct Store {
+    origin: u64,
+    shelves: Mutex<Shelves>,
+}
+
+/// Everything that is kept, by kind.
+pub(crate) struct Shelves {
+    pub(crate) responses: Shelf<Response>,
+}
+
+/// A response that can be fetched, and gone on from.
+pub(crate) struct Response {
+    pub(crate) body: Bytes,
+    /// Characters of the whole conversation so far: the next turn is charged for them.
+    pub(crate) chars: u64,
+}
+
+impl Store {
+    /// An empty one. Two that are told different names or addresses give different ids.
+    pub(crate) fn new(name: &str, addr: SocketAddr) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (name, addr).hash(&mut hasher);
+        let shelves = Shelves { responses: Shelf::new(RESPONSES, RESPONSE_BYTES) };
+        Self { origin: hasher.finish(), shelves: Mutex::new(shelves) }
+    }
+
+    /// The id of what request `number` made: 48 digits, as those of responses.
+    pub(crate) fn long_id(&self, prefix: &str, number: u64) -> String {
+        format!("{prefix}{:016x}{number:032x}", self.origin)
+    }
+
+    pub(crate) fn with<T>(&self, run: impl FnOnce(&mut Shelves) -> T) -> T {
+        run(&mut self.shelves.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not what it keeps: prompts are in it.
+        f.debug_struct("Store").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+/// Things of one kind by id. Where there are too many, or they are too large together, the oldest are forgotten.
+pub(crate) struct Shelf<T> {
+    entries: VecDeque<Entry<T>>,
+    most: usize,
+    most_bytes: usize,
+}
+
+struct Entry<T> {
+    id: String,
+    bytes: usize,
+    value: T,
+}
+
+impl<T> Shelf<T> {
+    fn new(most: usize, most_bytes: usize) -> Self {
+        Self { entries: VecDeque::new(), most, most_bytes }
+    }
+
+    pub(crate) fn insert(&mut self, id: String, bytes: usize, value: T) {
+        self.entries.push_back(Entry { id, bytes, value });
+        let mut total: usize = self.entries.iter().map(|entry| entry.bytes).sum();
+        while self.entries.len() > self.most || total > self.most_bytes {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            total -= oldest.bytes;
+        }
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&T> {
+        // The latest are the ones in use.
+        self.entries.iter().rev().find(|entry| entry.id == id).map(|entry| &entry.value)
+    }
+
+    /// Whether it was there.
+    pub(crate) fn remove(&mut self, id: &str) -> bool {
+        let index = self.entries.iter().position(|entry| entry.id == id);
+        index.and_then(|index| self.entries.remove(index)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_are_forgotten_by_number_and_by_size() {
+        let mut shelf = Shelf::new(3, 10);
+        for (id, bytes) in [("a", 1), ("b", 1), ("c", 1), ("d", 1)] {
+            shelf.insert(id.to_owned(), bytes, id);
+        }
+        assert_eq!((shelf.get("a"), shelf.get("b")), (None, Some(&"b")), "three are kept");
+        shelf.insert("e".to_owned(), 9, "e");
+        assert_eq!((shelf.get("c"), shelf.get("d"), shelf.get("e")), (None, Some(&"d"), Some(&"e")), "ten bytes");
+        shelf.insert("f".to_owned(), 11, "f");
+        assert_eq!((shelf.get("e"), shelf.get("f")), (None, None), "too large by itself");
+    }
+
+    #[test]
+    fn ids_are_the_same_in_each_run_and_differ_between_emulators() {
+        let id = |name, port| Store::new(name, ([127, 0, 0, 1], port).into()).long_id("resp_", 1);
+        assert_eq!(id("a", 1), id("a", 1));
+        assert!(id("a", 1) != id("b", 1) && id("a", 1) != id("a", 2));
+        assert_eq!(id("a", 1).len(), "resp_".len() + 48);
+    }
+}
