@@ -91,6 +91,13 @@ impl Answer {
                 headers::write_limits(&mut answer.headers, config.hint, &[], Some(&refused));
                 answer
             }
+            Kind::ThrottledStream(wait) => {
+                let problem = Problem::throttled(Operation::Responses, Unit::Tokens, whole_seconds(*wait));
+                let id = shared.store.long_id("resp_", request.number);
+                let mut answer = Self::events(responses::refused(&id, problem.message()));
+                headers::write_hint(&mut answer.headers, config.hint, *wait);
+                answer
+            }
             Kind::Invalid(reason) => Problem::invalid_script(reason).into(),
         };
         let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];

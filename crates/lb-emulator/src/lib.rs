@@ -59,7 +59,7 @@
 //! | fault | how |
 //! | --- | --- |
 //! | any status, headers and body | [`Reply::status`], [`Reply::throttled`], [`Reply::oversized`], [`Reply::redirect`] |
-//! | a 200 whose stream is a refusal | [`Reply::stream`] |
+//! | a 200 whose stream is a refusal | [`Reply::throttled_stream`], or any with [`Reply::stream`] |
 //! | a late head, a late body | [`Reply::head_delay`], [`Reply::body_delay`] |
 //! | no head, ever | [`Reply::no_head`] |
 //! | a head whose body stalls, a body or a stream that stalls | [`Reply::stall_body`], [`Reply::stall_after_bytes`], [`Reply::stall_after`] |

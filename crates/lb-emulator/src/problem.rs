@@ -34,6 +34,10 @@ impl Problem {
         Self { status: StatusCode::NOT_FOUND, ..Self::invalid(message, None, None) }
     }
 
+    pub(crate) fn message(&self) -> &str {
+        self.body["error"]["message"].as_str().unwrap_or_default()
+    }
+
     pub(crate) fn access_denied() -> Self {
         Self::gateway(
             StatusCode::UNAUTHORIZED,

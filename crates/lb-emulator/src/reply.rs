@@ -39,6 +39,7 @@ pub(crate) enum Kind {
     /// Events of a stream, each as it goes on the wire.
     Stream(Vec<Bytes>),
     Throttled(Duration),
+    ThrottledStream(Duration),
     ResetBeforeHead,
     NoHead,
     /// What is wrong with the script.
@@ -81,6 +82,13 @@ impl Reply {
     /// A 429 as Azure OpenAI sends it, with `hint` in the emulator's [`HintForm`](crate::HintForm).
     pub fn throttled(hint: Duration) -> Self {
         Self::new(Kind::Throttled(hint))
+    }
+
+    /// A refusal inside a 200 stream, as Azure's `/openai/v1/responses` sends it with `"stream": true`: the head is a
+    /// 200 with `hint` in the emulator's [`HintForm`](crate::HintForm), the events are `response.failed` and `error`
+    /// with the code `rate_limit_exceeded` (earendil-works/pi#7983).
+    pub fn throttled_stream(hint: Duration) -> Self {
+        Self::new(Kind::ThrottledStream(hint))
     }
 
     /// The 429 that one prompt larger than the deployment's quota gets: a hint of 86,400 seconds.

@@ -124,6 +124,32 @@ pub(crate) fn events(response: &Value, words: impl Iterator<Item = String>) -> V
     stream.0
 }
 
+/// The events of a stream that refuses its request when the head has promised an answer already.
+pub(crate) fn refused(id: &str, message: &str) -> Vec<Bytes> {
+    let response = json!({
+        "id": id,
+        "object": "response",
+        "created_at": unix_seconds(),
+        "status": "failed",
+        // The service leaves it open here, and tells it in the next event.
+        "error": null,
+        "incomplete_details": null,
+        "output": [],
+        "usage": null,
+    });
+    let error = json!({
+        "code": "rate_limit_exceeded",
+        "type": "too_many_requests",
+        "message": message,
+        "param": null,
+        "headers": { "x-ms-fe-error": "true" },
+    });
+    let mut stream = Stream::default();
+    stream.push("response.failed", json!({ "response": response }));
+    stream.push("error", json!({ "error": error }));
+    stream.0
+}
+
 fn with(at: &Value, name: &str, value: &Value) -> Value {
     let mut event = at.clone();
     event[name] = value.clone();

@@ -3,10 +3,12 @@
 
 mod support;
 
-use lb_emulator::Emulator;
+use std::time::Duration;
+
+use lb_emulator::{Emulator, HintForm, Reply};
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
-use support::{client, post};
+use support::{client, header, post};
 
 const RESPONSES: &str = "/openai/v1/responses";
 
@@ -140,6 +142,26 @@ fn a_response_that_max_output_tokens_ended_is_incomplete() {
     body["stream"] = true.into();
     let stream = create(&emulator, body).text().unwrap();
     assert!(stream.contains("event: response.incomplete\n") && !stream.contains("response.completed"), "{stream}");
+}
+
+#[test]
+fn a_refusal_can_come_inside_a_stream_that_its_head_announces() {
+    let emulator = Emulator::builder().hint(HintForm::Millis).start().unwrap();
+    emulator.script(Reply::throttled_stream(Duration::from_millis(2_500)));
+    let response = create(&emulator, json!({ "model": "gpt", "input": "x", "stream": true }));
+    assert_eq!(response.status(), 200);
+    assert_eq!((header(&response, "retry-after"), header(&response, "retry-after-ms")), (Some("3"), Some("2500")));
+    let text = response.text().unwrap();
+    let (failed, error) = text.split_once("\n\n").unwrap();
+    let data = |event: &str, name: &str| -> Value {
+        let data = event.trim_end().strip_prefix(&format!("event: {name}\ndata: ")).unwrap();
+        serde_json::from_str(data).unwrap()
+    };
+    let failed = data(failed, "response.failed");
+    assert_eq!((&failed["response"]["status"], &failed["response"]["error"]), (&json!("failed"), &Value::Null));
+    let error = &data(error, "error")["error"];
+    assert_eq!((&error["code"], &error["type"]), (&json!("rate_limit_exceeded"), &json!("too_many_requests")));
+    assert!(error["message"].as_str().unwrap().contains("retry after 3 seconds"));
 }
 
 #[test]
