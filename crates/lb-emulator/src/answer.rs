@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     config::Config,
     fields::{Fields, missing},
-    headers,
+    headers, models,
     openai::Completion,
     play::Step,
     problem::Problem,
@@ -126,6 +126,8 @@ impl Answer {
         }
         match route.endpoint {
             Endpoint::Model(operation) => Self::asked(request, shared, operation, route.deployment),
+            Endpoint::Models => Ok(Self::json_text(models::list(config))),
+            Endpoint::OneModel(name) => models::find(config, name).map(Self::json_text),
             Endpoint::Response(id) => responses::answer(&shared.store, &request.method, id).map(Self::json_text),
         }
     }

@@ -42,6 +42,7 @@
 //! | `POST /openai/v1/responses` | a response, or with `"stream": true` its named and numbered events |
 //! | `GET`, `DELETE /openai/v1/responses/{id}` | a response that was made here, unless with `"store": false`; 404 for others |
 //! | `previous_response_id` of a response that was not made here | 400 `previous_response_not_found` |
+//! | `GET /openai/v1/models`, `GET /openai/v1/models/{name}` | the deployments that were given, as models |
 //! | over a limit | 429 with Azure's body, and the hint in the chosen [`HintForm`] |
 //! | a prompt larger than the whole quota | 429 with a hint of 86,400 seconds, as seen from the live service |
 //! | no accepted key in `api-key` or `Authorization: Bearer` | 401 |
@@ -126,6 +127,7 @@ mod fields;
 mod gate;
 mod headers;
 mod log;
+mod models;
 mod openai;
 mod play;
 mod port;

@@ -21,6 +21,9 @@ pub(crate) enum Endpoint<'a> {
     Model(Operation),
     /// The response with this id.
     Response(&'a str),
+    Models,
+    /// The model with this name.
+    OneModel(&'a str),
 }
 
 impl<'a> Route<'a> {
@@ -39,11 +42,12 @@ impl<'a> Route<'a> {
         Some(Self { endpoint, deployment: None, has_versions })
     }
 
-    /// The operation that a refusal of this path names.
+    /// The operation that a refusal of this path names; the service counts requests to models only.
     pub(crate) fn operation(&self) -> Operation {
         match self.endpoint {
             Endpoint::Model(operation) => operation,
             Endpoint::Response(_) => Operation::Responses,
+            Endpoint::Models | Endpoint::OneModel(_) => Operation::Chat,
         }
     }
 }
@@ -64,6 +68,8 @@ impl<'a> Endpoint<'a> {
         match segments[..] {
             ["responses"] => Some(Self::Model(Operation::Responses)),
             ["responses", id] => Some(Self::Response(id)),
+            ["models"] => Some(Self::Models),
+            ["models", name] => Some(Self::OneModel(name)),
             _ => None,
         }
     }
@@ -73,6 +79,7 @@ impl<'a> Endpoint<'a> {
         match self {
             Self::Model(_) => &[Method::POST],
             Self::Response(_) => &[Method::GET, Method::DELETE],
+            Self::Models | Self::OneModel(_) => &[Method::GET],
         }
     }
 }

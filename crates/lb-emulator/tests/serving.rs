@@ -205,6 +205,29 @@ fn parameters_are_refused_as_azure_refuses_them() {
 }
 
 #[test]
+fn the_deployments_are_listed_as_models() {
+    let emulator = Emulator::builder().deployment("gpt-4o").deployment("ada").start().unwrap();
+    let get = |path: &str| client().get(format!("{}{path}", emulator.url())).send().unwrap();
+    for path in ["/openai/v1/models", "/openai/models?api-version=2024-10-21"] {
+        let list = json(get(path));
+        let names: Vec<_> =
+            list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+        assert_eq!((list["object"].as_str(), names), (Some("list"), vec!["ada", "gpt-4o"]), "{path}");
+    }
+    assert_eq!(json(get("/openai/v1/models/ada"))["object"], "model");
+    assert_eq!(get("/openai/v1/models/gpt-2").status(), 404);
+    assert_eq!(get("/openai/models").status(), 404, "without a version");
+    // As since 2023: that list belongs to the management API.
+    assert_eq!(get("/openai/deployments?api-version=2024-10-21").status(), 404);
+    let posted = post(&emulator, "/openai/v1/models", "{}");
+    assert_eq!((posted.status().as_u16(), header(&posted, "allow")), (405, Some("GET")));
+
+    let any = Emulator::start().unwrap();
+    let anything = client().get(format!("{}/openai/v1/models/anything", any.url())).send().unwrap();
+    assert_eq!(anything.status(), 200, "all deployments exist");
+}
+
+#[test]
 fn a_path_prefix_is_part_of_the_url_and_required() {
     let emulator = Emulator::builder().path_prefix("/team-a/").start().unwrap();
     assert!(emulator.url().ends_with("/team-a"));
