@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     config::Config,
     fields::{Fields, missing},
-    headers, models,
+    files, headers, models,
     openai::Completion,
     play::Step,
     problem::Problem,
@@ -61,6 +61,14 @@ impl Answer {
         answer
     }
 
+    /// The content of a file.
+    fn binary(body: Bytes) -> Self {
+        let mut answer = Self::whole(StatusCode::OK, body);
+        let binary = HeaderValue::from_static("application/octet-stream");
+        answer.headers.insert(header::CONTENT_TYPE, binary);
+        answer
+    }
+
     fn events(events: Vec<Bytes>) -> Self {
         let mut answer = Self::whole(StatusCode::OK, Bytes::new());
         let stream = HeaderValue::from_static("text/event-stream; charset=utf-8");
@@ -76,11 +84,11 @@ impl Answer {
     }
 
     /// The answer that the script or the service gives. `None`: there is no head to send.
-    pub(crate) fn decide(request: &Received, reply: &Reply, shared: &Shared) -> Option<Self> {
+    pub(crate) async fn decide(request: &Received, reply: &Reply, shared: &Shared) -> Option<Self> {
         let config = &shared.config;
         let mut answer = match &reply.kind {
             Kind::ResetBeforeHead | Kind::NoHead => return None,
-            Kind::Serve => Self::served(request, shared).unwrap_or_else(Self::from),
+            Kind::Serve => Self::served(request, shared).await.unwrap_or_else(Self::from),
             Kind::Status(status, body) => Self::whole(*status, body.clone()),
             Kind::Stream(events) => Self::events(events.clone()),
             Kind::Throttled(wait) => {
@@ -107,7 +115,7 @@ impl Answer {
         Some(answer)
     }
 
-    fn served(request: &Received, shared: &Shared) -> Result<Self, Problem> {
+    async fn served(request: &Received, shared: &Shared) -> Result<Self, Problem> {
         let config = &shared.config;
         let route = Route::of(&config.path_prefix, request.path()).ok_or_else(Problem::resource_not_found)?;
         if route.has_versions && request.parameter("api-version").is_none_or(str::is_empty) {
@@ -128,6 +136,14 @@ impl Answer {
             Endpoint::Model(operation) => Self::asked(request, shared, operation, route.deployment),
             Endpoint::Models => Ok(Self::json_text(models::list(config))),
             Endpoint::OneModel(name) => models::find(config, name).map(Self::json_text),
+            Endpoint::Files if request.method == Method::POST => {
+                let created = Self::json_text(files::create(&shared.store, request).await?);
+                // As documented for each of the two.
+                Ok(if route.has_versions { Self { status: StatusCode::CREATED, ..created } } else { created })
+            }
+            Endpoint::Files => Ok(Self::json_text(files::list(&shared.store, request))),
+            Endpoint::File(id) => files::answer(&shared.store, &request.method, id).map(Self::json_text),
+            Endpoint::FileContent(id) => files::content(&shared.store, id).map(Self::binary),
             Endpoint::Response(id) => responses::answer(&shared.store, &request.method, id).map(Self::json_text),
         }
     }

@@ -42,6 +42,7 @@
 //! | `POST /openai/v1/responses` | a response, or with `"stream": true` its named and numbered events |
 //! | `GET`, `DELETE /openai/v1/responses/{id}` | a response that was made here, unless with `"store": false`; 404 for others |
 //! | `previous_response_id` of a response that was not made here | 400 `previous_response_not_found` |
+//! | `POST`, `GET /openai/v1/files`, `GET`, `DELETE .../files/{id}`, `GET .../files/{id}/content` | files that were uploaded here |
 //! | `GET /openai/v1/models`, `GET /openai/v1/models/{name}` | the deployments that were given, as models |
 //! | over a limit | 429 with Azure's body, and the hint in the chosen [`HintForm`] |
 //! | a prompt larger than the whole quota | 429 with a hint of 86,400 seconds, as seen from the live service |
@@ -124,11 +125,13 @@ mod config;
 mod emulator;
 mod error;
 mod fields;
+mod files;
 mod gate;
 mod headers;
 mod log;
 mod models;
 mod openai;
+mod page;
 mod play;
 mod port;
 mod problem;
@@ -143,6 +146,7 @@ mod server;
 mod service;
 mod shared;
 mod store;
+mod upload;
 mod wire;
 
 pub use builder::EmulatorBuilder;

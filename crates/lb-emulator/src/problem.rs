@@ -34,6 +34,11 @@ impl Problem {
         Self { status: StatusCode::NOT_FOUND, ..Self::invalid(message, None, None) }
     }
 
+    /// A file or a batch is not here; `notFound` is the documented code.
+    pub(crate) fn unknown_object(message: &str) -> Self {
+        Self::gateway(StatusCode::NOT_FOUND, "notFound", message)
+    }
+
     pub(crate) fn message(&self) -> &str {
         self.body["error"]["message"].as_str().unwrap_or_default()
     }

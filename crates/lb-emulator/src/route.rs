@@ -24,6 +24,9 @@ pub(crate) enum Endpoint<'a> {
     Models,
     /// The model with this name.
     OneModel(&'a str),
+    Files,
+    File(&'a str),
+    FileContent(&'a str),
 }
 
 impl<'a> Route<'a> {
@@ -46,8 +49,7 @@ impl<'a> Route<'a> {
     pub(crate) fn operation(&self) -> Operation {
         match self.endpoint {
             Endpoint::Model(operation) => operation,
-            Endpoint::Response(_) => Operation::Responses,
-            Endpoint::Models | Endpoint::OneModel(_) => Operation::Chat,
+            _ => Operation::Chat,
         }
     }
 }
@@ -68,6 +70,9 @@ impl<'a> Endpoint<'a> {
         match segments[..] {
             ["responses"] => Some(Self::Model(Operation::Responses)),
             ["responses", id] => Some(Self::Response(id)),
+            ["files"] => Some(Self::Files),
+            ["files", id] => Some(Self::File(id)),
+            ["files", id, "content"] => Some(Self::FileContent(id)),
             ["models"] => Some(Self::Models),
             ["models", name] => Some(Self::OneModel(name)),
             _ => None,
@@ -78,8 +83,9 @@ impl<'a> Endpoint<'a> {
     pub(crate) fn methods(self) -> &'static [Method] {
         match self {
             Self::Model(_) => &[Method::POST],
-            Self::Response(_) => &[Method::GET, Method::DELETE],
-            Self::Models | Self::OneModel(_) => &[Method::GET],
+            Self::Files => &[Method::GET, Method::POST],
+            Self::Response(_) | Self::File(_) => &[Method::GET, Method::DELETE],
+            Self::Models | Self::OneModel(_) | Self::FileContent(_) => &[Method::GET],
         }
     }
 }

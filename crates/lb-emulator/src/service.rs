@@ -49,7 +49,8 @@ pub(crate) async fn handle(
     received.number = exchange.number();
 
     let reply = if too_large { Reply::serve() } else { shared.script.next() };
-    let answer = if too_large { Some(Problem::too_large().into()) } else { Answer::decide(&received, &reply, &shared) };
+    let answer =
+        if too_large { Some(Problem::too_large().into()) } else { Answer::decide(&received, &reply, &shared).await };
     let name = &shared.config.name;
     let status = answer.as_ref().map(|answer| answer.status.as_u16());
     tracing::info!(

@@ -16,6 +16,12 @@ const RESPONSES: usize = 1_000;
 /// Bytes that the kept responses may take together.
 const RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
+/// Files that are kept: as many as the live service keeps of a resource's batches.
+const FILES: usize = 500;
+
+/// Bytes that the kept files may take together.
+const FILE_BYTES: usize = 256 * 1024 * 1024;
+
 /// What was made at one emulator, and exists nowhere else.
 pub(crate) struct Store {
     origin: u64,
@@ -25,6 +31,7 @@ pub(crate) struct Store {
 /// Everything that is kept, by kind.
 pub(crate) struct Shelves {
     pub(crate) responses: Shelf<Response>,
+    pub(crate) files: Shelf<File>,
 }
 
 /// A response that can be fetched, and gone on from.
@@ -34,18 +41,33 @@ pub(crate) struct Response {
     pub(crate) chars: u64,
 }
 
+/// A file that was uploaded, or written by a batch.
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) purpose: String,
+    /// Seconds since 1970.
+    pub(crate) created: u64,
+    pub(crate) content: Bytes,
+}
+
 impl Store {
     /// An empty one. Two that are told different names or addresses give different ids.
     pub(crate) fn new(name: &str, addr: SocketAddr) -> Self {
         let mut hasher = DefaultHasher::new();
         (name, addr).hash(&mut hasher);
-        let shelves = Shelves { responses: Shelf::new(RESPONSES, RESPONSE_BYTES) };
+        let shelves =
+            Shelves { responses: Shelf::new(RESPONSES, RESPONSE_BYTES), files: Shelf::new(FILES, FILE_BYTES) };
         Self { origin: hasher.finish(), shelves: Mutex::new(shelves) }
     }
 
     /// The id of what request `number` made: 48 digits, as those of responses.
     pub(crate) fn long_id(&self, prefix: &str, number: u64) -> String {
         format!("{prefix}{:016x}{number:032x}", self.origin)
+    }
+
+    /// The id of one of up to 16 files that request `number` made.
+    pub(crate) fn file_id(&self, number: u64, index: u8) -> String {
+        format!("file-{:016x}{number:015x}{index:x}", self.origin)
     }
 
     pub(crate) fn with<T>(&self, run: impl FnOnce(&mut Shelves) -> T) -> T {
@@ -90,6 +112,10 @@ impl<T> Shelf<T> {
     pub(crate) fn get(&self, id: &str) -> Option<&T> {
         // The latest are the ones in use.
         self.entries.iter().rev().find(|entry| entry.id == id).map(|entry| &entry.value)
+    }
+
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.entries.iter().rev().map(|entry| (entry.id.as_str(), &entry.value))
     }
 
     /// Whether it was there.
