@@ -6,6 +6,7 @@ use lb_limits::{Unit, whole_seconds};
 use serde_json::Value;
 
 use crate::{
+    batches,
     config::Config,
     fields::{Fields, missing},
     files, headers, models,
@@ -144,6 +145,12 @@ impl Answer {
             Endpoint::Files => Ok(Self::json_text(files::list(&shared.store, request))),
             Endpoint::File(id) => files::answer(&shared.store, &request.method, id).map(Self::json_text),
             Endpoint::FileContent(id) => files::content(&shared.store, id).map(Self::binary),
+            Endpoint::Batches if request.method == Method::POST => {
+                batches::create(&shared.store, request).map(Self::json_text)
+            }
+            Endpoint::Batches => Ok(Self::json_text(batches::list(&shared.store, request))),
+            Endpoint::Batch(id) => batches::step(&shared.store, config, request, id).map(Self::json_text),
+            Endpoint::CancelBatch(id) => batches::cancel(&shared.store, id).map(Self::json_text),
             Endpoint::Response(id) => responses::answer(&shared.store, &request.method, id).map(Self::json_text),
         }
     }
@@ -180,14 +187,9 @@ impl Answer {
         let mut answer = if let Some(refused) = &decision.refused {
             Self::throttled(config, prompt.operation, refused)
         } else {
-            let usage = prompt.usage(config.completion_tokens);
-            let completion = Completion {
-                id: format!("{}-{}", config.name, request.number),
-                name: &config.name,
-                model,
-                usage,
-                is_cut: prompt.cuts(config.completion_tokens),
-            };
+            let id = format!("{}-{}", config.name, request.number);
+            let completion = Completion::new(config, id, model, prompt);
+            let usage = completion.usage;
             let mut answer = match (prompt.operation, prompt.stream) {
                 (Operation::Chat, true) => Self::events(completion.events(prompt)),
                 (Operation::Chat, false) => Self::json(StatusCode::OK, &completion.chat()),

@@ -14,11 +14,16 @@ impl Fields {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
         match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
-            Ok(other) => {
-                let message = format!("Invalid type for body: expected an object, but got {} instead.", kind(&other));
-                Err(Problem::invalid(&message, None, Some("invalid_type")))
-            }
+            Ok(other) => Err(wrong_type("body", "an object", &other)),
             Err(_) => Err(Problem::invalid("We could not parse the JSON body of your request.", None, None)),
+        }
+    }
+
+    /// The object that is the parameter `name` of another.
+    pub(crate) fn of(name: &str, value: &Value) -> Result<Self, Problem> {
+        match value {
+            Value::Object(fields) => Ok(Self(fields.clone())),
+            other => Err(wrong_type(name, "an object", other)),
         }
     }
 
@@ -36,6 +41,10 @@ impl Fields {
             Some(Value::String(text)) => Ok(Some(text)),
             Some(other) => Err(wrong_type(name, "a string", other)),
         }
+    }
+
+    pub(crate) fn required_text(&self, name: &str) -> Result<&str, Problem> {
+        self.text(name)?.ok_or_else(|| missing(name))
     }
 
     /// `false` if it is absent.

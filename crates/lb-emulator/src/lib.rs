@@ -43,6 +43,7 @@
 //! | `GET`, `DELETE /openai/v1/responses/{id}` | a response that was made here, unless with `"store": false`; 404 for others |
 //! | `previous_response_id` of a response that was not made here | 400 `previous_response_not_found` |
 //! | `POST`, `GET /openai/v1/files`, `GET`, `DELETE .../files/{id}`, `GET .../files/{id}/content` | files that were uploaded here |
+//! | `POST`, `GET /openai/v1/batches`, `GET .../batches/{id}`, `POST .../batches/{id}/cancel` | batches over files that were uploaded here; each look at one takes it a step further |
 //! | `GET /openai/v1/models`, `GET /openai/v1/models/{name}` | the deployments that were given, as models |
 //! | over a limit | 429 with Azure's body, and the hint in the chosen [`HintForm`] |
 //! | a prompt larger than the whole quota | 429 with a hint of 86,400 seconds, as seen from the live service |
@@ -120,6 +121,8 @@
 //! dependencies.
 
 mod answer;
+mod batch;
+mod batches;
 mod builder;
 mod config;
 mod emulator;

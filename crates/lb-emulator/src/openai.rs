@@ -7,7 +7,7 @@ use bytes::Bytes;
 use lb_limits::Usage;
 use serde_json::{Value, json};
 
-use crate::prompt::Prompt;
+use crate::{config::Config, prompt::Prompt};
 
 /// Length of the vectors that the embeddings operation returns.
 const EMBEDDING_LENGTH: usize = 8;
@@ -15,16 +15,22 @@ const EMBEDDING_LENGTH: usize = 8;
 /// A served answer's identity.
 #[derive(Debug)]
 pub(crate) struct Completion<'a> {
-    pub(crate) id: String,
+    id: String,
     /// The emulator's name: the first word of every answer.
-    pub(crate) name: &'a str,
+    name: &'a str,
     pub(crate) model: &'a str,
     pub(crate) usage: Usage,
     /// Whether `max_tokens` ended it.
     pub(crate) is_cut: bool,
 }
 
-impl Completion<'_> {
+impl<'a> Completion<'a> {
+    /// What the emulator answers.
+    pub(crate) fn new(config: &'a Config, id: String, model: &'a str, prompt: &Prompt) -> Self {
+        let tokens = config.completion_tokens;
+        Self { id, name: &config.name, model, usage: prompt.usage(tokens), is_cut: prompt.cuts(tokens) }
+    }
+
     /// The words of the answer, one per token.
     pub(crate) fn words(&self) -> impl Iterator<Item = String> {
         let mut next = self.name.to_owned();

@@ -39,6 +39,11 @@ impl Problem {
         Self::gateway(StatusCode::NOT_FOUND, "notFound", message)
     }
 
+    /// What is asked for does not go together with how things stand.
+    pub(crate) fn conflict(message: &str) -> Self {
+        Self::gateway(StatusCode::CONFLICT, "conflict", message)
+    }
+
     pub(crate) fn message(&self) -> &str {
         self.body["error"]["message"].as_str().unwrap_or_default()
     }

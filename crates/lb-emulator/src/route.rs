@@ -27,6 +27,9 @@ pub(crate) enum Endpoint<'a> {
     Files,
     File(&'a str),
     FileContent(&'a str),
+    Batches,
+    Batch(&'a str),
+    CancelBatch(&'a str),
 }
 
 impl<'a> Route<'a> {
@@ -73,6 +76,9 @@ impl<'a> Endpoint<'a> {
             ["files"] => Some(Self::Files),
             ["files", id] => Some(Self::File(id)),
             ["files", id, "content"] => Some(Self::FileContent(id)),
+            ["batches"] => Some(Self::Batches),
+            ["batches", id] => Some(Self::Batch(id)),
+            ["batches", id, "cancel"] => Some(Self::CancelBatch(id)),
             ["models"] => Some(Self::Models),
             ["models", name] => Some(Self::OneModel(name)),
             _ => None,
@@ -82,10 +88,10 @@ impl<'a> Endpoint<'a> {
     /// The methods that it has.
     pub(crate) fn methods(self) -> &'static [Method] {
         match self {
-            Self::Model(_) => &[Method::POST],
-            Self::Files => &[Method::GET, Method::POST],
+            Self::Model(_) | Self::CancelBatch(_) => &[Method::POST],
+            Self::Files | Self::Batches => &[Method::GET, Method::POST],
             Self::Response(_) | Self::File(_) => &[Method::GET, Method::DELETE],
-            Self::Models | Self::OneModel(_) | Self::FileContent(_) => &[Method::GET],
+            Self::Models | Self::OneModel(_) | Self::FileContent(_) | Self::Batch(_) => &[Method::GET],
         }
     }
 }

@@ -10,6 +10,8 @@ use std::{
 
 use bytes::Bytes;
 
+use crate::batch::Batch;
+
 /// Responses that are kept; the live service keeps them for 30 days.
 const RESPONSES: usize = 1_000;
 
@@ -22,6 +24,12 @@ const FILES: usize = 500;
 /// Bytes that the kept files may take together.
 const FILE_BYTES: usize = 256 * 1024 * 1024;
 
+/// Batches that are kept.
+const BATCHES: usize = 1_000;
+
+/// Bytes that the requests for the kept batches may have had together: their metadata is kept.
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
+
 /// What was made at one emulator, and exists nowhere else.
 pub(crate) struct Store {
     origin: u64,
@@ -32,6 +40,7 @@ pub(crate) struct Store {
 pub(crate) struct Shelves {
     pub(crate) responses: Shelf<Response>,
     pub(crate) files: Shelf<File>,
+    pub(crate) batches: Shelf<Batch>,
 }
 
 /// A response that can be fetched, and gone on from.
@@ -55,8 +64,11 @@ impl Store {
     pub(crate) fn new(name: &str, addr: SocketAddr) -> Self {
         let mut hasher = DefaultHasher::new();
         (name, addr).hash(&mut hasher);
-        let shelves =
-            Shelves { responses: Shelf::new(RESPONSES, RESPONSE_BYTES), files: Shelf::new(FILES, FILE_BYTES) };
+        let shelves = Shelves {
+            responses: Shelf::new(RESPONSES, RESPONSE_BYTES),
+            files: Shelf::new(FILES, FILE_BYTES),
+            batches: Shelf::new(BATCHES, BATCH_BYTES),
+        };
         Self { origin: hasher.finish(), shelves: Mutex::new(shelves) }
     }
 
@@ -68,6 +80,13 @@ impl Store {
     /// The id of one of up to 16 files that request `number` made.
     pub(crate) fn file_id(&self, number: u64, index: u8) -> String {
         format!("file-{:016x}{number:015x}{index:x}", self.origin)
+    }
+
+    /// The id of what request `number` made, in the form of a UUID.
+    pub(crate) fn uuid(&self, prefix: &str, number: u64) -> String {
+        let digits = format!("{:016x}", self.origin);
+        let (first, second, third) = (&digits[..8], &digits[8..12], &digits[13..]);
+        format!("{prefix}{first}-{second}-4{third}-8000-{number:012x}")
     }
 
     pub(crate) fn with<T>(&self, run: impl FnOnce(&mut Shelves) -> T) -> T {
@@ -112,6 +131,10 @@ impl<T> Shelf<T> {
     pub(crate) fn get(&self, id: &str) -> Option<&T> {
         // The latest are the ones in use.
         self.entries.iter().rev().find(|entry| entry.id == id).map(|entry| &entry.value)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut T> {
+        self.entries.iter_mut().rev().find(|entry| entry.id == id).map(|entry| &mut entry.value)
     }
 
     pub(crate) fn newest_first(&self) -> impl Iterator<Item = (&str, &T)> {
