@@ -62,6 +62,7 @@ impl EmulatorBuilder {
                 event_interval: Duration::ZERO,
                 hint: HintForm::default(),
                 completion_tokens: 4,
+                content_filter: false,
             },
             limits: Limits::Own(Chain::unlimited()),
             hint: None,
@@ -148,6 +149,14 @@ impl EmulatorBuilder {
     /// token, then the finish reason, then the usage if asked for, then `[DONE]`.
     pub fn completion_tokens(mut self, tokens: u32) -> Self {
         self.config.completion_tokens = tokens.into();
+        self
+    }
+
+    /// Sets whether chat completions carry the annotations of Azure's content filter, which finds nothing here:
+    /// `content_filter_results`, `prompt_filter_results`, and in streams a first chunk without choices, as the live
+    /// service sends it. Default: no, so that a stream has an event per token.
+    pub fn content_filter(mut self, annotates: bool) -> Self {
+        self.config.content_filter = annotates;
         self
     }
 

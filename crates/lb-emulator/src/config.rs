@@ -17,6 +17,7 @@ pub(crate) struct Config {
     pub(crate) event_interval: Duration,
     pub(crate) hint: HintForm,
     pub(crate) completion_tokens: u64,
+    pub(crate) content_filter: bool,
 }
 
 impl Config {

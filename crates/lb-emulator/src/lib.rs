@@ -129,6 +129,7 @@ mod emulator;
 mod error;
 mod fields;
 mod files;
+mod filter;
 mod gate;
 mod headers;
 mod log;

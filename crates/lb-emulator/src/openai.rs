@@ -7,7 +7,7 @@ use bytes::Bytes;
 use lb_limits::Usage;
 use serde_json::{Value, json};
 
-use crate::{config::Config, prompt::Prompt};
+use crate::{config::Config, filter, prompt::Prompt};
 
 /// Length of the vectors that the embeddings operation returns.
 const EMBEDDING_LENGTH: usize = 8;
@@ -22,13 +22,22 @@ pub(crate) struct Completion<'a> {
     pub(crate) usage: Usage,
     /// Whether `max_tokens` ended it.
     pub(crate) is_cut: bool,
+    /// Whether the content filter annotates it.
+    is_filtered: bool,
 }
 
 impl<'a> Completion<'a> {
     /// What the emulator answers.
     pub(crate) fn new(config: &'a Config, id: String, model: &'a str, prompt: &Prompt) -> Self {
         let tokens = config.completion_tokens;
-        Self { id, name: &config.name, model, usage: prompt.usage(tokens), is_cut: prompt.cuts(tokens) }
+        Self {
+            id,
+            name: &config.name,
+            model,
+            usage: prompt.usage(tokens),
+            is_cut: prompt.cuts(tokens),
+            is_filtered: config.content_filter,
+        }
     }
 
     /// The words of the answer, one per token.
@@ -77,24 +86,32 @@ impl<'a> Completion<'a> {
             }]),
         );
         answer["usage"] = self.usage_json();
+        if self.is_filtered {
+            answer["choices"][0]["content_filter_results"] = filter::results();
+            answer["prompt_filter_results"] = filter::prompt_results();
+        }
         answer
     }
 
-    /// The events of a stream: one per token, the finish reason, the usage if asked for, `[DONE]`.
+    /// The events of a stream: the filter's if it is on, one per token, the finish reason, the usage if asked for, `[DONE]`.
     pub(crate) fn events(&self, prompt: &Prompt) -> Vec<Bytes> {
         let chunk = |delta: Value, finish: Value| {
-            let choice = json!({ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish });
+            let mut choice = json!({ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish });
+            if self.is_filtered {
+                let said = choice["delta"]["content"].is_string();
+                choice["content_filter_results"] = if said { filter::results() } else { json!({}) };
+            }
             self.object("chat.completion.chunk", json!([choice]))
         };
-        let mut events: Vec<Bytes> = self
-            .words()
-            .enumerate()
-            .map(|(index, word)| match index {
-                0 => json!({ "role": "assistant", "content": word }),
-                _ => json!({ "content": word }),
-            })
-            .map(|delta| event(&chunk(delta, Value::Null).to_string()))
-            .collect();
+        let words = self.words().enumerate().map(|(index, word)| match index {
+            0 => json!({ "role": "assistant", "content": word }),
+            _ => json!({ "content": word }),
+        });
+        let mut events = Vec::new();
+        if self.is_filtered {
+            events.push(event(&filter_chunk().to_string()));
+        }
+        events.extend(words.map(|delta| event(&chunk(delta, Value::Null).to_string())));
         events.push(event(&chunk(json!({}), self.finish_reason().into()).to_string()));
         if prompt.include_usage {
             let mut last = self.object("chat.completion.chunk", json!([]));
@@ -124,6 +141,18 @@ impl<'a> Completion<'a> {
             "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
         })
     }
+}
+
+/// The first chunk of Azure's streams: about the prompt, before there is an answer that could have an id.
+fn filter_chunk() -> Value {
+    json!({
+        "id": "",
+        "object": "",
+        "created": 0,
+        "model": "",
+        "choices": [],
+        "prompt_filter_results": filter::prompt_results(),
+    })
 }
 
 /// A server-sent event with this data.

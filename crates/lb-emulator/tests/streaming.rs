@@ -6,6 +6,7 @@ mod support;
 use std::time::Duration;
 
 use lb_emulator::{Emulator, Reply};
+use serde_json::json;
 use support::{PATIENCE, Raw, STREAM};
 
 fn emulator() -> Emulator {
@@ -37,6 +38,29 @@ fn a_stream_has_an_event_per_token_a_finish_reason_and_done_each_in_its_own_chun
 
     raw.send(STREAM);
     assert!(raw.head().starts_with("HTTP/1.1 200"), "the connection is kept");
+}
+
+#[test]
+fn azures_content_filter_annotates_streams_and_sends_a_chunk_without_choices_first() {
+    let emulator = Emulator::builder().completion_tokens(1).content_filter(true).start().unwrap();
+    let mut raw = Raw::post(&emulator, STREAM);
+    raw.head();
+    let [first, word, finish] = [(); 3].map(|()| {
+        let chunk = raw.chunk();
+        serde_json::from_str::<serde_json::Value>(chunk.strip_prefix("data: ").unwrap()).unwrap()
+    });
+    assert_eq!((&first["choices"], &first["id"], &first["created"]), (&json!([]), &json!(""), &json!(0)));
+    let results = &first["prompt_filter_results"][0]["content_filter_results"];
+    assert_eq!(results["hate"], json!({ "filtered": false, "severity": "safe" }));
+    let choice = &word["choices"][0];
+    assert_eq!(choice["delta"]["content"], "emulator");
+    assert_eq!(choice["content_filter_results"]["violence"]["severity"], "safe");
+    assert_eq!(finish["choices"][0]["content_filter_results"], json!({}));
+    assert_eq!(raw.chunk(), "data: [DONE]\n\n");
+
+    let whole: serde_json::Value = support::ask(&emulator).json().unwrap();
+    assert_eq!(whole["choices"][0]["content_filter_results"]["sexual"]["filtered"], false);
+    assert_eq!(whole["prompt_filter_results"][0]["prompt_index"], 0);
 }
 
 #[test]
