@@ -98,6 +98,10 @@ struct Answers {
     #[arg(long, value_name = "TOKENS", default_value_t = 20)]
     completion_tokens: u32,
 
+    /// Leave out what Azure's content filter adds to chat completions, such as a stream's first chunk without choices
+    #[arg(long)]
+    no_content_filter: bool,
+
     /// How a 429 tells when to come back [default: millis with --ptus, else seconds]
     #[arg(long, value_enum)]
     hint: Option<Hint>,
@@ -168,6 +172,7 @@ fn builder(cli: Cli) -> Result<EmulatorBuilder, Box<dyn Error>> {
         .latency(Duration::from_millis(answers.latency_ms))
         .event_interval(Duration::from_millis(answers.event_interval_ms))
         .completion_tokens(answers.completion_tokens)
+        .content_filter(!answers.no_content_filter)
         // Nobody asks for them here, and a long run would fill the memory.
         .remember(0);
     for key in cli.keys.into_iter().filter(|key| !key.is_empty()) {

@@ -81,6 +81,17 @@ fn it_can_fail_every_so_often() {
 }
 
 #[test]
+fn it_annotates_as_azures_content_filter_does_unless_told_otherwise() {
+    let body = |arguments: &[&str]| {
+        let mut command = command();
+        let (_running, url) = start(command.args(arguments));
+        client().post(format!("{url}{CHAT}")).body(HELLO).send().unwrap().text().unwrap()
+    };
+    assert!(body(&[]).contains("content_filter_results"));
+    assert!(!body(&["--no-content-filter"]).contains("filter"));
+}
+
+#[test]
 fn its_help_explains_every_option_and_shows_no_key() {
     let output = command().env("LB_EMULATOR_KEYS", "very-secret").arg("--help").output().unwrap();
     assert!(output.status.success());
