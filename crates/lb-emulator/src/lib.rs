@@ -1,4 +1,4 @@
-//! An emulator of Azure OpenAI's rate limits, as a library for tests and as the command `lb-emulator`.
+//! An emulator of Azure OpenAI's API and rate limits, as a library for tests and as the command `lb-emulator`.
 //!
 //! It speaks HTTP/1.1 on the loopback interface, with the paths, headers and error bodies of the live service, and
 //! applies the limits of [`lb_limits`] in wall time: tokens and requests per minute, or the leaky bucket of a
@@ -35,27 +35,45 @@
 //!
 //! # What it answers
 //!
+//! Paths are below `/openai/v1`. Those of models are also below `/openai/deployments/{deployment}`, and the others
+//! below `/openai`; there, `api-version` is required.
+//!
 //! | request | answer |
 //! | --- | --- |
-//! | `POST /openai/deployments/{d}/chat/completions`, `POST /openai/v1/chat/completions` | a completion, or with `"stream": true` server-sent events, each in an HTTP chunk of its own |
-//! | `POST /openai/deployments/{d}/embeddings`, `POST /openai/v1/embeddings` | one vector per input, as numbers or as base64 |
-//! | `POST /openai/v1/responses` | a response, or with `"stream": true` its named and numbered events |
-//! | `GET`, `DELETE /openai/v1/responses/{id}` | a response that was made here, unless with `"store": false`; 404 for others |
-//! | `previous_response_id` of a response that was not made here | 400 `previous_response_not_found` |
-//! | `POST`, `GET /openai/v1/files`, `GET`, `DELETE .../files/{id}`, `GET .../files/{id}/content` | files that were uploaded here |
-//! | `POST`, `GET /openai/v1/batches`, `GET .../batches/{id}`, `POST .../batches/{id}/cancel` | batches over files that were uploaded here; each look at one takes it a step further |
-//! | `GET /openai/v1/models`, `GET /openai/v1/models/{name}` | the deployments that were given, as models |
+//! | `POST /chat/completions` | a completion, or with `"stream": true` server-sent events, each in an HTTP chunk of its own |
+//! | `POST /embeddings` | one vector per input, as numbers or as base64 |
+//! | `POST /responses` (no path of a deployment) | a response, or with `"stream": true` its named and numbered events |
+//! | `GET`, `DELETE /responses/{id}` | what was made here, unless with `"store": false` |
+//! | `POST`, `GET /files`; `GET`, `DELETE /files/{id}`; `GET /files/{id}/content` | files that were uploaded here |
+//! | `POST`, `GET /batches`; `GET /batches/{id}`; `POST /batches/{id}/cancel` | batches over files that were uploaded here |
+//! | `GET /models`, `GET /models/{name}` | the deployments that were given, as models |
+//!
+//! | what is refused | how |
+//! | --- | --- |
 //! | over a limit | 429 with Azure's body, and the hint in the chosen [`HintForm`] |
 //! | a prompt larger than the whole quota | 429 with a hint of 86,400 seconds, as seen from the live service |
 //! | no accepted key in `api-key` or `Authorization: Bearer` | 401 |
 //! | another deployment than those given | 404 `DeploymentNotFound` |
-//! | another path, or `/openai/deployments/...` without `api-version` | 404 |
+//! | the id of a response, file or batch that was not made here, is deleted or is forgotten | 404 |
+//! | `previous_response_id` of such a response | 400 `previous_response_not_found` |
+//! | another path, no `api-version` where it is required | 404 `Resource not found` |
 //! | another method | 405 |
-//! | a body that is no such request; parameters of a wrong type or out of range | 400 with `param` and `code` |
+//! | no JSON, a parameter that is missing, of a wrong type or out of range | 400 with `param` and `code` |
+//! | cancelling a batch that is done | 409 |
 //!
-//! Successes carry `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`; those of a provisioned deployment
-//! `azure-openai-deployment-utilization` instead. Every answer, refusals too, carries
-//! `apim-request-id`, `x-request-id` and `x-ms-region`.
+//! Successes of models carry `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`; those of a provisioned deployment
+//! `azure-openai-deployment-utilization` instead. Every answer, refusals too, carries `apim-request-id`, `x-request-id`
+//! and `x-ms-region`.
+//!
+//! **What counts against the limits**: chat completions, embeddings and responses, each as a request and by its tokens;
+//! a response that goes on from another also by the tokens of the conversation before it. The rest is free: Azure's
+//! quota is of tokens and requests per minute of a model's deployments ("Quotas and limits"), and batches have a quota
+//! of enqueued tokens ("Get started with batch deployments"), which is not emulated.
+//!
+//! **What is kept**: 1,000 responses of 64 MiB together, 500 files of 256 MiB, and 1,000 batches, each of up to 100,000
+//! requests and 64 MiB of answers; the oldest are forgotten first. Ids follow from the emulator's name, its address and
+//! the number of the request: they are the same in each run on the same port, and no two emulators share one. A batch
+//! goes from `validating` over `in_progress` to `completed` with each `GET` of it, so that no clock decides.
 //!
 //! # Faults
 //!
@@ -100,12 +118,16 @@
 //!
 //! # What it is not
 //!
-//! - A model: a completion is the emulator's name and a number of words.
+//! - A model: a completion is the emulator's name and a number of words. Tools, formats, images and sampling change
+//!   nothing; of the parameters, those that decide length, streaming, encoding and state are used, and the common ones
+//!   checked.
 //! - Exact in tokens: a token is four characters, in the estimate and in the usage. `n` is not counted, nor are images.
 //!   Without `max_tokens`, 16 tokens are reserved, as `microsoft/aoai-api-simulator` found.
+//! - The whole API: no assistants, vector stores, fine-tuning, images or audio; no background responses, and no list of
+//!   a response's input items.
 //! - The live service in every header: `remaining` is what its limit has left, as documented; the live values were seen
-//!   to mean other things at other times. No noise, no capacity refusals, no server-side spillover, no content filter,
-//!   no limit on a prompt's length.
+//!   to mean other things at other times. No noise, no capacity refusals, no server-side spillover, no limit on a
+//!   prompt's length. The content filter annotates if [asked to](EmulatorBuilder::content_filter), and finds nothing.
 //! - For the open network: there is no TLS, and keys are compared plainly.
 //!
 //! # The command
