@@ -145,7 +145,8 @@ impl Emulator {
         &self.shared.quota
     }
 
-    /// Appends a reply to the script: each is used for one request, in order, before anything else is decided.
+    /// Appends a reply to the script: each is used for one request, in the order in which their heads arrive, before
+    /// anything else is decided.
     pub fn script(&self, reply: Reply) {
         self.shared.script.push(reply);
     }

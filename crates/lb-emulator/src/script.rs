@@ -38,7 +38,7 @@ impl Script {
         });
     }
 
-    /// The reply for the request that is here now.
+    /// The reply for the request whose head is here now.
     pub(crate) fn next(&self) -> Reply {
         self.with(|queue| {
             queue.requests += 1;

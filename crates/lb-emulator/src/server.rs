@@ -102,7 +102,10 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, link: Arc<Link>) {
     // Events are to arrive when they are sent, not when a segment is full.
     let _ = stream.set_nodelay(true);
     let wire = TokioIo::new(Wire::new(stream, Arc::clone(&link)));
-    let service = service_fn(|request| handle(Arc::clone(&shared), Arc::clone(&link), request));
+    let service = service_fn(|request| {
+        let reply = shared.script.next();
+        handle(Arc::clone(&shared), Arc::clone(&link), request, reply)
+    });
     let connection = http1::Builder::new().serve_connection(wire, service);
     tokio::select! {
         // The connection first: what it has written is flushed before it is cut.

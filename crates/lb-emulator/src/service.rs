@@ -1,9 +1,9 @@
-use std::{convert::Infallible, future, sync::Arc, time::Instant};
+use std::{convert::Infallible, error::Error, future, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::Body;
 
 use crate::{
     answer::Answer,
@@ -19,12 +19,18 @@ pub(crate) use crate::shared::Shared;
 /// The largest request body that is read; the live service accepts less.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
-/// One request, a straight line: read it, record it, decide the answer, wait, send.
-pub(crate) async fn handle(
+/// One request, a straight line: read it, record it, decide the answer, wait, send. `reply` is what the script has for
+/// it, taken when its head was here.
+pub(crate) async fn handle<B>(
     shared: Arc<Shared>,
     link: Arc<Link>,
-    request: Request<Incoming>,
-) -> Result<Response<Play>, Infallible> {
+    request: Request<B>,
+    reply: Reply,
+) -> Result<Response<Play>, Infallible>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let arrived = Instant::now();
     let (parts, body) = request.into_parts();
     let (body, too_large) = match Limited::new(body, MAX_BODY).collect().await {
@@ -48,7 +54,7 @@ pub(crate) async fn handle(
     let exchange = shared.log.record(received.clone(), &link);
     received.number = exchange.number();
 
-    let reply = if too_large { Reply::serve() } else { shared.script.next() };
+    let reply = if too_large { Reply::serve() } else { reply };
     let answer =
         if too_large { Some(Problem::too_large().into()) } else { Answer::decide(&received, &reply, &shared).await };
     let name = &shared.config.name;

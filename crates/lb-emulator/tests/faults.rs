@@ -28,6 +28,18 @@ fn scripted_replies_are_used_once_and_in_order() {
 }
 
 #[test]
+fn a_scripted_reply_is_for_the_request_whose_head_comes_first() {
+    let emulator = emulator();
+    emulator.script(Reply::status(503));
+    let mut first = Raw::connect(&emulator).unwrap();
+    first.write(&format!("POST {CHAT} HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n"));
+    assert!(first.head().starts_with("HTTP/1.1 100"));
+    assert_eq!(status(&emulator), 200);
+    first.write("{}");
+    assert!(first.head().starts_with("HTTP/1.1 503"));
+}
+
+#[test]
 fn a_sticky_reply_lasts_until_it_is_cleared_and_the_queue_comes_first() {
     let emulator = emulator();
     emulator.always(Reply::status(500));

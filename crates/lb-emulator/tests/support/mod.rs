@@ -57,8 +57,12 @@ impl Raw {
     pub(crate) fn send(&mut self, body: &str) {
         let length = body.len();
         let head = format!("POST {CHAT} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n");
-        self.0.write_all(head.as_bytes()).unwrap();
-        self.0.write_all(body.as_bytes()).unwrap();
+        self.write(&head);
+        self.write(body);
+    }
+
+    pub(crate) fn write(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).unwrap();
     }
 
     /// Reads up to and with `end`.
