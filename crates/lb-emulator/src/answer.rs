@@ -88,7 +88,7 @@ impl Answer {
     pub(crate) async fn decide(request: &Received, reply: &Reply, shared: &Shared) -> Option<Self> {
         let config = &shared.config;
         let mut answer = match &reply.kind {
-            Kind::ResetBeforeHead | Kind::NoHead => return None,
+            Kind::Headless(_) => return None,
             Kind::Serve => Self::served(request, shared).await.unwrap_or_else(Self::from),
             Kind::Status(status, body) => Self::whole(*status, body.clone()),
             Kind::Stream(events) => Self::events(events.clone()),

@@ -97,6 +97,7 @@ impl Emulator {
             script: Script::new(every),
             log: Arc::new(Log::new(keep)),
             gate: Arc::default(),
+            switches: Arc::default(),
         });
         let (commands, receiver) = mpsc::unbounded_channel();
         let (started, start) = blocking::channel();
@@ -176,6 +177,13 @@ impl Emulator {
     pub fn close_connections(&self) {
         // It fails only if the thread is gone, and the connections with it.
         let _ = self.command(Command::CloseConnections);
+    }
+
+    /// Makes all connections silent, those there are and those to come, or lets new ones speak again. What arrives on a
+    /// silent connection is read, and nothing is sent: no answer, and nothing of a TLS handshake. One that had
+    /// something to say meanwhile never speaks again.
+    pub fn silence_connections(&self, silent: bool) {
+        self.shared.switches.set_silent(silent);
     }
 
     /// Closes the gate for stream events, and gives it; see [`StreamGate`].

@@ -85,6 +85,7 @@
 //! | no head, ever | [`Reply::no_head`] |
 //! | a head whose body stalls, a body or a stream that stalls | [`Reply::stall_body`], [`Reply::stall_after_bytes`], [`Reply::stall_after`] |
 //! | a reset instead of an answer, a reset within one | [`Reply::reset`], [`Reply::reset_after`] |
+//! | a connection that falls silent, all connections that do | [`Reply::silence`], [`Emulator::silence_connections`] |
 //! | nobody listens | [`Emulator::refuse_connections`] |
 //! | kept connections go away | [`Emulator::close_connections`] |
 //! | every n-th request fails | [`EmulatorBuilder::fail_every`] |
@@ -172,6 +173,7 @@ mod server;
 mod service;
 mod shared;
 mod store;
+mod switches;
 mod upload;
 mod wire;
 

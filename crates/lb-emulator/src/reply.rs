@@ -40,10 +40,20 @@ pub(crate) enum Kind {
     Stream(Vec<Bytes>),
     Throttled(Duration),
     ThrottledStream(Duration),
-    ResetBeforeHead,
-    NoHead,
+    Headless(Headless),
     /// What is wrong with the script.
     Invalid(String),
+}
+
+/// What comes instead of a head.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Headless {
+    /// A TCP reset.
+    Reset,
+    /// Nothing, on this request.
+    Never,
+    /// Nothing at all, on this connection.
+    Silence,
 }
 
 /// Where a body ends early.
@@ -110,12 +120,18 @@ impl Reply {
 
     /// A TCP reset (RST) after the request was read, before any byte of an answer.
     pub fn reset() -> Self {
-        Self::new(Kind::ResetBeforeHead)
+        Self::new(Kind::Headless(Headless::Reset))
     }
 
     /// No answer at all: the connection stays open until the client closes it.
     pub fn no_head() -> Self {
-        Self::new(Kind::NoHead)
+        Self::new(Kind::Headless(Headless::Never))
+    }
+
+    /// The connection falls silent: what arrives on it is read, and nothing is sent any more, for this request or for
+    /// another.
+    pub fn silence() -> Self {
+        Self::new(Kind::Headless(Headless::Silence))
     }
 
     /// Adds a header; it replaces the emulator's own of that name. A name or value that HTTP does not allow, and the

@@ -1,10 +1,6 @@
 use std::{
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc as blocking,
-    },
+    sync::{Arc, mpsc as blocking},
     time::Duration,
 };
 
@@ -19,6 +15,7 @@ use tokio::{
 use crate::{
     port::Port,
     service::{Shared, handle},
+    switches::Switches,
     wire::{Link, Wire},
 };
 
@@ -39,7 +36,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
-    let closing = Arc::new(AtomicBool::new(false));
+    let switches = Arc::clone(&shared.switches);
     let mut listener = Some(listener);
     let mut connections = JoinSet::new();
     loop {
@@ -47,7 +44,7 @@ pub(crate) async fn serve(
             accepted = accept(listener.as_ref()) => match accepted {
                 Ok(stream) => {
                     let number = shared.log.connected();
-                    let link = Link::new(number, Arc::clone(&closing));
+                    let link = Link::new(number, Arc::clone(&switches));
                     connections.spawn(connection(Arc::clone(&shared), stream, link));
                 }
                 Err(error) => {
@@ -59,7 +56,7 @@ pub(crate) async fn serve(
                 Some(Command::Refuse(refuse, done)) => {
                     let result = if refuse {
                         listener = None;
-                        close(&mut connections, &closing).await;
+                        close(&mut connections, &switches).await;
                         Ok(())
                     } else if listener.is_none() {
                         listen(&port).map(|fresh| listener = Some(fresh))
@@ -69,7 +66,7 @@ pub(crate) async fn serve(
                     let _ = done.send(result);
                 }
                 Some(Command::CloseConnections(done)) => {
-                    close(&mut connections, &closing).await;
+                    close(&mut connections, &switches).await;
                     let _ = done.send(Ok(()));
                 }
                 None => break,
@@ -78,7 +75,7 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
-    close(&mut connections, &closing).await;
+    close(&mut connections, &switches).await;
 }
 
 fn listen(port: &Port) -> io::Result<TcpListener> {
@@ -92,10 +89,10 @@ async fn accept(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
     }
 }
 
-async fn close(connections: &mut JoinSet<()>, closing: &AtomicBool) {
-    closing.store(true, Ordering::Relaxed);
+async fn close(connections: &mut JoinSet<()>, switches: &Switches) {
+    switches.set_closing(true);
     connections.shutdown().await;
-    closing.store(false, Ordering::Relaxed);
+    switches.set_closing(false);
 }
 
 async fn connection(shared: Arc<Shared>, stream: TcpStream, link: Arc<Link>) {

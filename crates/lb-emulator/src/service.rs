@@ -10,7 +10,7 @@ use crate::{
     play::Play,
     problem::Problem,
     received::Received,
-    reply::{Kind, Reply},
+    reply::{Headless, Kind, Reply},
     wire::Link,
 };
 
@@ -74,8 +74,10 @@ where
         tokio::time::sleep(wait).await;
     }
     let Some(mut answer) = answer else {
-        if matches!(reply.kind, Kind::ResetBeforeHead) {
-            link.reset();
+        match reply.kind {
+            Kind::Headless(Headless::Reset) => link.reset(),
+            Kind::Headless(Headless::Silence) => link.silence(),
+            _ => {}
         }
         return future::pending().await;
     };

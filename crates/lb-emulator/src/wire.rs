@@ -15,7 +15,7 @@ use tokio::{
     sync::Notify,
 };
 
-use crate::log::Exchange;
+use crate::{log::Exchange, switches::Switches};
 
 /// What the requests of one connection share with its socket.
 #[derive(Debug)]
@@ -23,15 +23,17 @@ pub(crate) struct Link {
     number: u64,
     cut: Notify,
     reset: AtomicBool,
-    /// Set while the emulator closes all connections.
-    closing: Arc<AtomicBool>,
+    /// Whether anything was kept back that was to be sent; the rest would make no sense without it.
+    silent: AtomicBool,
+    switches: Arc<Switches>,
     /// Exchanges whose last byte is in the buffer of the HTTP layer.
     written: Mutex<Vec<Exchange>>,
 }
 
 impl Link {
-    pub(crate) fn new(number: u64, closing: Arc<AtomicBool>) -> Arc<Self> {
-        Arc::new(Self { number, cut: Notify::new(), reset: AtomicBool::new(false), closing, written: Mutex::default() })
+    pub(crate) fn new(number: u64, switches: Arc<Switches>) -> Arc<Self> {
+        let (reset, silent) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { number, cut: Notify::new(), reset, silent, switches, written: Mutex::default() })
     }
 
     /// The connection's number, from 1.
@@ -45,6 +47,11 @@ impl Link {
         self.cut.notify_one();
     }
 
+    /// From now on nothing is sent.
+    pub(crate) fn silence(&self) {
+        self.silent.store(true, Ordering::Relaxed);
+    }
+
     /// Returns when the connection is to be ended.
     pub(crate) async fn cut(&self) {
         self.cut.notified().await;
@@ -56,10 +63,21 @@ impl Link {
     }
 
     pub(crate) fn is_ended_by_emulator(&self) -> bool {
-        self.reset.load(Ordering::Relaxed) || self.closing.load(Ordering::Relaxed)
+        self.reset.load(Ordering::Relaxed) || self.switches.is_closing()
+    }
+
+    /// Whether what is about to be sent is to be kept back.
+    fn keeps_back(&self) -> bool {
+        if self.switches.is_silent() {
+            self.silence();
+        }
+        self.silent.load(Ordering::Relaxed)
     }
 
     fn flushed(&self) {
+        if self.silent.load(Ordering::Relaxed) {
+            return;
+        }
         for exchange in self.take_written() {
             exchange.sent();
         }
@@ -70,8 +88,8 @@ impl Link {
     }
 }
 
-/// The socket of one connection. It knows when a flush reached the operating system, and closes with a reset if its
-/// [`Link`] says so.
+/// The socket of one connection. It knows when a flush reached the operating system, and closes with a reset or keeps
+/// everything back if its [`Link`] says so.
 #[derive(Debug)]
 pub(crate) struct Wire {
     stream: TcpStream,
@@ -92,6 +110,9 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.link.keeps_back() {
+            return Poll::Ready(Ok(buf.len()));
+        }
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -100,6 +121,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.link.keeps_back() {
+            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
+        }
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

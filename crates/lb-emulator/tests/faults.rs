@@ -211,6 +211,45 @@ fn a_head_can_never_come_and_the_client_that_gives_up_is_noticed() {
 }
 
 #[test]
+fn a_silent_connection_is_read_and_never_answered_again() {
+    let emulator = emulator();
+    emulator.script(Reply::silence());
+    let mut raw = Raw::post(&emulator, HELLO);
+    assert!(emulator.wait_for_requests(1, PATIENCE));
+    assert_eq!(status(&emulator), 200, "other connections speak");
+    assert!(raw.is_silent());
+    drop(raw);
+    assert!(emulator.wait_until_clients_left(1, PATIENCE));
+}
+
+#[test]
+fn all_connections_can_fall_silent_and_only_new_ones_speak_again() {
+    let emulator = emulator();
+    let mut kept = Raw::post(&emulator, HELLO);
+    kept.head();
+    assert!(emulator.wait_until_bodies_sent(1, PATIENCE));
+    emulator.silence_connections(true);
+    let mut fresh = Raw::post(&emulator, HELLO);
+    assert!(emulator.wait_for_requests(2, PATIENCE));
+    drop(fresh);
+    // It left without its answer, so the answer was due; it is not counted as sent.
+    assert!(emulator.wait_until_clients_left(1, PATIENCE));
+    assert_eq!(emulator.bodies_sent(), 1);
+
+    fresh = Raw::post(&emulator, HELLO);
+    assert!(emulator.wait_for_requests(3, PATIENCE));
+    // The emulator has one thread: when it takes another request, this one's answer is behind it.
+    let _other = Raw::post(&emulator, HELLO);
+    assert!(emulator.wait_for_requests(4, PATIENCE));
+    emulator.silence_connections(false);
+    assert_eq!(status(&emulator), 200);
+    assert!(fresh.is_silent());
+    // This connection had nothing to say meanwhile. The rest of its first answer comes before.
+    kept.send(HELLO);
+    assert!(kept.until("200 OK\r\n").ends_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[test]
 fn a_reset_comes_after_the_request_was_read_and_before_any_head() {
     let emulator = emulator();
     emulator.script(Reply::reset());
