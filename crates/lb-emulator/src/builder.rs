@@ -63,6 +63,8 @@ impl EmulatorBuilder {
                 hint: HintForm::default(),
                 completion_tokens: 4,
                 content_filter: false,
+                #[cfg(feature = "http2")]
+                max_concurrent_streams: None,
             },
             limits: Limits::Own(Chain::unlimited()),
             hint: None,
@@ -170,6 +172,15 @@ impl EmulatorBuilder {
     /// 0 is none.
     pub fn fail_every(mut self, period: u64, reply: Reply) -> Self {
         self.every = Some((period, reply));
+        self
+    }
+
+    /// Announces to clients of HTTP/2 that a connection may have this many streams at a time
+    /// (`SETTINGS_MAX_CONCURRENT_STREAMS`), and refuses those beyond, which a client may open before it has read this.
+    /// Default: no limit. Streams refused so are neither recorded nor counted.
+    #[cfg(feature = "http2")]
+    pub fn max_concurrent_streams(mut self, streams: u32) -> Self {
+        self.config.max_concurrent_streams = Some(streams);
         self
     }
 

@@ -18,6 +18,9 @@ pub(crate) struct Config {
     pub(crate) hint: HintForm,
     pub(crate) completion_tokens: u64,
     pub(crate) content_filter: bool,
+    /// What HTTP/2's settings announce; `None`: no limit.
+    #[cfg(feature = "http2")]
+    pub(crate) max_concurrent_streams: Option<u32>,
 }
 
 impl Config {

@@ -155,12 +155,16 @@ mod files;
 mod filter;
 mod gate;
 mod headers;
+#[cfg(feature = "http2")]
+mod http2;
 mod log;
 mod models;
 mod openai;
 mod page;
 mod play;
 mod port;
+#[cfg(feature = "http2")]
+mod preface;
 mod problem;
 mod prompt;
 mod quota;

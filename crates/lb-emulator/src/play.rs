@@ -70,6 +70,13 @@ impl Play {
         play
     }
 
+    /// Has the end asked for, as that of a stream, instead of telling it with the last byte.
+    #[cfg(feature = "http2")]
+    pub(crate) fn without_length(mut self) -> Self {
+        self.remaining = None;
+        self
+    }
+
     fn end(&mut self) {
         self.settlement = None;
         if let Some(exchange) = self.exchange.take() {

@@ -1,7 +1,7 @@
 use std::{fmt, time::Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, Uri, Version};
 
 /// Headers that carry secrets; [`Received`] never prints their values.
 const SECRET: [&str; 6] =
@@ -16,6 +16,7 @@ pub struct Received {
     pub(crate) number: u64,
     pub(crate) connection: u64,
     pub(crate) arrived: Instant,
+    pub(crate) version: Version,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
@@ -39,6 +40,16 @@ impl Received {
     /// When the request's head had arrived.
     pub fn arrived(&self) -> Instant {
         self.arrived
+    }
+
+    /// The version of HTTP: 1.0, 1.1 or 2.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The host and port that the request names: `:authority` in HTTP/2, `Host` before.
+    pub fn authority(&self) -> Option<&str> {
+        self.uri.authority().map(http::uri::Authority::as_str).or_else(|| self.header("host"))
     }
 
     /// The method.
@@ -103,6 +114,7 @@ impl fmt::Debug for Received {
         f.debug_struct("Received")
             .field("number", &self.number)
             .field("connection", &self.connection)
+            .field("version", &self.version)
             .field("method", &self.method)
             .field("path", &self.path())
             .field("headers", &Redacted(&self.headers))

@@ -1,4 +1,5 @@
 use std::{
+    error::Error,
     io,
     sync::{Arc, mpsc as blocking},
     time::Duration,
@@ -7,11 +8,14 @@ use std::{
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::mpsc,
     task::JoinSet,
 };
 
+#[cfg(feature = "http2")]
+use crate::{http2, preface};
 use crate::{
     port::Port,
     service::{Shared, handle},
@@ -98,18 +102,30 @@ async fn close(connections: &mut JoinSet<()>, switches: &Switches) {
 async fn connection(shared: Arc<Shared>, stream: TcpStream, link: Arc<Link>) {
     // Events are to arrive when they are sent, not when a segment is full.
     let _ = stream.set_nodelay(true);
-    let wire = TokioIo::new(Wire::new(stream, Arc::clone(&link)));
-    let service = service_fn(|request| {
-        let reply = shared.script.next();
-        handle(Arc::clone(&shared), Arc::clone(&link), request, reply)
-    });
-    let connection = http1::Builder::new().serve_connection(wire, service);
+    let wire = Wire::new(stream, Arc::clone(&link));
     tokio::select! {
         // The connection first: what it has written is flushed before it is cut.
         biased;
-        result = connection => if let Err(error) = result {
-            tracing::debug!(connection = link.number(), %error, "connection ended");
+        result = speak(&shared, wire, &link) => if let Err(error) = result {
+            tracing::debug!(connection = link.number(), error, "connection ended");
         },
         () = link.cut() => {}
     }
+}
+
+/// Speaks the client's version of HTTP.
+async fn speak<S>(shared: &Arc<Shared>, io: S, link: &Arc<Link>) -> Result<(), Box<dyn Error + Send + Sync>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    #[cfg(feature = "http2")]
+    let io = match preface::is_http2(io).await? {
+        (true, io) => return Ok(http2::serve(shared, io, link).await?),
+        (false, io) => io,
+    };
+    let service = service_fn(|request| {
+        let reply = shared.script.next();
+        handle(Arc::clone(shared), Arc::clone(link), request, reply)
+    });
+    Ok(http1::Builder::new().serve_connection(TokioIo::new(io), service).await?)
 }

@@ -43,6 +43,7 @@ where
         number: 0,
         connection: link.number(),
         arrived,
+        version: parts.version,
         method: parts.method,
         uri: parts.uri,
         headers: parts.headers,

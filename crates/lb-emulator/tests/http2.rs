@@ -1,0 +1,182 @@
+//! HTTP/2, as a client that sees its frames sees it.
+#![cfg(feature = "http2")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+mod support;
+
+use std::future::{Future, poll_fn};
+
+use bytes::Bytes;
+use h2::{RecvStream, client::SendRequest};
+use http::{Request, Response, Version};
+use lb_emulator::{Emulator, Reply};
+use support::{CHAT, HELLO, PATIENCE, STREAM, client};
+use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
+
+/// One connection: what requests are sent with, and its end.
+struct Connection {
+    send: SendRequest<Bytes>,
+    end: JoinHandle<Result<(), h2::Error>>,
+}
+
+impl Connection {
+    async fn open(emulator: &Emulator) -> Self {
+        let stream = TcpStream::connect(emulator.addr()).await.unwrap();
+        let mut builder = h2::client::Builder::new();
+        // One stream's window is 65,535 bytes; that of all together is not to matter.
+        let (send, connection) = builder.initial_connection_window_size(1 << 20).handshake(stream).await.unwrap();
+        Self { send, end: tokio::spawn(connection) }
+    }
+
+    /// Opens a stream and sends a request on it; gives what its answer will be.
+    async fn post(&self, body: &'static str) -> impl Future<Output = Result<Response<RecvStream>, h2::Error>> + use<> {
+        let mut send = self.send.clone().ready().await.unwrap();
+        let request = Request::post(format!("http://emulator{CHAT}")).body(()).unwrap();
+        let (response, mut stream) = send.send_request(request, false).unwrap();
+        stream.send_data(Bytes::from_static(body.as_bytes()), true).unwrap();
+        async { patient(response).await }
+    }
+
+    async fn ask(&self) -> Result<Response<RecvStream>, h2::Error> {
+        self.post(HELLO).await.await
+    }
+}
+
+async fn patient<T>(future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future).await.expect("it takes for ever")
+}
+
+/// The next DATA frame that is not empty.
+async fn data(response: &mut Response<RecvStream>) -> Option<Result<String, h2::Error>> {
+    let body = response.body_mut();
+    loop {
+        match patient(poll_fn(|cx| body.poll_data(cx))).await? {
+            Ok(data) if data.is_empty() => {}
+            Ok(data) => {
+                body.flow_control().release_capacity(data.len()).unwrap();
+                return Some(Ok(String::from_utf8(data.to_vec()).unwrap()));
+            }
+            Err(error) => return Some(Err(error)),
+        }
+    }
+}
+
+async fn text(mut response: Response<RecvStream>) -> String {
+    let mut text = String::new();
+    while let Some(part) = data(&mut response).await {
+        text.push_str(&part.unwrap());
+    }
+    text
+}
+
+#[test]
+fn one_port_speaks_both_versions() {
+    let emulator = Emulator::start().unwrap();
+    let old = client();
+    let new = reqwest::blocking::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    let url = format!("{}{CHAT}", emulator.url());
+    for (client, version) in [(&old, Version::HTTP_11), (&new, Version::HTTP_2), (&old, Version::HTTP_11)] {
+        let response = client.post(&url).body(HELLO).send().unwrap();
+        assert_eq!((response.status().as_u16(), response.version()), (200, version));
+        assert!(response.headers().contains_key("date"));
+        assert!(response.text().unwrap().contains("emulator"));
+    }
+    let received = emulator.requests();
+    assert_eq!(received[1].version(), Version::HTTP_2);
+    assert_eq!(received[1].body(), HELLO.as_bytes());
+    let addr = emulator.addr().to_string();
+    assert!(received.iter().all(|request| request.authority() == Some(&addr)));
+    assert!(received.iter().all(|request| request.path_and_query() == CHAT));
+    assert!(emulator.wait_until_bodies_sent(3, PATIENCE));
+    assert_eq!(emulator.clients_left(), 0);
+}
+
+#[test]
+fn a_short_first_line_is_not_taken_for_a_preface() {
+    let emulator = Emulator::start().unwrap();
+    let mut raw = support::Raw::connect(&emulator).unwrap();
+    raw.write("PR");
+    raw.write("OPFIND / HTTP/1.1\r\n\r\n");
+    assert!(raw.head().starts_with("HTTP/1.1 404"));
+}
+
+#[tokio::test]
+async fn requests_of_one_connection_are_answered_side_by_side() {
+    let emulator = Emulator::start().unwrap();
+    let connection = Connection::open(&emulator).await;
+    emulator.script(Reply::no_head());
+    let first = connection.post(HELLO).await;
+    let mut second = connection.ask().await.unwrap();
+    assert_eq!(second.status(), 200);
+    let length: usize = second.headers()["content-length"].to_str().unwrap().parse().unwrap();
+    assert_eq!(data(&mut second).await.unwrap().unwrap().len(), length);
+    // The client gives the first up, and the connection lives.
+    drop(first);
+    assert!(emulator.wait_until_clients_left_async(1, PATIENCE).await);
+    assert_eq!(connection.ask().await.unwrap().status(), 200);
+    assert_eq!(emulator.connections(), 1);
+}
+
+#[tokio::test]
+async fn each_event_of_a_stream_is_a_frame_of_its_own() {
+    let emulator = Emulator::builder().completion_tokens(1).start().unwrap();
+    let gate = emulator.hold_streams();
+    let connection = Connection::open(&emulator).await;
+    let mut response = connection.post(STREAM).await.await.unwrap();
+    for _ in 0..3 {
+        gate.release_one();
+        let event = data(&mut response).await.unwrap().unwrap();
+        assert!(event.starts_with("data: ") && event.ends_with("\n\n"), "{event}");
+        assert_eq!(event.matches("data: ").count(), 1);
+    }
+    assert!(data(&mut response).await.is_none());
+    assert!(emulator.wait_until_bodies_sent_async(1, PATIENCE).await);
+}
+
+#[tokio::test]
+async fn a_body_larger_than_the_window_is_sent_as_the_client_reads_it() {
+    let emulator = Emulator::start().unwrap();
+    let body = "x".repeat(300_000);
+    emulator.script(Reply::status(200).body(body.clone()));
+    let connection = Connection::open(&emulator).await;
+    let response = connection.ask().await.unwrap();
+    // Another answer goes out meanwhile; the large one is not taken for sent with it.
+    assert!(text(connection.ask().await.unwrap()).await.contains("emulator"));
+    assert!(emulator.wait_until_bodies_sent_async(1, PATIENCE).await);
+    assert_eq!(emulator.requests()[0].body_sent(), None);
+    assert_eq!(text(response).await, body);
+    assert!(emulator.wait_until_bodies_sent_async(2, PATIENCE).await);
+}
+
+#[tokio::test]
+async fn a_head_has_only_what_http2_allows() {
+    let emulator = Emulator::start().unwrap();
+    emulator.script(Reply::status(204).header("connection", "close").header("keep-alive", "timeout=5"));
+    let response = Connection::open(&emulator).await.ask().await.unwrap();
+    assert_eq!(response.status(), 204);
+    assert!(response.body().is_end_stream());
+    assert!(response.headers().contains_key("apim-request-id"));
+    for name in ["connection", "keep-alive", "content-length"] {
+        assert!(!response.headers().contains_key(name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_has_left_all_its_streams() {
+    let emulator = Emulator::start().unwrap();
+    emulator.always(Reply::serve().stall_body());
+    let connection = Connection::open(&emulator).await;
+    let responses = [connection.ask().await.unwrap(), connection.ask().await.unwrap()];
+    connection.end.abort();
+    assert!(emulator.wait_until_clients_left_async(2, PATIENCE).await);
+    drop(responses);
+}
+
+#[tokio::test]
+async fn the_number_of_streams_at_a_time_can_be_limited() {
+    let emulator = Emulator::builder().max_concurrent_streams(3).start().unwrap();
+    let connection = Connection::open(&emulator).await;
+    assert_eq!(connection.ask().await.unwrap().status(), 200);
+    // By now the client has read the settings.
+    assert_eq!(connection.send.current_max_send_streams(), 3);
+}
