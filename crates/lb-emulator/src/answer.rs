@@ -88,7 +88,7 @@ impl Answer {
     pub(crate) async fn decide(request: &Received, reply: &Reply, shared: &Shared) -> Option<Self> {
         let config = &shared.config;
         let mut answer = match &reply.kind {
-            Kind::Headless(_) => return None,
+            Kind::Headless(_) | Kind::Refused(_) => return None,
             Kind::Serve => Self::served(request, shared).await.unwrap_or_else(Self::from),
             Kind::Status(status, body) => Self::whole(*status, body.clone()),
             Kind::Stream(events) => Self::events(events.clone()),
@@ -267,6 +267,7 @@ impl Answer {
         steps.extend(reply.cut.map(|(_, cut)| match cut {
             Cut::Reset => Step::Reset,
             Cut::Stall => Step::Stall,
+            Cut::Broken(broken) => Step::Break(broken),
         }));
         let length = u64::try_from(length).unwrap_or(u64::MAX);
         (steps, (!chunked).then_some(length))

@@ -179,6 +179,13 @@ impl Emulator {
         let _ = self.command(Command::CloseConnections);
     }
 
+    /// Refuses each stream of HTTP/2 that is opened while its connection has this many, as
+    /// [`Reply::refuse_stream`] does; `None` serves all again. Nothing tells the clients of it before:
+    /// [`EmulatorBuilder::max_concurrent_streams`] does. The script is not asked for a stream that is refused so.
+    pub fn refuse_streams_beyond(&self, streams: Option<usize>) {
+        self.shared.switches.set_streams(streams.unwrap_or(usize::MAX));
+    }
+
     /// Makes all connections silent, those there are and those to come, or lets new ones speak again. What arrives on a
     /// silent connection is read, and nothing is sent: no answer, and nothing of a TLS handshake. One that had
     /// something to say meanwhile never speaks again.
@@ -215,6 +222,12 @@ impl Emulator {
     /// How many clients left before they had the whole answer.
     pub fn clients_left(&self) -> u64 {
         self.shared.log.counts().clients_left
+    }
+
+    /// How many requests were refused before they were processed, by the script or beyond a number of streams. They are
+    /// not among those [received](Self::requests).
+    pub fn refused_streams(&self) -> u64 {
+        self.shared.log.counts().refused_streams
     }
 
     /// Waits until `count` requests were received in all; false if the time is over before.

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use h2::{
-    RecvStream, SendStream,
+    Reason, RecvStream, SendStream,
     server::{Builder, SendResponse},
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use crate::{
+    broken::Broken,
     play::Play,
     reply::Reply,
     service::{Shared, handle},
@@ -52,8 +53,18 @@ where
             Some(_) = streams.join_next() => {}
             accepted = connection.accept() => {
                 let Some(accepted) = accepted else { return Ok(()) };
-                let (request, respond) = accepted?;
+                let (request, mut respond) = accepted?;
+                if streams.len() >= shared.switches.streams() {
+                    shared.log.refused();
+                    respond.send_reset(Reason::REFUSED_STREAM);
+                    continue;
+                }
                 let reply = shared.script.next();
+                if let Some(Broken::Stream(code)) = reply.refusal() {
+                    shared.log.refused();
+                    respond.send_reset(code.into());
+                    continue;
+                }
                 streams.spawn(answer(Arc::clone(shared), Arc::clone(link), request, respond, reply));
             }
         }
@@ -74,7 +85,10 @@ async fn answer(
         // The client gave this stream up.
         _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
     };
-    let Ok(response) = response;
+    let response = match response {
+        Ok(response) => response,
+        Err(Broken::Stream(code)) => return respond.send_reset(code.into()),
+    };
     let (mut head, body) = response.into_parts();
     for name in OF_CONNECTIONS {
         head.headers.remove(name);
@@ -108,6 +122,12 @@ async fn send(mut body: Play, mut stream: SendStream<Bytes>) -> Result<(), h2::E
         });
         let mut data = match part.await {
             Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+            Ok(Some(Err(Broken::Stream(code)))) => {
+                // The connection sends first what it has of this stream: a reset drops that.
+                tokio::task::yield_now().await;
+                stream.send_reset(code.into());
+                return Ok(());
+            }
             Ok(None) => return stream.send_data(Bytes::new(), true),
             Err(reason) => return reason.map(drop),
         };

@@ -85,6 +85,8 @@
 //! | no head, ever | [`Reply::no_head`] |
 //! | a head whose body stalls, a body or a stream that stalls | [`Reply::stall_body`], [`Reply::stall_after_bytes`], [`Reply::stall_after`] |
 //! | a reset instead of an answer, a reset within one | [`Reply::reset`], [`Reply::reset_after`] |
+//! | a stream that is refused before it is processed | [`Reply::refuse_stream`], [`Emulator::refuse_streams_beyond`] |
+//! | a stream that is reset instead of an answer, within one | [`Reply::reset_stream`], [`Reply::reset_stream_after`] |
 //! | a connection that falls silent, all connections that do | [`Reply::silence`], [`Emulator::silence_connections`] |
 //! | nobody listens | [`Emulator::refuse_connections`] |
 //! | kept connections go away | [`Emulator::close_connections`] |
@@ -146,6 +148,7 @@
 mod answer;
 mod batch;
 mod batches;
+mod broken;
 mod builder;
 mod config;
 mod emulator;
@@ -189,4 +192,6 @@ pub use quota::Quota;
 pub use received::Received;
 pub use reply::Reply;
 
+#[cfg(feature = "http2")]
+pub use h2;
 pub use lb_limits::{self, HintForm};

@@ -23,6 +23,7 @@ pub(crate) struct Counts {
     pub(crate) connections: u64,
     pub(crate) bodies_sent: u64,
     pub(crate) clients_left: u64,
+    pub(crate) refused_streams: u64,
 }
 
 impl Log {
@@ -47,6 +48,11 @@ impl Log {
     pub(crate) fn connected(&self) -> u64 {
         self.counts.send_modify(|counts| counts.connections += 1);
         self.counts().connections
+    }
+
+    /// Counts a request that is refused before it is processed.
+    pub(crate) fn refused(&self) {
+        self.counts.send_modify(|counts| counts.refused_streams += 1);
     }
 
     /// Records a request and gives it its number.
@@ -92,6 +98,11 @@ impl Exchange {
     /// The head goes out with this status.
     pub(crate) fn answered(&self, status: u16) {
         self.log.update(self.number, |entry| entry.status = Some(status));
+    }
+
+    /// The emulator gives it up, and the client is not to be blamed.
+    pub(crate) fn broken_off(mut self) {
+        self.ended = true;
     }
 
     /// The last byte is out.

@@ -1,6 +1,5 @@
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     fmt,
     future::Future,
     pin::Pin,
@@ -12,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::{gate::Gatekeeper, log::Exchange, quota::Settlement, wire::Link};
+use crate::{broken::Broken, gate::Gatekeeper, log::Exchange, quota::Settlement, wire::Link};
 
 /// One step of sending a body.
 #[derive(Debug)]
@@ -25,6 +24,7 @@ pub(crate) enum Step {
     Stall,
     /// A TCP reset.
     Reset,
+    Break(Broken),
 }
 
 /// The body of an answer, played step by step.
@@ -87,9 +87,9 @@ impl Play {
 
 impl Body for Play {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         loop {
             if let Some(waiting) = &mut self.waiting {
                 ready!(waiting.as_mut().poll(cx));
@@ -119,6 +119,12 @@ impl Body for Play {
                 Some(Step::Reset) => {
                     self.link.reset();
                     self.waiting = Some(Box::pin(std::future::pending()));
+                }
+                Some(Step::Break(broken)) => {
+                    if let Some(exchange) = self.exchange.take() {
+                        exchange.broken_off();
+                    }
+                    return Poll::Ready(Some(Err(broken)));
                 }
                 None => {
                     self.end();

@@ -3,6 +3,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+use crate::broken::Broken;
+
+/// REFUSED_STREAM: the code of a stream that was not processed.
+const REFUSED_STREAM: u32 = 0x7;
+
 /// A scripted answer: what the emulator does with one request instead of, or on top of, serving it.
 ///
 /// A reply is a *head*, which may be late, never come, or be a TCP reset, and a *body*, which may be late, stall or be
@@ -41,6 +46,8 @@ pub(crate) enum Kind {
     Throttled(Duration),
     ThrottledStream(Duration),
     Headless(Headless),
+    /// Never processed: neither read nor recorded.
+    Refused(Broken),
     /// What is wrong with the script.
     Invalid(String),
 }
@@ -54,6 +61,7 @@ pub(crate) enum Headless {
     Never,
     /// Nothing at all, on this connection.
     Silence,
+    Broken(Broken),
 }
 
 /// Where a body ends early.
@@ -68,6 +76,7 @@ pub(crate) enum CutAfter {
 pub(crate) enum Cut {
     Reset,
     Stall,
+    Broken(Broken),
 }
 
 impl Reply {
@@ -134,6 +143,23 @@ impl Reply {
         Self::new(Kind::Headless(Headless::Silence))
     }
 
+    /// The stream is refused as soon as the head is here: RST_STREAM with REFUSED_STREAM, which promises that nothing was
+    /// processed (RFC 9113, section 8.7). The request is neither read nor recorded, but counted:
+    /// [`Emulator::refused_streams`](crate::Emulator::refused_streams).
+    ///
+    /// On HTTP/1.1, which has no streams, the connection is closed.
+    pub fn refuse_stream() -> Self {
+        Self::new(Kind::Refused(Broken::Stream(REFUSED_STREAM)))
+    }
+
+    /// RST_STREAM with this code (RFC 9113, section 7; `lb_emulator::h2::Reason` names them) after the request was read,
+    /// before any head. The request may have been processed, whatever the code.
+    ///
+    /// On HTTP/1.1, which has no streams, the connection is closed.
+    pub fn reset_stream(code: impl Into<u32>) -> Self {
+        Self::new(Kind::Headless(Headless::Broken(Broken::Stream(code.into()))))
+    }
+
     /// Adds a header; it replaces the emulator's own of that name. A name or value that HTTP does not allow, and the
     /// framing headers, which the emulator decides, make the answer a 500 that says so.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
@@ -196,5 +222,19 @@ impl Reply {
     pub fn reset_after(mut self, events: usize) -> Self {
         self.cut = Some((CutAfter::Events(events), Cut::Reset));
         self
+    }
+    /// Sends `events` events of a stream, then RST_STREAM with this code, as [`reset_stream`](Self::reset_stream). A body
+    /// that is not a stream counts as one event.
+    pub fn reset_stream_after(mut self, events: usize, code: impl Into<u32>) -> Self {
+        self.cut = Some((CutAfter::Events(events), Cut::Broken(Broken::Stream(code.into()))));
+        self
+    }
+
+    /// How the request is refused before it is processed, if it is.
+    pub(crate) fn refusal(&self) -> Option<Broken> {
+        match self.kind {
+            Kind::Refused(broken) => Some(broken),
+            _ => None,
+        }
     }
 }

@@ -125,7 +125,14 @@ where
     };
     let service = service_fn(|request| {
         let reply = shared.script.next();
-        handle(Arc::clone(shared), Arc::clone(link), request, reply)
+        let (shared, link) = (Arc::clone(shared), Arc::clone(link));
+        async move {
+            if let Some(refusal) = reply.refusal() {
+                shared.log.refused();
+                return Err(refusal);
+            }
+            handle(shared, link, request, reply).await
+        }
     });
     Ok(http1::Builder::new().serve_connection(TokioIo::new(io), service).await?)
 }

@@ -1,4 +1,4 @@
-use std::{convert::Infallible, error::Error, future, sync::Arc, time::Instant};
+use std::{error::Error, future, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -7,6 +7,7 @@ use hyper::body::Body;
 
 use crate::{
     answer::Answer,
+    broken::Broken,
     play::Play,
     problem::Problem,
     received::Received,
@@ -26,7 +27,7 @@ pub(crate) async fn handle<B>(
     link: Arc<Link>,
     request: Request<B>,
     reply: Reply,
-) -> Result<Response<Play>, Infallible>
+) -> Result<Response<Play>, Broken>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -78,6 +79,10 @@ where
         match reply.kind {
             Kind::Headless(Headless::Reset) => link.reset(),
             Kind::Headless(Headless::Silence) => link.silence(),
+            Kind::Headless(Headless::Broken(broken)) => {
+                exchange.broken_off();
+                return Err(broken);
+            }
             _ => {}
         }
         return future::pending().await;

@@ -1,10 +1,18 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What holds for all connections of an emulator, until it is switched again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Switches {
     closing: AtomicBool,
     silent: AtomicBool,
+    streams: AtomicUsize,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        let (closing, silent) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { closing, silent, streams: AtomicUsize::new(usize::MAX) }
+    }
 }
 
 impl Switches {
@@ -24,5 +32,15 @@ impl Switches {
 
     pub(crate) fn set_silent(&self, silent: bool) {
         self.silent.store(silent, Ordering::Relaxed);
+    }
+
+    /// How many streams of a connection are served at a time.
+    #[cfg(feature = "http2")]
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_streams(&self, streams: usize) {
+        self.streams.store(streams, Ordering::Relaxed);
     }
 }

@@ -7,10 +7,10 @@ mod support;
 use std::future::{Future, poll_fn};
 
 use bytes::Bytes;
-use h2::{RecvStream, client::SendRequest};
+use h2::{Reason, RecvStream, client::SendRequest};
 use http::{Request, Response, Version};
 use lb_emulator::{Emulator, Reply};
-use support::{CHAT, HELLO, PATIENCE, STREAM, client};
+use support::{CHAT, HELLO, PATIENCE, Raw, STREAM, client};
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 
 /// One connection: what requests are sent with, and its end.
@@ -94,7 +94,7 @@ fn one_port_speaks_both_versions() {
 #[test]
 fn a_short_first_line_is_not_taken_for_a_preface() {
     let emulator = Emulator::start().unwrap();
-    let mut raw = support::Raw::connect(&emulator).unwrap();
+    let mut raw = Raw::connect(&emulator).unwrap();
     raw.write("PR");
     raw.write("OPFIND / HTTP/1.1\r\n\r\n");
     assert!(raw.head().starts_with("HTTP/1.1 404"));
@@ -179,4 +179,109 @@ async fn the_number_of_streams_at_a_time_can_be_limited() {
     assert_eq!(connection.ask().await.unwrap().status(), 200);
     // By now the client has read the settings.
     assert_eq!(connection.send.current_max_send_streams(), 3);
+}
+
+/// The code of a stream that the server reset.
+fn reset(error: &h2::Error) -> Reason {
+    assert!(error.is_reset() && error.is_remote(), "{error:?}");
+    error.reason().unwrap()
+}
+
+#[tokio::test]
+async fn a_refused_stream_is_not_processed_and_its_connection_lives() {
+    let emulator = Emulator::builder().fail_every(3, Reply::refuse_stream()).start().unwrap();
+    let connection = Connection::open(&emulator).await;
+    for refused in [false, false, true, false, false, true] {
+        match connection.ask().await {
+            Ok(response) => assert!(!refused && response.status() == 200),
+            Err(error) => assert!(refused && reset(&error) == Reason::REFUSED_STREAM),
+        }
+    }
+    assert_eq!((emulator.request_count(), emulator.refused_streams()), (4, 2));
+    assert_eq!((emulator.connections(), emulator.clients_left()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_stream_is_refused_before_its_body_comes() {
+    let emulator = Emulator::start().unwrap();
+    emulator.script(Reply::refuse_stream());
+    let connection = Connection::open(&emulator).await;
+    let request = Request::post(format!("http://emulator{CHAT}")).body(()).unwrap();
+    let (response, body) = connection.send.clone().send_request(request, false).unwrap();
+    assert_eq!(reset(&patient(response).await.unwrap_err()), Reason::REFUSED_STREAM);
+    drop(body);
+}
+
+#[tokio::test]
+async fn streams_beyond_a_number_at_a_time_are_refused() {
+    let emulator = Emulator::start().unwrap();
+    emulator.refuse_streams_beyond(Some(2));
+    let gate = emulator.hold_streams();
+    let (connection, another) = (Connection::open(&emulator).await, Connection::open(&emulator).await);
+    let mut held = vec![connection.post(STREAM).await.await.unwrap(), connection.post(STREAM).await.await.unwrap()];
+    for _ in 0..3 {
+        assert_eq!(reset(&connection.ask().await.unwrap_err()), Reason::REFUSED_STREAM);
+    }
+    assert_eq!(another.ask().await.unwrap().status(), 200, "each connection has its own number");
+    gate.open();
+    text(held.pop().unwrap()).await;
+    // One has ended: there is room.
+    assert_eq!(connection.ask().await.unwrap().status(), 200);
+    assert_eq!(emulator.refused_streams(), 3);
+
+    emulator.refuse_streams_beyond(Some(0));
+    assert_eq!(reset(&another.ask().await.unwrap_err()), Reason::REFUSED_STREAM);
+    emulator.refuse_streams_beyond(None);
+    assert_eq!(another.ask().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_stream_can_be_reset_with_any_code_before_its_head() {
+    let emulator = Emulator::start().unwrap();
+    let connection = Connection::open(&emulator).await;
+    let codes = [Reason::CANCEL, Reason::INTERNAL_ERROR, Reason::ENHANCE_YOUR_CALM, Reason::NO_ERROR, 0x99.into()];
+    for code in codes {
+        emulator.script(Reply::reset_stream(code));
+        assert_eq!(reset(&connection.ask().await.unwrap_err()), code);
+    }
+    // They were received: they may have been processed.
+    assert_eq!((emulator.request_count(), emulator.refused_streams(), emulator.clients_left()), (5, 0, 0));
+    assert!(emulator.requests().iter().all(|request| request.status().is_none()));
+    assert_eq!(connection.ask().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_stream_can_be_reset_with_any_code_within_its_answer() {
+    let emulator = Emulator::start().unwrap();
+    let connection = Connection::open(&emulator).await;
+    let codes = [Reason::CANCEL, Reason::INTERNAL_ERROR, Reason::ENHANCE_YOUR_CALM, Reason::NO_ERROR];
+    for (body, events) in [(HELLO, 0), (STREAM, 2)] {
+        for code in codes {
+            emulator.script(Reply::serve().reset_stream_after(events, code));
+            let mut response = connection.post(body).await.await.unwrap();
+            assert_eq!(response.status(), 200);
+            for _ in 0..events {
+                assert!(data(&mut response).await.unwrap().unwrap().starts_with("data: "));
+            }
+            assert_eq!(reset(&data(&mut response).await.unwrap().unwrap_err()), code);
+        }
+    }
+    assert_eq!((emulator.bodies_sent(), emulator.clients_left(), emulator.connections()), (0, 0, 1));
+}
+
+#[test]
+fn without_streams_to_reset_the_connection_is_closed() {
+    let emulator = Emulator::start().unwrap();
+    for reply in [Reply::refuse_stream(), Reply::reset_stream(Reason::CANCEL)] {
+        emulator.script(reply);
+        let mut raw = Raw::post(&emulator, HELLO);
+        assert!(matches!(raw.read(), Ok(0) | Err(_)));
+    }
+    assert_eq!((emulator.request_count(), emulator.refused_streams()), (1, 1));
+    emulator.script(Reply::serve().reset_stream_after(1, Reason::CANCEL));
+    let mut raw = Raw::post(&emulator, STREAM);
+    raw.head();
+    assert!(raw.chunk().starts_with("data: "));
+    assert!(matches!(raw.read(), Ok(0) | Err(_)));
+    assert_eq!(emulator.clients_left(), 0);
 }
