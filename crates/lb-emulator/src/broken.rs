@@ -7,12 +7,15 @@ use std::{error::Error, fmt};
 pub(crate) enum Broken {
     /// RST_STREAM.
     Stream(u32),
+    /// GOAWAY, and with it all requests of the connection.
+    Connection(u32),
 }
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stream(code) => write!(f, "the script resets the stream with code {code:#x}"),
+            Self::Connection(code) => write!(f, "the script ends the connection with code {code:#x}"),
         }
     }
 }

@@ -20,6 +20,7 @@ use tokio::{
 
 use crate::{
     broken::Broken,
+    goaway::{GoAway, WithGoAway},
     play::Play,
     reply::Reply,
     service::{Shared, handle},
@@ -43,51 +44,73 @@ where
     if let Some(streams) = shared.config.max_concurrent_streams {
         builder.max_concurrent_streams(streams);
     }
-    let mut connection = builder.handshake(io).await?;
+    let go_away = GoAway::default();
+    let mut connection = builder.handshake(WithGoAway::new(io, go_away.clone())).await?;
     // Dropped with the connection, and with them the exchanges, which notice.
     let mut streams = JoinSet::new();
+    let mut last_stream = 0;
+    // The streams behind a GOAWAY, which are kept open and get no answer. It is the client that closes the connection:
+    // if it were closed with a body on its way, the reset of that could overtake the GOAWAY.
+    let mut ignored = Vec::new();
     loop {
         tokio::select! {
             // Ended streams first: those that are left are the open ones.
             biased;
-            Some(_) = streams.join_next() => {}
+            Some(ended) = streams.join_next() => if let Ok(Err(code)) = ended {
+                link.ends();
+                connection.abrupt_shutdown(code);
+            },
             accepted = connection.accept() => {
                 let Some(accepted) = accepted else { return Ok(()) };
                 let (request, mut respond) = accepted?;
-                if streams.len() >= shared.switches.streams() {
+                if !ignored.is_empty() {
                     shared.log.refused();
-                    respond.send_reset(Reason::REFUSED_STREAM);
+                    ignored.push((request, respond));
                     continue;
                 }
-                let reply = shared.script.next();
-                if let Some(Broken::Stream(code)) = reply.refusal() {
-                    shared.log.refused();
-                    respond.send_reset(code.into());
-                    continue;
+                let before = std::mem::replace(&mut last_stream, respond.stream_id().as_u32());
+                let room = streams.len() < shared.switches.streams();
+                let reply = if room { shared.script.next() } else { Reply::refuse_stream() };
+                match reply.refusal() {
+                    Some(Broken::Stream(code)) => {
+                        shared.log.refused();
+                        respond.send_reset(code.into());
+                    }
+                    Some(Broken::Connection(code)) => {
+                        shared.log.refused();
+                        go_away.send(before, code);
+                        ignored.push((request, respond));
+                    }
+                    None => {
+                        streams.spawn(answer(Arc::clone(shared), Arc::clone(link), request, respond, reply));
+                    }
                 }
-                streams.spawn(answer(Arc::clone(shared), Arc::clone(link), request, respond, reply));
             }
         }
     }
 }
 
-/// Answers the request of one stream.
+/// Answers the request of one stream. An error is the code with which the connection is to go away.
 async fn answer(
     shared: Arc<Shared>,
     link: Arc<Link>,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     reply: Reply,
-) {
+) -> Result<(), Reason> {
     let number = link.number();
     let response = tokio::select! {
         response = handle(shared, link, request.map(Upload), reply) => response,
         // The client gave this stream up.
-        _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
+        _ = poll_fn(|cx| respond.poll_reset(cx)) => return Ok(()),
     };
     let response = match response {
         Ok(response) => response,
-        Err(Broken::Stream(code)) => return respond.send_reset(code.into()),
+        Err(Broken::Stream(code)) => {
+            respond.send_reset(code.into());
+            return Ok(());
+        }
+        Err(Broken::Connection(code)) => return Err(code.into()),
     };
     let (mut head, body) = response.into_parts();
     for name in OF_CONNECTIONS {
@@ -110,6 +133,7 @@ async fn answer(
     if let Err(error) = sent {
         tracing::debug!(connection = number, %error, "stream ended");
     }
+    Ok(())
 }
 
 /// Sends a body in DATA frames, at least one for each part that it gives, as far as the client's window allows.
@@ -122,7 +146,7 @@ async fn send(mut body: Play, mut stream: SendStream<Bytes>) -> Result<(), h2::E
         });
         let mut data = match part.await {
             Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-            Ok(Some(Err(Broken::Stream(code)))) => {
+            Ok(Some(Err(Broken::Stream(code) | Broken::Connection(code)))) => {
                 // The connection sends first what it has of this stream: a reset drops that.
                 tokio::task::yield_now().await;
                 stream.send_reset(code.into());

@@ -87,6 +87,7 @@
 //! | a reset instead of an answer, a reset within one | [`Reply::reset`], [`Reply::reset_after`] |
 //! | a stream that is refused before it is processed | [`Reply::refuse_stream`], [`Emulator::refuse_streams_beyond`] |
 //! | a stream that is reset instead of an answer, within one | [`Reply::reset_stream`], [`Reply::reset_stream_after`] |
+//! | a GOAWAY that excludes the request, one that includes it | [`Reply::go_away_before`], [`Reply::go_away_including`] |
 //! | a connection that falls silent, all connections that do | [`Reply::silence`], [`Emulator::silence_connections`] |
 //! | nobody listens | [`Emulator::refuse_connections`] |
 //! | kept connections go away | [`Emulator::close_connections`] |
@@ -157,6 +158,8 @@ mod fields;
 mod files;
 mod filter;
 mod gate;
+#[cfg(feature = "http2")]
+mod goaway;
 mod headers;
 #[cfg(feature = "http2")]
 mod http2;

@@ -160,6 +160,26 @@ impl Reply {
         Self::new(Kind::Headless(Headless::Broken(Broken::Stream(code.into()))))
     }
 
+    /// The connection goes away without this request, as when a server shuts down while it is on its way: a GOAWAY with
+    /// this code, usually NO_ERROR, which names the stream before it as the last. It promises that nothing was processed
+    /// (RFC 9113, section 6.8). The requests before it are still answered; this one, and those behind it on the same
+    /// connection, are neither read nor recorded, but counted:
+    /// [`Emulator::refused_streams`](crate::Emulator::refused_streams).
+    ///
+    /// On HTTP/1.1 the connection is closed.
+    pub fn go_away_before(code: impl Into<u32>) -> Self {
+        Self::new(Kind::Refused(Broken::Connection(code.into())))
+    }
+
+    /// The connection goes away with this request: it is read, and then a GOAWAY with this code names its stream, or a
+    /// later one, as the last, and the connection is closed. It may have been processed, and so may all others that the
+    /// connection had open.
+    ///
+    /// On HTTP/1.1 the connection is closed.
+    pub fn go_away_including(code: impl Into<u32>) -> Self {
+        Self::new(Kind::Headless(Headless::Broken(Broken::Connection(code.into()))))
+    }
+
     /// Adds a header; it replaces the emulator's own of that name. A name or value that HTTP does not allow, and the
     /// framing headers, which the emulator decides, make the answer a 500 that says so.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {

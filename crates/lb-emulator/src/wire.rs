@@ -23,6 +23,8 @@ pub(crate) struct Link {
     number: u64,
     cut: Notify,
     reset: AtomicBool,
+    /// Whether the emulator ends it, and no client.
+    ended: AtomicBool,
     /// Whether anything was kept back that was to be sent; the rest would make no sense without it.
     silent: AtomicBool,
     switches: Arc<Switches>,
@@ -32,8 +34,8 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(number: u64, switches: Arc<Switches>) -> Arc<Self> {
-        let (reset, silent) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { number, cut: Notify::new(), reset, silent, switches, written: Mutex::default() })
+        let [reset, ended, silent] = [(); 3].map(|()| AtomicBool::new(false));
+        Arc::new(Self { number, cut: Notify::new(), reset, ended, silent, switches, written: Mutex::default() })
     }
 
     /// The connection's number, from 1.
@@ -44,7 +46,13 @@ impl Link {
     /// Ends the connection with a TCP reset, after what is written so far.
     pub(crate) fn reset(&self) {
         self.reset.store(true, Ordering::Relaxed);
+        self.ends();
         self.cut.notify_one();
+    }
+
+    /// It is about to be ended, and no client is to be blamed.
+    pub(crate) fn ends(&self) {
+        self.ended.store(true, Ordering::Relaxed);
     }
 
     /// From now on nothing is sent.
@@ -63,7 +71,7 @@ impl Link {
     }
 
     pub(crate) fn is_ended_by_emulator(&self) -> bool {
-        self.reset.load(Ordering::Relaxed) || self.switches.is_closing()
+        self.ended.load(Ordering::Relaxed) || self.switches.is_closing()
     }
 
     /// Whether what is about to be sent is to be kept back.
