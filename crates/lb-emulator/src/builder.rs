@@ -7,6 +7,8 @@ use std::{
 
 use lb_limits::{Chain, HintForm, Ptu, azure_ptu, azure_standard};
 
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 use crate::{config::Config, emulator::Emulator, error::StartError, quota::Quota, reply::Reply};
 
 /// How an emulator is to be; from [`Emulator::builder`].
@@ -35,6 +37,8 @@ pub struct EmulatorBuilder {
     hint: Option<HintForm>,
     every: Option<(u64, Reply)>,
     keep: usize,
+    #[cfg(feature = "tls")]
+    tls: bool,
 }
 
 enum Limits {
@@ -65,11 +69,16 @@ impl EmulatorBuilder {
                 content_filter: false,
                 #[cfg(feature = "http2")]
                 max_concurrent_streams: None,
+                http1_only: false,
+                #[cfg(feature = "tls")]
+                tls: None,
             },
             limits: Limits::Own(Chain::unlimited()),
             hint: None,
             every: None,
             keep: 100_000,
+            #[cfg(feature = "tls")]
+            tls: false,
         }
     }
 
@@ -175,6 +184,22 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Speaks TLS, with a certificate made at the start for `localhost`, 127.0.0.1, ::1 and the address listened on; the
+    /// version of HTTP is agreed on by ALPN. Default: plain text. Clients have to trust
+    /// [`Emulator::certificate_pem`].
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// Speaks no HTTP/2, as without the feature `http2`: it is neither offered by ALPN nor understood. Default: both
+    /// versions.
+    pub fn http1_only(mut self) -> Self {
+        self.config.http1_only = true;
+        self
+    }
+
     /// Announces to clients of HTTP/2 that a connection may have this many streams at a time
     /// (`SETTINGS_MAX_CONCURRENT_STREAMS`), and refuses those beyond, which a client may open before it has read this.
     /// Default: no limit. Streams refused so are neither recorded nor counted.
@@ -197,13 +222,19 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on, if the path prefix is none, or if the operating system gives no thread.
+    /// If the address cannot be listened on, if the path prefix is none, if no certificate can be made, or if the
+    /// operating system gives no thread.
     pub fn start(self) -> Result<Emulator, StartError> {
         let mut config = self.config;
         let prefix = &config.path_prefix;
         let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#');
         if !prefix.is_empty() && (!prefix.starts_with('/') || prefix.contains(odd)) {
             return Err(StartError::PathPrefix(config.path_prefix));
+        }
+        #[cfg(feature = "tls")]
+        if self.tls {
+            let protocols: &[&str] = if config.speaks_http2() { &["h2", "http/1.1"] } else { &["http/1.1"] };
+            config.tls = Some(Tls::new(self.listen.ip(), protocols).map_err(StartError::Tls)?);
         }
         let quota = match self.limits {
             Limits::Own(chain) => Quota::new(chain),

@@ -3,6 +3,9 @@ use std::{collections::BTreeSet, time::Duration};
 use http::HeaderMap;
 use lb_limits::HintForm;
 
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+
 /// What an emulator is, fixed at its start.
 pub(crate) struct Config {
     pub(crate) name: String,
@@ -21,6 +24,10 @@ pub(crate) struct Config {
     /// What HTTP/2's settings announce; `None`: no limit.
     #[cfg(feature = "http2")]
     pub(crate) max_concurrent_streams: Option<u32>,
+    pub(crate) http1_only: bool,
+    /// `None`: plain text.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Config {
@@ -39,5 +46,20 @@ impl Config {
 
     pub(crate) fn has_deployment(&self, name: &str) -> bool {
         self.deployments.is_empty() || self.deployments.contains(name)
+    }
+
+    /// Whether HTTP/2 is spoken beside HTTP/1.1.
+    #[cfg(any(feature = "http2", feature = "tls"))]
+    pub(crate) fn speaks_http2(&self) -> bool {
+        cfg!(feature = "http2") && !self.http1_only
+    }
+
+    /// `http` or `https`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "https";
+        }
+        "http"
     }
 }

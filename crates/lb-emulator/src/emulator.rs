@@ -132,8 +132,23 @@ impl Emulator {
     }
 
     /// Where clients find it: `http://127.0.0.1:PORT`, with the path prefix if there is one, and no slash at the end.
+    /// With [TLS](EmulatorBuilder::tls) it begins with `https`.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.addr, self.shared.config.path_prefix)
+        let config = &self.shared.config;
+        format!("{}://{}{}", config.scheme(), self.addr, config.path_prefix)
+    }
+
+    /// The certificate that a client has to trust, as PEM; `None` without [TLS](EmulatorBuilder::tls). It is made anew at
+    /// each start, and its key signs for this emulator alone.
+    #[cfg(feature = "tls")]
+    pub fn certificate_pem(&self) -> Option<&str> {
+        self.shared.config.tls.as_ref().map(|tls| tls.pem.as_str())
+    }
+
+    /// The same certificate as DER.
+    #[cfg(feature = "tls")]
+    pub fn certificate_der(&self) -> Option<&[u8]> {
+        self.shared.config.tls.as_ref().map(|tls| tls.der.as_slice())
     }
 
     /// The name given to the builder.

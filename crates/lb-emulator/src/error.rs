@@ -13,6 +13,9 @@ pub enum StartError {
     },
     /// The operating system gave no thread or no event queue for the emulator.
     Thread(io::Error),
+    /// No certificate could be made for [`EmulatorBuilder::tls`](crate::EmulatorBuilder::tls).
+    #[cfg(feature = "tls")]
+    Tls(Box<dyn Error + Send + Sync>),
     /// The path prefix is not a path: it must start with `/` and must not hold `?`, `#` or spaces.
     PathPrefix(String),
 }
@@ -22,6 +25,8 @@ impl fmt::Display for StartError {
         match self {
             Self::Listen { addr, source } => write!(f, "cannot listen on {addr}: {source}; port 0 picks a free one"),
             Self::Thread(source) => write!(f, "cannot start the emulator's thread: {source}"),
+            #[cfg(feature = "tls")]
+            Self::Tls(source) => write!(f, "cannot make a certificate: {source}"),
             Self::PathPrefix(prefix) => {
                 write!(f, "path prefix {prefix:?} is not a path such as `/team-a`")
             }
@@ -33,6 +38,8 @@ impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Listen { source, .. } | Self::Thread(source) => Some(source),
+            #[cfg(feature = "tls")]
+            Self::Tls(source) => Some(&**source),
             Self::PathPrefix(_) => None,
         }
     }

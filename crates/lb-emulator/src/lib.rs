@@ -184,6 +184,8 @@ mod service;
 mod shared;
 mod store;
 mod switches;
+#[cfg(feature = "tls")]
+mod tls;
 mod upload;
 mod wire;
 

@@ -106,11 +106,21 @@ async fn connection(shared: Arc<Shared>, stream: TcpStream, link: Arc<Link>) {
     tokio::select! {
         // The connection first: what it has written is flushed before it is cut.
         biased;
-        result = speak(&shared, wire, &link) => if let Err(error) = result {
+        result = open(&shared, wire, &link) => if let Err(error) = result {
             tracing::debug!(connection = link.number(), error, "connection ended");
         },
         () = link.cut() => {}
     }
+}
+
+/// Shakes hands, if there is TLS.
+async fn open(shared: &Arc<Shared>, wire: Wire, link: &Arc<Link>) -> Result<(), Box<dyn Error + Send + Sync>> {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &shared.config.tls {
+        let io = tls.acceptor.accept(wire).await?;
+        return speak(shared, io, link).await;
+    }
+    speak(shared, wire, link).await
 }
 
 /// Speaks the client's version of HTTP.
@@ -119,10 +129,20 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     #[cfg(feature = "http2")]
-    let io = match preface::is_http2(io).await? {
-        (true, io) => return Ok(http2::serve(shared, io, link).await?),
-        (false, io) => io,
-    };
+    if shared.config.speaks_http2() {
+        let (http2, io) = preface::is_http2(io).await?;
+        if http2 {
+            return Ok(http2::serve(shared, io, link).await?);
+        }
+        return speak_http1(shared, io, link).await;
+    }
+    speak_http1(shared, io, link).await
+}
+
+async fn speak_http1<S>(shared: &Arc<Shared>, io: S, link: &Arc<Link>) -> Result<(), Box<dyn Error + Send + Sync>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let service = service_fn(|request| {
         let reply = shared.script.next();
         let (shared, link) = (Arc::clone(shared), Arc::clone(link));

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use h2::{Reason, RecvStream, client::SendRequest};
 use http::{Request, Response, Version};
 use lb_emulator::{Emulator, Reply};
-use support::{CHAT, HELLO, PATIENCE, Raw, STREAM, client};
+use support::{CHAT, HELLO, PATIENCE, Raw, STREAM, ask, client};
 use tokio::{task::JoinHandle, time::timeout};
 
 /// One connection: what requests are sent with, and its end.
@@ -95,6 +95,16 @@ fn one_port_speaks_both_versions() {
     assert!(received.iter().all(|request| request.path_and_query() == CHAT));
     assert!(emulator.wait_until_bodies_sent(3, PATIENCE));
     assert_eq!(emulator.clients_left(), 0);
+}
+
+#[test]
+fn it_can_be_kept_to_the_old_version() {
+    let emulator = Emulator::builder().http1_only().start().unwrap();
+    let mut raw = Raw::connect(&emulator).unwrap();
+    raw.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    // Whatever it says or does not say to that, it is no frame of SETTINGS, which begins with a length.
+    assert!(!raw.all().starts_with('\0'));
+    assert_eq!(ask(&emulator).version(), Version::HTTP_11);
 }
 
 #[test]

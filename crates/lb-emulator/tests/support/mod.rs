@@ -78,6 +78,14 @@ impl Raw {
         String::from_utf8(read).unwrap()
     }
 
+    /// Reads to the end of the connection.
+    pub(crate) fn all(&mut self) -> String {
+        let mut read = Vec::new();
+        // A reset is an end too.
+        let _ = self.0.read_to_end(&mut read);
+        String::from_utf8_lossy(&read).into_owned()
+    }
+
     /// The head of an answer.
     pub(crate) fn head(&mut self) -> String {
         self.until("\r\n\r\n")
