@@ -1,19 +1,25 @@
 //! `lb-emulator`: an Azure OpenAI resource on this machine, with the limits you would buy.
 
+mod faults;
+
 use std::{
     error::Error,
+    fs,
     io::{self, Write},
     net::SocketAddr,
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
 
 use clap::{Args, Parser, ValueEnum, builder::PossibleValuesParser};
 use lb_emulator::{
-    Emulator, EmulatorBuilder, HintForm, Reply,
+    Emulator, EmulatorBuilder, HintForm,
     lb_limits::{MILLISECOND, PTU_MODELS, Ptu, PtuModel, RPM_PER_1000_TPM},
 };
 use tracing_subscriber::EnvFilter;
+
+use faults::{Connections, Faults};
 
 /// An Azure OpenAI resource on this machine: its API, its errors and its rate limits.
 ///
@@ -52,6 +58,15 @@ struct Cli {
 
     #[command(flatten)]
     answers: Answers,
+
+    #[command(flatten)]
+    wire: Wire,
+
+    #[command(flatten)]
+    faults: Faults,
+
+    #[command(flatten)]
+    connections: Connections,
 }
 
 #[derive(Args)]
@@ -105,19 +120,18 @@ struct Answers {
     /// How a 429 tells when to come back [default: millis with --ptus, else seconds]
     #[arg(long, value_enum)]
     hint: Option<Hint>,
+}
 
-    /// Make every N-th request fail
-    #[arg(long, value_name = "N")]
-    fail_every: Option<u64>,
+#[derive(Args)]
+#[command(next_help_heading = "Wire")]
+struct Wire {
+    /// Speak TLS, with a certificate made for this run; the one that clients have to trust is written to FILE as PEM
+    #[arg(long, value_name = "FILE")]
+    tls: Option<PathBuf>,
 
-    /// Status of a failing request; 429 comes with a hint
-    #[arg(long, value_name = "STATUS", default_value_t = 500, requires = "fail_every",
-          value_parser = clap::value_parser!(u16).range(200..=999))]
-    fail_status: u16,
-
-    /// Seconds that a failing 429 hints at
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "fail_every")]
-    fail_hint: u64,
+    /// Speak HTTP/1.1 only; else HTTP/2 too, with prior knowledge or as agreed on by ALPN
+    #[arg(long)]
+    http1_only: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -138,12 +152,15 @@ const EXAMPLES: &str = "\
 Examples:
   lb-emulator --tpm 10000 --rpm 60
   lb-emulator --name ptu --ptus 15 --ptu-model gpt-4.1 --listen 127.0.0.1:8081
-  LB_EMULATOR_KEYS=k1,k2 lb-emulator --deployment gpt-4o --fail-every 10 --fail-status 503";
+  LB_EMULATOR_KEYS=k1,k2 lb-emulator --deployment gpt-4o --fail-every 10 --fail-status 503
+  lb-emulator --fail-every 3 --fault reset-within --fault-after 2
+  lb-emulator --tls emulator.pem --fault go-away-before
+  lb-emulator --silence-connections --flap 30";
 
 fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    match run(Cli::parse()) {
+    match run(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "lb-emulator: {error}");
@@ -152,33 +169,43 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
-    let emulator = builder(cli)?.start()?;
+fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
+    let builder = cli.connections.apply(cli.faults.apply(builder(cli)?)?)?;
+    let emulator = builder.start()?;
+    if let (Some(file), Some(pem)) = (&cli.wire.tls, emulator.certificate_pem()) {
+        fs::write(file, pem).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
+    cli.connections.start(&emulator)?;
     // A closed standard output is no reason to stop.
     let _ = writeln!(io::stdout(), "listening on {}", emulator.url());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(tokio::signal::ctrl_c())?;
+    runtime.block_on(async {
+        tokio::select! {
+            stop = tokio::signal::ctrl_c() => stop,
+            failed = cli.connections.play(&emulator) => failed,
+        }
+    })?;
     emulator.shutdown();
     Ok(())
 }
 
-fn builder(cli: Cli) -> Result<EmulatorBuilder, Box<dyn Error>> {
-    let (limits, answers) = (cli.limits, cli.answers);
+fn builder(cli: &Cli) -> Result<EmulatorBuilder, Box<dyn Error>> {
+    let (limits, answers) = (&cli.limits, &cli.answers);
     let mut builder = Emulator::builder()
         .listen(cli.listen)
-        .name(cli.name)
-        .path_prefix(cli.path_prefix)
-        .region(cli.region)
+        .name(&cli.name)
+        .path_prefix(&cli.path_prefix)
+        .region(&cli.region)
         .latency(Duration::from_millis(answers.latency_ms))
         .event_interval(Duration::from_millis(answers.event_interval_ms))
         .completion_tokens(answers.completion_tokens)
         .content_filter(!answers.no_content_filter)
         // Nobody asks for them here, and a long run would fill the memory.
         .remember(0);
-    for key in cli.keys.into_iter().filter(|key| !key.is_empty()) {
+    for key in cli.keys.iter().filter(|key| !key.is_empty()) {
         builder = builder.key(key);
     }
-    for deployment in cli.deployments {
+    for deployment in &cli.deployments {
         builder = builder.deployment(deployment);
     }
     if let Some(tpm) = limits.tpm {
@@ -199,20 +226,13 @@ fn builder(cli: Cli) -> Result<EmulatorBuilder, Box<dyn Error>> {
             Hint::None => HintForm::None,
         });
     }
-    if let Some(period) = answers.fail_every {
-        builder = builder.fail_every(period, failure(answers.fail_status, answers.fail_hint));
+    if cli.wire.tls.is_some() {
+        builder = builder.tls();
+    }
+    if cli.wire.http1_only {
+        builder = builder.http1_only();
     }
     Ok(builder)
-}
-
-fn failure(status: u16, hint_seconds: u64) -> Reply {
-    if status == 429 {
-        return Reply::throttled(Duration::from_secs(hint_seconds));
-    }
-    let body = format!(
-        r#"{{"error":{{"code":"{status}","message":"The emulator was told to fail every so many requests."}}}}"#
-    );
-    Reply::status(status).header("content-type", "application/json").body(body)
 }
 
 #[cfg(test)]
