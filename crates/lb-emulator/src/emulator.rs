@@ -132,7 +132,7 @@ impl Emulator {
     }
 
     /// Where clients find it: `http://127.0.0.1:PORT`, with the path prefix if there is one, and no slash at the end.
-    /// With [TLS](EmulatorBuilder::tls) it begins with `https`.
+    /// With TLS it begins with `https`.
     pub fn url(&self) -> String {
         let config = &self.shared.config;
         format!("{}://{}{}", config.scheme(), self.addr, config.path_prefix)
@@ -196,7 +196,7 @@ impl Emulator {
 
     /// Refuses each stream of HTTP/2 that is opened while its connection has this many, as
     /// [`Reply::refuse_stream`] does; `None` serves all again. Nothing tells the clients of it before:
-    /// [`EmulatorBuilder::max_concurrent_streams`] does. The script is not asked for a stream that is refused so.
+    /// `EmulatorBuilder::max_concurrent_streams` does. The script is not asked for a stream that is refused so.
     pub fn refuse_streams_beyond(&self, streams: Option<usize>) {
         self.shared.switches.set_streams(streams.unwrap_or(usize::MAX));
     }

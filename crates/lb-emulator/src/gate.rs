@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 ///
 /// From [`Emulator::hold_streams`](crate::Emulator::hold_streams). While it is closed, every event of every stream
 /// waits for a release of its own, the first one and `data: [DONE]` included. An event that is let go is sent at once,
-/// as an HTTP chunk of its own. So a client that shows event n before the release of event n+1 provably does not
+/// as an HTTP chunk or DATA frame of its own. So a client that shows event n before the release of event n+1 provably does not
 /// buffer.
 ///
 /// The gate works from threads and from tasks: nothing here waits. Dropping the handle leaves the gate as it is;

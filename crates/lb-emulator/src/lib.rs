@@ -1,6 +1,6 @@
 //! An emulator of Azure OpenAI's API and rate limits, as a library for tests and as the command `lb-emulator`.
 //!
-//! It speaks HTTP/1.1 on the loopback interface, with the paths, headers and error bodies of the live service, and
+//! It speaks HTTP on the loopback interface, with the paths, headers and error bodies of the live service, and
 //! applies the limits of [`lb_limits`] in wall time: tokens and requests per minute, or the leaky bucket of a
 //! provisioned deployment. Every fault that a client has to survive can be scripted, and everything that arrived is
 //! recorded.
@@ -40,7 +40,7 @@
 //!
 //! | request | answer |
 //! | --- | --- |
-//! | `POST /chat/completions` | a completion, or with `"stream": true` server-sent events, each in an HTTP chunk of its own |
+//! | `POST /chat/completions` | a completion, or with `"stream": true` server-sent events, each in an HTTP chunk or a DATA frame of its own |
 //! | `POST /embeddings` | one vector per input, as numbers or as base64 |
 //! | `POST /responses` (no path of a deployment) | a response, or with `"stream": true` its named and numbered events |
 //! | `GET`, `DELETE /responses/{id}` | what was made here, unless with `"store": false` |
@@ -75,23 +75,69 @@
 //! the number of the request: they are the same in each run on the same port, and no two emulators share one. A batch
 //! goes from `validating` over `in_progress` to `completed` with each `GET` of it, so that no clock decides.
 //!
+//! # Versions of HTTP, and TLS
+//!
+//! One port speaks HTTP/1.1 and, with the feature `http2`, HTTP/2: with prior knowledge, or over TLS as agreed on by ALPN.
+//! With the feature `tls`, `EmulatorBuilder::tls` makes a certificate at the start and `Emulator::certificate_pem` gives
+//! what a client has to trust. Certificate and keys are for tests only: they last as long as the emulator.
+#![cfg_attr(
+    all(feature = "http2", feature = "tls"),
+    doc = r##"
+```
+use lb_emulator::{Emulator, Reply, h2::Reason};
+
+let emulator = Emulator::builder().tls().start()?;
+emulator.script(Reply::go_away_before(Reason::NO_ERROR));
+emulator.script(Reply::refuse_stream());
+
+let trusted = reqwest::Certificate::from_pem(emulator.certificate_pem().ok_or("no TLS")?.as_bytes())?;
+let client = reqwest::blocking::Client::builder().tls_certs_only([trusted]).build()?;
+let path = "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21";
+let url = format!("{}{path}", emulator.url()); // https
+let body = r#"{"messages":[{"role":"user","content":"Hello"}]}"#;
+let answer = client.post(url).body(body).send()?;
+
+// reqwest sends again what was never processed.
+assert_eq!((answer.status().as_u16(), answer.version()), (200, reqwest::Version::HTTP_2));
+assert_eq!((emulator.refused_streams(), emulator.request_count()), (2, 1));
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"##
+)]
+//!
 //! # Faults
 //!
-//! | fault | how |
-//! | --- | --- |
-//! | any status, headers and body | [`Reply::status`], [`Reply::throttled`], [`Reply::oversized`], [`Reply::redirect`] |
-//! | a 200 whose stream is a refusal | [`Reply::throttled_stream`], or any with [`Reply::stream`] |
-//! | a late head, a late body | [`Reply::head_delay`], [`Reply::body_delay`] |
-//! | no head, ever | [`Reply::no_head`] |
-//! | a head whose body stalls, a body or a stream that stalls | [`Reply::stall_body`], [`Reply::stall_after_bytes`], [`Reply::stall_after`] |
-//! | a reset instead of an answer, a reset within one | [`Reply::reset`], [`Reply::reset_after`] |
-//! | a stream that is refused before it is processed | [`Reply::refuse_stream`], [`Emulator::refuse_streams_beyond`] |
-//! | a stream that is reset instead of an answer, within one | [`Reply::reset_stream`], [`Reply::reset_stream_after`] |
-//! | a GOAWAY that excludes the request, one that includes it | [`Reply::go_away_before`], [`Reply::go_away_including`] |
-//! | a connection that falls silent, all connections that do | [`Reply::silence`], [`Emulator::silence_connections`] |
-//! | nobody listens | [`Emulator::refuse_connections`] |
-//! | kept connections go away | [`Emulator::close_connections`] |
-//! | every n-th request fails | [`EmulatorBuilder::fail_every`] |
+//! All of them are for tests only: no service does these things on request.
+//!
+//! | fault | how | option of the command |
+//! | --- | --- | --- |
+//! | any status, headers and body | [`Reply::status`], [`Reply::redirect`] | `--fail-status`, `--fail-header`, `--fail-body` |
+//! | a 429 with a hint, or with one of a day | [`Reply::throttled`], [`Reply::oversized`] | `--fail-status 429 --fail-hint`, `--fault oversized` |
+//! | a 200 whose stream is a refusal | [`Reply::throttled_stream`], or any with [`Reply::stream`] | `--fault stream-error` |
+//! | a late head, a late body | [`Reply::head_delay`], [`Reply::body_delay`] | `--fault late-head`, `late-body` |
+//! | no head, ever | [`Reply::no_head`] | `--fault no-head` |
+//! | a head whose body stalls, a body or a stream that stalls | [`Reply::stall_body`], [`Reply::stall_after_bytes`], [`Reply::stall_after`] | `--fault stall` |
+//! | a reset instead of an answer, a reset within one | [`Reply::reset`], [`Reply::reset_after`] | `--fault reset`, `reset-within` |
+//! | a connection that falls silent, all connections that do | [`Reply::silence`], [`Emulator::silence_connections`] | `--fault silence`, `--silence-connections` |
+//! | nobody listens | [`Emulator::refuse_connections`] | `--refuse-connections` |
+//! | kept connections go away | [`Emulator::close_connections`] | `--close-connections-every` |
+//! | every n-th request fails | [`EmulatorBuilder::fail_every`] | `--fail-every` |
+//! | a handshake of TLS that stalls; nobody trusts the certificate | [`Emulator::silence_connections`]; no client does that is not told to | `--silence-connections`; `--tls` |
+//!
+//! Those of HTTP/2, with their names in RFC 9113:
+//!
+//! | fault | processed? | how | option of the command |
+//! | --- | --- | --- | --- |
+//! | RST_STREAM with REFUSED_STREAM, before the body is read | never (8.7) | [`Reply::refuse_stream`] | `--fault refuse-stream` |
+//! | the same on each stream beyond a number at a time | never | [`Emulator::refuse_streams_beyond`] | `--refuse-streams-beyond` |
+//! | `SETTINGS_MAX_CONCURRENT_STREAMS` | never, beyond it | `EmulatorBuilder::max_concurrent_streams` | `--max-concurrent-streams` |
+//! | GOAWAY whose last stream is the one before | never (6.8) | [`Reply::go_away_before`] | `--fault go-away-before` |
+//! | GOAWAY that includes the stream, and the connection's end | maybe | [`Reply::go_away_including`] | `--fault go-away-including` |
+//! | RST_STREAM with any code instead of an answer, within one | maybe | [`Reply::reset_stream`], [`Reply::reset_stream_after`] | `--fault reset-stream`, `reset-stream-within` |
+//! | no frame any more, not even for a PING | maybe | [`Reply::silence`] | `--fault silence` |
+//!
+//! What was never processed is counted by [`Emulator::refused_streams`] and is not among [`Emulator::requests`]. Over
+//! HTTP/1.1, which has no streams, RST_STREAM and GOAWAY become the connection's end.
 //!
 //! # Tests that do not depend on speed
 //!
@@ -132,7 +178,7 @@
 //! - The live service in every header: `remaining` is what its limit has left, as documented; the live values were seen
 //!   to mean other things at other times. No noise, no capacity refusals, no server-side spillover, no limit on a
 //!   prompt's length. The content filter annotates if [asked to](EmulatorBuilder::content_filter), and finds nothing.
-//! - For the open network: there is no TLS, and keys are compared plainly.
+//! - For the open network: keys are compared plainly, and nobody vouches for the certificate.
 //!
 //! # The command
 //!
@@ -140,11 +186,14 @@
 //! lb-emulator --name ptu --ptus 15 --ptu-model gpt-4.1 --listen 127.0.0.1:8081
 //! lb-emulator --name payg --tpm 10000 --rpm 60 --listen 127.0.0.1:8082
 //! LB_EMULATOR_KEYS=k1,k2 lb-emulator --deployment gpt-4o --fail-every 10 --fail-status 503
+//! lb-emulator --fail-every 3 --fault reset-within --fault-after 2     # each third stream breaks after two events
+//! lb-emulator --tls emulator.pem --fault go-away-before               # curl --cacert emulator.pem https://...
+//! lb-emulator --refuse-connections --flap 30                          # half a minute away, half a minute there
 //! ```
 //!
 //! It prints the URL it listens on, logs one line per request to standard error, and stops at Ctrl-C; `lb-emulator
-//! --help` explains the options. The feature `cli`, on by default, builds it; without it the library has fewer
-//! dependencies.
+//! --help` explains the options. The feature `cli`, on by default, builds it, with `http2` and `tls`; without it the
+//! library has fewer dependencies.
 
 mod answer;
 mod batch;

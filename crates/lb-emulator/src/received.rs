@@ -103,7 +103,7 @@ impl Received {
         self.body_sent
     }
 
-    /// Whether the client closed the connection before it had the whole answer.
+    /// Whether the client closed the connection, or reset the stream, before it had the whole answer.
     pub fn client_left(&self) -> bool {
         self.client_left
     }

@@ -10,8 +10,8 @@ const REFUSED_STREAM: u32 = 0x7;
 
 /// A scripted answer: what the emulator does with one request instead of, or on top of, serving it.
 ///
-/// A reply is a *head*, which may be late, never come, or be a TCP reset, and a *body*, which may be late, stall or be
-/// cut. Replies are given to [`Emulator::script`](crate::Emulator::script), one per request, or to
+/// A reply is a *head*, which may be late or never come, with or without a reset in its place, and a *body*, which may be
+/// late, stall or be cut. Replies are given to [`Emulator::script`](crate::Emulator::script), one per request, or to
 /// [`Emulator::always`](crate::Emulator::always), until cleared.
 ///
 /// Every reply but [`serve`](Self::serve) answers any request, whatever its path and credential, and charges no limit.
@@ -121,7 +121,7 @@ impl Reply {
     }
 
     /// A 200 with `text/event-stream`, and these events: each is sent as `data: ` with two newlines behind it, as an
-    /// HTTP chunk of its own. `[DONE]` is not added.
+    /// HTTP chunk or DATA frame of its own. `[DONE]` is not added.
     pub fn stream<E: AsRef<str>>(events: impl IntoIterator<Item = E>) -> Self {
         let framed = |event: E| crate::openai::event(event.as_ref());
         Self::new(Kind::Stream(events.into_iter().map(framed).collect()))
