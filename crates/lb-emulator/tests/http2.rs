@@ -10,6 +10,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     task::Poll,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -249,6 +250,39 @@ async fn streams_beyond_a_number_at_a_time_are_refused() {
     assert_eq!(reset(&another.ask().await.unwrap_err()), Reason::REFUSED_STREAM);
     emulator.refuse_streams_beyond(None);
     assert_eq!(another.ask().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_hundred_callers_are_each_served_or_refused() {
+    for limit in [1, 4, 16] {
+        let told = Emulator::builder().max_concurrent_streams(limit).latency(Duration::from_millis(1)).start().unwrap();
+        let untold = Emulator::builder().latency(Duration::from_millis(1)).start().unwrap();
+        untold.refuse_streams_beyond(Some(limit.try_into().unwrap()));
+        for emulator in [&told, &untold] {
+            let connection = Connection::open(emulator).await;
+            let mut answers = Vec::new();
+            for _ in 0..100 {
+                answers.push(connection.post(HELLO).await);
+            }
+            let (mut served, mut refused) = (0, 0);
+            for answer in answers {
+                match answer.await {
+                    Ok(response) => {
+                        assert!(text(response).await.contains("emulator"));
+                        served += 1;
+                    }
+                    Err(error) => {
+                        assert_eq!(reset(&error), Reason::REFUSED_STREAM);
+                        refused += 1;
+                    }
+                }
+            }
+            assert_eq!((served + refused, emulator.request_count()), (100, served));
+            assert!(served >= u64::from(limit), "{served} of {limit}");
+            assert_eq!(connection.ask().await.unwrap().status(), 200, "there is room again");
+        }
+        assert_eq!(untold.refused_streams() + untold.request_count(), 101);
+    }
 }
 
 #[tokio::test]
