@@ -1,6 +1,9 @@
 //! A raw HTTP/1.1 client that sees what is on the wire, and shortcuts for one that does not.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+#[cfg(feature = "http2")]
+pub(crate) mod http2;
+
 use std::{
     io::{self, Read, Write},
     net::TcpStream,
