@@ -176,9 +176,9 @@ fn a_failing_request_can_get_any_status_with_headers_and_a_body() {
     assert_eq!(post(&client(), &url, HELLO).unwrap().headers()["retry-after"], "7");
     let (_running, url) = start_with(&["--fault", "oversized"]);
     assert_eq!(post(&client(), &url, HELLO).unwrap().headers()["retry-after"], "86400");
-    let (_running, url) = start_with(&["--fault", "stream-error"]);
+    let (_running, url) = start_with(&["--fault", "stream-error", "--fail-hint", "7"]);
     let response = post(&client(), &url, STREAM).unwrap();
-    assert_eq!(response.status(), 200);
+    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (200, &"7".parse().unwrap()));
     assert!(response.text().unwrap().contains("rate_limit_exceeded"));
 }
 

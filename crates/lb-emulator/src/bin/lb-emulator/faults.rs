@@ -18,7 +18,7 @@ pub(crate) struct Faults {
     #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(200..=999))]
     fail_status: Option<u16>,
 
-    /// Seconds that a failing 429 hints at [default: 10]
+    /// Seconds that a failing 429, or a stream-error, hints at [default: 10]
     #[arg(long, value_name = "SECONDS")]
     fail_hint: Option<u64>,
 
@@ -116,17 +116,13 @@ impl Faults {
         let uses: &[&str] = match fault {
             Fault::Status if self.fail_status == Some(429) => &["--fail-status", "--fail-header", "--fail-hint"],
             Fault::Status => &["--fail-status", "--fail-header", "--fail-body"],
+            Fault::StreamError => &["--fail-hint"],
             Fault::LateHead | Fault::LateBody => &["--fault-delay-ms"],
             Fault::Stall => &["--fault-after", "--fault-after-bytes"],
             Fault::ResetWithin => &["--fault-after"],
             Fault::ResetStreamWithin => &["--fault-after", "--fault-code"],
             Fault::ResetStream | Fault::GoAwayBefore | Fault::GoAwayIncluding => &["--fault-code"],
-            Fault::Oversized
-            | Fault::StreamError
-            | Fault::NoHead
-            | Fault::Silence
-            | Fault::Reset
-            | Fault::RefuseStream => &[],
+            Fault::Oversized | Fault::NoHead | Fault::Silence | Fault::Reset | Fault::RefuseStream => &[],
         };
         if let Some(option) = self.given().into_iter().find(|option| !uses.contains(option)) {
             return Err(format!("{option} has no meaning for this fault"));
@@ -137,7 +133,7 @@ impl Faults {
         Ok(match fault {
             Fault::Status => self.status(),
             Fault::Oversized => Reply::oversized(),
-            Fault::StreamError => Reply::stream([STREAM_ERROR]),
+            Fault::StreamError => Reply::throttled_stream(self.hint()),
             Fault::LateHead => Reply::serve().head_delay(delay),
             Fault::LateBody => Reply::serve().body_delay(delay),
             Fault::NoHead => Reply::no_head(),
@@ -156,10 +152,14 @@ impl Faults {
         })
     }
 
+    fn hint(&self) -> Duration {
+        Duration::from_secs(self.fail_hint.unwrap_or(10))
+    }
+
     fn status(&self) -> Reply {
         let status = self.fail_status.unwrap_or(500);
         let mut reply = if status == 429 {
-            Reply::throttled(Duration::from_secs(self.fail_hint.unwrap_or(10)))
+            Reply::throttled(self.hint())
         } else if let Some(body) = &self.fail_body {
             Reply::status(status).body(body.clone())
         } else {
@@ -173,10 +173,6 @@ impl Faults {
         reply
     }
 }
-
-/// What the live service sends in a stream that it refuses after its head.
-const STREAM_ERROR: &str =
-    r#"{"error":{"type":"too_many_requests","code":"rate_limit_exceeded","message":"Rate limit is exceeded."}}"#;
 
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("a header is NAME: VALUE")?;
