@@ -3,6 +3,7 @@
 mod builder;
 mod destination;
 mod endpoint;
+mod host;
 
 use std::{
     fmt,

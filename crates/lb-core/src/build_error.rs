@@ -82,8 +82,23 @@ pub enum BackendProblem {
     UserInfo,
     /// The endpoint has a query or a fragment.
     QueryOrFragment,
-    /// The host is not a DNS name (international names in their `xn--` form), an IPv4 or a bracketed IPv6 address.
+    /// The host is missing, is no IPv6 address inside its brackets, or has characters other than letters, digits, `-`,
+    /// `_` and `.`.
     Host,
+    /// The host has letters beyond ASCII. It is sent in its `xn--` form, and has to be given so.
+    HostInternational,
+    /// A label of the host, which is what stands between two dots, is empty, longer than 63 characters, or begins or
+    /// ends with `-`.
+    HostLabel,
+    /// The host is longer than 253 characters.
+    HostLength,
+    /// The last label of the host is a number, and the host no IPv4 address of four numbers from 0 to 255: `1.2` or
+    /// `0x7f.1`, which URL parsers read as other hosts than they seem.
+    HostNumber,
+    /// A label of the host begins with `xn--`, and is no international name in that form.
+    HostPunycode,
+    /// The host ends with a dot, with which certificates and servers do not know it.
+    HostTrailingDot,
     /// The host is an IPv6 address without brackets, which end it where a port may follow: `[::1]`, `[::1]:8080`.
     Ipv6Brackets,
     /// The port is not a number from 1 to 65535.
@@ -122,7 +137,21 @@ impl fmt::Display for BackendProblem {
             Self::Scheme => "the scheme is neither https nor http; write https also for wss",
             Self::UserInfo => "the endpoint has a user name or password; use api_key(..) or bearer_token(..)",
             Self::QueryOrFragment => "the endpoint has a query or fragment; those belong to the request",
-            Self::Host => "the host is no DNS name (xn-- form), IPv4 or [IPv6] address without a zone",
+            Self::Host => {
+                "the host is no DNS name of letters, digits, - _ and ., no IPv4 address, and no [IPv6] address without a zone"
+            }
+            Self::HostInternational => "the host has letters beyond ASCII; write it in its xn-- form",
+            Self::HostLabel => {
+                "a part of the host between two dots is empty, longer than 63 characters, or begins or ends with -"
+            }
+            Self::HostLength => "the host is longer than 253 characters; write the name that the DNS has",
+            Self::HostNumber => {
+                "the host ends with a number, but is no IPv4 address; write all four numbers in decimal, as in 127.0.0.1"
+            }
+            Self::HostPunycode => {
+                "a part of the host begins with xn-- and is no international name; convert the name anew, or correct it"
+            }
+            Self::HostTrailingDot => "the host ends with a dot; leave it out",
             Self::Ipv6Brackets => "an IPv6 address needs brackets: write [::1], or [::1]:8080 with a port",
             Self::Port => "the port is not a number from 1 to 65535",
             Self::PathPrefix => "the path prefix has empty, . or .. segments",

@@ -1,9 +1,10 @@
 //! The endpoint of a backend: scheme, authority and path prefix, parsed once.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 
+use super::host;
 use crate::build_error::BackendProblem;
 
 pub(super) struct Endpoint {
@@ -66,8 +67,8 @@ fn parse_authority(text: &str) -> Result<Authority, BackendProblem> {
     } else {
         Some(text.as_str())
     };
-    if host.is_some_and(|host| !is_dns_name(host)) {
-        return Err(BackendProblem::Host);
+    if let Some(host) = host {
+        host::check(host)?;
     }
     let authority: Authority = text.parse().map_err(|_| BackendProblem::Endpoint)?;
     // The first clone makes the bytes shared, with an allocation: better here than in a request.
@@ -84,20 +85,6 @@ fn is_bare_ipv6(text: &str) -> bool {
 fn check_port(text: &str) -> Result<(), BackendProblem> {
     let is_port = text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0);
     if is_port { Ok(()) } else { Err(BackendProblem::Port) }
-}
-
-/// Whether `host` is made of labels of letters, digits, `-` and `_`. A last label of digits only makes it an address,
-/// which then has to be a plain IPv4 one: URL parsers read `1.2.3` or `0x7f.1` as other hosts than they seem.
-fn is_dns_name(host: &str) -> bool {
-    let is_label = |label: &str| {
-        let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-        (1..=63).contains(&label.len()) && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
-    };
-    let last = host.rsplit('.').next().unwrap_or_default();
-    if last.starts_with(|c: char| c.is_ascii_digit()) {
-        return host.parse::<Ipv4Addr>().is_ok();
-    }
-    host.len() <= 253 && host.split('.').all(is_label)
 }
 
 fn parse_prefix(path: &str) -> Result<String, BackendProblem> {
@@ -215,13 +202,13 @@ mod tests {
             ("[::g]", P::Host),
             ("[::1", P::Host),
             ("[fe80::1%25eth0]", P::Host),
-            ("a..example", P::Host),
-            ("a.example.", P::Host),
-            ("-a.example", P::Host),
-            ("b\u{fc}cher.example", P::Host),
-            ("1.2.3", P::Host),
-            ("256.1.1.1", P::Host),
-            ("a.0x7f", P::Host),
+            ("a..example", P::HostLabel),
+            ("a.example.", P::HostTrailingDot),
+            ("-a.example", P::HostLabel),
+            ("b\u{fc}cher.example", P::HostInternational),
+            ("1.2.3", P::HostNumber),
+            ("256.1.1.1", P::HostNumber),
+            ("a.0x7f", P::HostNumber),
             ("a.example/../b", P::PathPrefix),
             ("a.example/x/.", P::PathPrefix),
             ("a.example/%2e%2E/b", P::PathPrefix),
