@@ -2,6 +2,7 @@
 
 mod builder;
 mod destination;
+mod dot_segment;
 mod endpoint;
 mod host;
 
@@ -18,8 +19,8 @@ use http::uri::{Authority, Scheme};
 use crate::credential::{Credential, CredentialSource};
 pub use builder::BackendBuilder;
 pub(crate) use destination::Destination;
+pub(crate) use dot_segment::has_dot_segment;
 use endpoint::Endpoint;
-pub(crate) use endpoint::is_dot_segment;
 
 /// One deployment that can serve requests: an origin, a priority, and optionally a weight, a credential, a path
 /// prefix and a deployment name.

@@ -103,7 +103,7 @@ pub enum BackendProblem {
     Ipv6Brackets,
     /// The port is not a number from 1 to 65535.
     Port,
-    /// The path prefix has empty, `.` or `..` segments.
+    /// The path prefix has empty, `.` or `..` segments, these also percent-encoded or before a `;`.
     PathPrefix,
     /// The priority is not at least 1.
     Priority,

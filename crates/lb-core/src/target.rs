@@ -188,8 +188,20 @@ impl<'p> Target<'p> {
     ///
     /// # Errors
     ///
-    /// If the result is longer than a URI can be, or if the path has `.` or `..` segments (also percent-encoded) and
-    /// the backend a path prefix or deployment, which they would escape.
+    /// If the result is longer than a URI can be. And, where the backend has a path prefix or a deployment, if the path
+    /// could lead out of them on some server:
+    ///
+    /// | refused | because there are servers that |
+    /// | --- | --- |
+    /// | `.` and `..` segments | resolve them |
+    /// | the same percent-encoded, once or more often: `%2e%2e`, `%252e%252e` | decode before they route |
+    /// | the same beside an encoded `/` or `\`: `..%2f`, `..%5c` | likewise |
+    /// | the same before `;`, or before an encoded `;`, `?`, `#`, space or control character: `..;`, `..%3b` | cut those off |
+    /// | `\` | read it as `/` |
+    ///
+    /// All else passes as it is: `%2F` in a file's id or a model's name, and names that begin with dots. A backend with
+    /// neither prefix nor deployment has nothing to lead out of, and gets the path as the caller wrote it. A stack whose
+    /// URLs are the `url` crate's resolves plain and encoded-once dot segments, and `\`, before a request comes here.
     pub fn path_and_query<'a>(&self, original: &'a str) -> Result<Cow<'a, str>, AddressError> {
         let rewritten = path::rewrite(self.backend, original).map_err(|problem| self.error(problem))?;
         if matches!(rewritten, Cow::Owned(_)) {

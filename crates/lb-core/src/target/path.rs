@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::backend::{Backend, is_dot_segment};
+use crate::backend::{Backend, has_dot_segment};
 
 /// The longest path and query that an `http::Uri` can hold, in bytes.
 const MAX_PATH_AND_QUERY: usize = u16::MAX as usize - 1;
@@ -19,8 +19,8 @@ pub(super) fn rewrite<'a>(backend: &Backend, original: &'a str) -> Result<Cow<'a
 
 fn rewritten(prefix: &str, deployment: Option<&str>, original: &str) -> Result<String, &'static str> {
     let (path, query) = original.find('?').map_or((original, ""), |mark| original.split_at(mark));
-    if path.split('/').any(is_dot_segment) {
-        return Err("its path has . or .. segments; resolve them first");
+    if !prefix.is_empty() || deployment.is_some() {
+        check(path)?;
     }
     let mut rewritten = String::with_capacity(prefix.len() + original.len() + deployment.map_or(1, str::len));
     rewritten.push_str(prefix);
@@ -40,6 +40,17 @@ fn rewritten(prefix: &str, deployment: Option<&str>, original: &str) -> Result<S
         return Err("its path and query are too long; send long input in the body");
     }
     Ok(rewritten)
+}
+
+/// Whether no server can read `path` as one that leads out of a prefix, or around a deployment's name.
+fn check(path: &str) -> Result<(), &'static str> {
+    if path.contains('\\') {
+        return Err("its path has a backslash; write / if that is meant, else %5C");
+    }
+    if has_dot_segment(path) {
+        return Err("its path has . or .. segments, plain or encoded; resolve them first");
+    }
+    Ok(())
 }
 
 /// What is before and after the segment that follows the first `/deployments/` of a path.
@@ -80,10 +91,32 @@ mod tests {
 
     #[test]
     fn a_path_that_would_escape_the_prefix_is_refused() {
-        for original in ["/../x", "/a/%2e%2E/x", "/a/..", "/./x"] {
+        for original in ["/../x", "/a/%2e%2E/x", "/a/..", "/./x", "..", "/..%2fx", "/..%5cx", "/..;/x", "/%252e%252e/x"]
+        {
             assert!(path(Backend::builder("https://a.example/p"), original).is_err(), "{original}");
+            assert!(path(Backend::builder("a.example").deployment("mine"), original).is_err(), "{original}");
+            assert_eq!(
+                path(Backend::builder("a.example"), original).unwrap().trim_start_matches('/'),
+                original.trim_start_matches('/')
+            );
         }
-        assert!(path(Backend::builder("a.example"), "/../x").is_ok());
+    }
+
+    #[test]
+    fn a_backslash_is_refused_where_there_is_something_to_leave() {
+        for original in ["/..\\admin", "/a\\b", "/openai/deployments\\x/chat", "\\"] {
+            assert!(path(Backend::builder("https://a.example/p"), original).unwrap_err().contains("backslash"));
+            assert!(path(Backend::builder("a.example").deployment("mine"), original).is_err(), "{original}");
+        }
+        assert_eq!(path(Backend::builder("a.example"), "/..\\admin").unwrap(), "/..\\admin");
+    }
+
+    #[test]
+    fn an_encoded_slash_and_a_query_with_dots_are_left_alone() {
+        for original in ["/files/a%2Fb", "/a%5Cb", "/.well-known/...", "/x?next=/../..\\", "/\u{e9}%25"] {
+            let expected = format!("/p{original}");
+            assert_eq!(path(Backend::builder("https://a.example/p"), original).unwrap(), expected);
+        }
     }
 
     #[test]
