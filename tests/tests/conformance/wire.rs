@@ -203,6 +203,43 @@ pub fn a_request_that_cannot_be_addressed_blames_nobody<S: Stack>() {
     assert_counted(&pool, &only);
 }
 
+pub fn no_path_leads_out_of_the_prefix<S: Stack>() {
+    let stack = S::new();
+    let only = stack.upstream("only");
+    let (pool, _) = pool([lb_core::Backend::builder(format!("{}/team-a", only.endpoint())).name("only")]);
+    for path in ["/..%2fadmin", "/..%5Cadmin", "/x/..%2f..%2fadmin", "/..;/admin", "/%252e%252e/admin", "/..%3b/admin"]
+    {
+        match stack.send(&pool, Call::post(path)) {
+            Err(Failure::Address(message)) => {
+                assert!(message.contains("only") && !message.contains("admin"), "{message}")
+            }
+            other => panic!("{path}: expected an address error, got {other:?}"),
+        }
+    }
+    assert!(only.received().is_empty(), "{:?}", only.received());
+    // URLs of the `url` crate resolve these before the balancer sees them.
+    for path in ["/../admin", "/%2e%2e/admin", "/..\\admin", "/x/..\\..\\admin"] {
+        match stack.send(&pool, Call::post(path)) {
+            Err(Failure::Address(message)) => assert!(!message.contains("admin"), "{message}"),
+            Ok(_) => {
+                let arrived = only.received().pop().unwrap().path_and_query;
+                assert_eq!(arrived, "/team-a/admin", "{path}");
+            }
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+    assert_eq!(cooling(&pool, "only"), None);
+}
+
+pub fn an_encoded_slash_and_dots_in_a_query_arrive_as_they_were_written<S: Stack>() {
+    let stack = S::new();
+    let only = stack.upstream("only");
+    let (pool, _) = pool([lb_core::Backend::builder(format!("{}/team-a", only.endpoint())).name("only")]);
+    let path = "/v1/models/meta%2Fllama-3.1/a%5Cb/.well-known?after=a%2F..%2Fb&next=/../x";
+    stack.send(&pool, Call::post(path)).unwrap();
+    assert_eq!(only.received()[0].path_and_query, format!("/team-a{path}"));
+}
+
 macro_rules! wire {
     ($stack:ty) => {
         tests_for!(
@@ -219,6 +256,8 @@ macro_rules! wire {
                 an_answer_is_returned_exactly_as_it_came,
                 redirects_are_returned_and_never_followed,
                 a_request_that_cannot_be_addressed_blames_nobody,
+                no_path_leads_out_of_the_prefix,
+                an_encoded_slash_and_dots_in_a_query_arrive_as_they_were_written,
             ]
         );
     };

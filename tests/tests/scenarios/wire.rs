@@ -135,14 +135,16 @@ fn every_attempt_carries_the_callers_body_method_and_version() {
 fn a_request_that_cannot_be_addressed_is_the_callers_error_and_blames_nobody() {
     let backends = || pool([at("https://a.example/prefix", "a", 1), host("b", 2)]);
     on_every_drive(backends, |stage| {
-        for path in [format!("/{}", "x".repeat(65_530)), "/../secrets".to_owned(), "/a/%2e%2E/b".to_owned()] {
-            let request = Request::post(path.as_str()).body(Bytes::new()).unwrap();
+        let long = format!("/{}", "x".repeat(65_530));
+        let paths = [&long, "/../secrets", "/a/%2e%2E/b", "/..\\secrets", "/..%2fsecrets", "/..;/secrets"];
+        for path in paths {
+            let request = Request::post(path).body(Bytes::new()).unwrap();
             let Err(Error::Address(error)) = stage.send(request) else { panic!("{path} cannot be addressed") };
             assert_eq!(error.backend(), "a");
         }
         assert_eq!(stage.asked(), [""; 0]);
         assert_eq!(stage.cooling_secs(), [None, None]);
         let counters = stage.counters("a");
-        assert_eq!((counters.attempts, counters.cancelled, counters.in_flight), (3, 3, 0));
+        assert_eq!((counters.attempts, counters.cancelled, counters.in_flight), (6, 6, 0));
     });
 }
