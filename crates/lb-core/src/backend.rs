@@ -1,6 +1,7 @@
 //! A backend: where a deployment lives, how much it is preferred, and which credential it takes.
 
 mod builder;
+mod caller_credentials;
 mod destination;
 mod dot_segment;
 mod endpoint;
@@ -18,6 +19,8 @@ use http::uri::{Authority, Scheme};
 
 use crate::credential::{Credential, CredentialSource};
 pub use builder::BackendBuilder;
+pub(crate) use caller_credentials::CallerCredentials;
+pub use caller_credentials::{CALLER_CREDENTIAL_PARAMETERS, CALLER_CREDENTIALS};
 pub(crate) use destination::Destination;
 pub(crate) use dot_segment::has_dot_segment;
 use endpoint::Endpoint;
@@ -41,6 +44,30 @@ use endpoint::Endpoint;
 /// request fits resources whose deployments have different names. A path without that segment is left alone. That
 /// includes Azure's `/openai/v1/...`, where the deployment is the `model` in the JSON body: the balancer never
 /// reads or changes bodies, so for `/openai/v1` give the deployments the same name on every resource.
+///
+/// # Credentials
+///
+/// A backend with a credential of its own gets that one, and none of the caller's. These are removed:
+///
+/// | from | removed | which is a credential for |
+/// | --- | --- | --- |
+/// | headers | `api-key` | Azure OpenAI |
+/// | | `authorization` | Entra ID, OpenAI, and most others |
+/// | | `x-api-key` | Anthropic, gateways |
+/// | | `x-goog-api-key` | Google |
+/// | | `ocp-apim-subscription-key` | API Management |
+/// | | `proxy-authorization` | a proxy on the way to another host |
+/// | | `cookie` | whatever the caller logged in to |
+/// | the query | `api-key`, `api_key` | Azure OpenAI, gateways |
+/// | | `subscription-key` | API Management |
+/// | | `key` | Google |
+/// | | `access_token` | RFC 6750 |
+/// | | `sig` | Azure's shared access signatures |
+/// | the URL | a user name and a password | |
+///
+/// [`caller_credential_header`](BackendBuilder::caller_credential_header) and
+/// [`caller_credential_parameter`](BackendBuilder::caller_credential_parameter) add to the list. A backend without a
+/// credential of its own gets all of these as the caller wrote them, but for the user name and the password.
 ///
 /// # Example
 ///
@@ -72,6 +99,7 @@ struct Parts {
     endpoint: Endpoint,
     deployment: Option<String>,
     auth: Auth,
+    caller_credentials: CallerCredentials,
     /// Whether somebody was told that its path prefix and a request's path overlap.
     overlap_is_told: AtomicBool,
 }
@@ -155,6 +183,11 @@ impl Backend {
     #[must_use]
     pub fn has_credential(&self) -> bool {
         matches!(self.0.auth, Auth::Fixed(_) | Auth::Source(_))
+    }
+
+    /// What is not handed on to it, if it has a credential of its own.
+    pub(crate) fn caller_credentials(&self) -> &CallerCredentials {
+        &self.0.caller_credentials
     }
 
     pub(crate) fn auth(&self) -> &Auth {

@@ -127,6 +127,10 @@ pub enum BackendProblem {
     CredentialPlaceholder,
     /// More than one of key, token, source and `forward_caller_credential` is set.
     CredentialConflict,
+    /// What was given to `caller_credential_header` is no name of a header.
+    CallerHeader,
+    /// What was given to `caller_credential_parameter` is no name of a query parameter.
+    CallerParameter,
 }
 
 impl fmt::Display for BackendProblem {
@@ -171,6 +175,10 @@ impl fmt::Display for BackendProblem {
             Self::CredentialPlaceholder => "the credential is a placeholder; put the real key or token in its place",
             Self::CredentialConflict => {
                 "more than one of api_key, bearer_token, credential_source and forward_caller_credential is set"
+            }
+            Self::CallerHeader => "a name given to caller_credential_header(..) is no header's; give it without its value",
+            Self::CallerParameter => {
+                "a name given to caller_credential_parameter(..) is no query parameter's; give it without = and its value"
             }
         })
     }

@@ -82,7 +82,7 @@ pub mod test_util;
 mod transport;
 
 pub use attempt::Attempt;
-pub use backend::{Backend, BackendBuilder};
+pub use backend::{Backend, BackendBuilder, CALLER_CREDENTIAL_PARAMETERS, CALLER_CREDENTIALS};
 pub use balancer::{BlockingLoadBalancer, LoadBalancer};
 pub use build_error::{BackendProblem, BuildError};
 pub use call::{Call, OnExhaustion};
@@ -104,5 +104,5 @@ pub use retry_after::{Headers, Hint, HintSource, MAX_HINT, hint};
 pub use rng::{Rng, SeededRng, ThreadRng};
 pub use served::Served;
 pub use state::State;
-pub use target::{CALLER_CREDENTIALS, Target};
+pub use target::Target;
 pub use transport::{BlockingHttpTransport, BlockingTransport, CONNECT_TIMEOUT, Head, HttpTransport, Transport};

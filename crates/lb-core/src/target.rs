@@ -1,5 +1,6 @@
 //! A target: the backend of one attempt, with its credential, and how a request is addressed to it.
 
+mod headers;
 mod overlap;
 mod path;
 
@@ -12,32 +13,16 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use http::{
-    HeaderMap, HeaderName, Uri,
-    header::{AUTHORIZATION, HOST},
-    uri::{Parts, PathAndQuery},
-};
+use http::{HeaderMap, Uri, header::HOST, uri::PathAndQuery};
 
 use crate::{
     attempt::Attempt,
-    backend::{Auth, Backend},
+    backend::{Auth, Backend, CALLER_CREDENTIALS},
     credential::{Credential, CredentialError, CredentialSource},
     error::AddressError,
     fault::Fault,
     pool::Pool,
 };
-
-/// The headers in which a caller's credential may come. They are removed from a request to a backend that has a
-/// credential of its own.
-pub const CALLER_CREDENTIALS: [&str; 4] = ["api-key", "authorization", "x-api-key", "ocp-apim-subscription-key"];
-
-/// The same, parsed: so that addressing a request does not parse them each time.
-static PARSED_CALLER_CREDENTIALS: [HeaderName; 4] = [
-    HeaderName::from_static(CALLER_CREDENTIALS[0]),
-    AUTHORIZATION,
-    HeaderName::from_static(CALLER_CREDENTIALS[2]),
-    HeaderName::from_static(CALLER_CREDENTIALS[3]),
-];
 
 /// Where one attempt goes: a backend, and the credential that was obtained for this attempt.
 ///
@@ -46,10 +31,10 @@ static PARSED_CALLER_CREDENTIALS: [HeaderName; 4] = [
 ///
 /// What addressing does, always from the caller's unchanged request, never from an earlier attempt's:
 /// - scheme and authority become the backend's, its path prefix is put before the path, and its deployment name
-///   replaces the segment after `/deployments/`; the query stays;
+///   replaces the segment after `/deployments/`;
 /// - `host` is removed, so that the HTTP stack sets it from the URI;
-/// - if the backend has a credential of its own, the caller's ([`CALLER_CREDENTIALS`]) is removed and the backend's
-///   set; otherwise the caller's headers stay as they are.
+/// - if the backend has a credential of its own, the caller's are removed from headers and query, and the backend's is
+///   set; [`Backend`] has the list. Otherwise the caller's headers and query stay as they are.
 pub struct Target<'p> {
     backend: &'p Backend,
     attempt: u32,
@@ -142,19 +127,13 @@ impl<'p> Target<'p> {
     }
 
     /// Addresses `request` to this target: URI and headers. It allocates nothing where the backend has neither a path
-    /// prefix nor a deployment of its own.
+    /// prefix nor a deployment of its own, and the query no credential that is removed.
     ///
     /// # Errors
     ///
     /// If the path cannot be addressed, see [`path_and_query`](Target::path_and_query).
     pub fn address<B>(&self, request: &mut http::Request<B>) -> Result<(), AddressError> {
-        let rewritten = match self.path_and_query(path_of(request.uri()))? {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(rewritten) => Some(self.parse(rewritten)?),
-        };
-        // Taken and not cloned: the parts of a URI share an allocation, and a clone would count it up and down.
-        let unchanged = std::mem::take(request.uri_mut()).into_parts().path_and_query;
-        *request.uri_mut() = self.at_origin(rewritten.or(unchanged))?;
+        self.address_uri(request.uri_mut())?;
         self.authenticate(request.headers_mut())
     }
 
@@ -164,27 +143,30 @@ impl<'p> Target<'p> {
     ///
     /// As [`path_and_query`](Target::path_and_query).
     pub fn uri(&self, original: &Uri) -> Result<Uri, AddressError> {
-        let path_and_query = match self.path_and_query(path_of(original))? {
-            // Unchanged: share it instead of parsing it again.
-            Cow::Borrowed(_) => original.path_and_query().cloned(),
-            Cow::Owned(rewritten) => Some(self.parse(rewritten)?),
-        };
-        self.at_origin(path_and_query)
+        let mut uri = original.clone();
+        self.address_uri(&mut uri)?;
+        Ok(uri)
     }
 
-    fn at_origin(&self, path_and_query: Option<PathAndQuery>) -> Result<Uri, AddressError> {
-        let mut parts = Parts::default();
+    fn address_uri(&self, uri: &mut Uri) -> Result<(), AddressError> {
+        let path = if uri.path().is_empty() { "/" } else { uri.path() };
+        let rewritten = self.rewrite(path, uri.query())?;
+        // Taken and not cloned: the parts of a URI share an allocation, and a clone would count it up and down.
+        let mut parts = std::mem::take(uri).into_parts();
         parts.scheme = Some(self.backend.scheme().clone());
         parts.authority = Some(self.backend.authority().clone());
-        parts.path_and_query = Some(path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/")));
-        Uri::from_parts(parts).map_err(|_| self.error("its URI is not valid"))
+        if let Some(rewritten) = rewritten {
+            let parsed = PathAndQuery::from_maybe_shared(rewritten);
+            parts.path_and_query = Some(parsed.map_err(|_| self.error("its path is not valid"))?);
+        } else if parts.path_and_query.is_none() {
+            parts.path_and_query = Some(PathAndQuery::from_static("/"));
+        }
+        *uri = Uri::from_parts(parts).map_err(|_| self.error("its URI is not valid"))?;
+        Ok(())
     }
 
-    fn parse(&self, path_and_query: String) -> Result<PathAndQuery, AddressError> {
-        PathAndQuery::from_maybe_shared(path_and_query).map_err(|_| self.error("its path is not valid"))
-    }
-
-    /// The path and query at this target: prefix, path with the backend's deployment name, and the query as it was.
+    /// The path and query at this target: prefix, path with the backend's deployment name, and the query, if the backend
+    /// has a credential of its own without the caller's.
     ///
     /// # Errors
     ///
@@ -203,14 +185,23 @@ impl<'p> Target<'p> {
     /// neither prefix nor deployment has nothing to lead out of, and gets the path as the caller wrote it. A stack whose
     /// URLs are the `url` crate's resolves plain and encoded-once dot segments, and `\`, before a request comes here.
     pub fn path_and_query<'a>(&self, original: &'a str) -> Result<Cow<'a, str>, AddressError> {
-        let rewritten = path::rewrite(self.backend, original).map_err(|problem| self.error(problem))?;
-        if matches!(rewritten, Cow::Owned(_)) {
-            overlap::warn(self.backend, original);
+        let (path, query) = match original.find('?') {
+            Some(mark) => (&original[..mark], Some(&original[mark + 1..])),
+            None => (original, None),
+        };
+        Ok(self.rewrite(path, query)?.map_or(Cow::Borrowed(original), Cow::Owned))
+    }
+
+    #[inline]
+    fn rewrite(&self, path: &str, query: Option<&str>) -> Result<Option<String>, AddressError> {
+        let rewritten = path::rewrite(self.backend, path, query).map_err(|problem| self.error(problem))?;
+        if rewritten.is_some() {
+            overlap::warn(self.backend, path);
         }
         Ok(rewritten)
     }
 
-    /// Removes `host`, and replaces the caller's credential by the backend's if it has one.
+    /// Removes `host`, and replaces the caller's credentials in the headers by the backend's if it has one.
     ///
     /// # Errors
     ///
@@ -220,25 +211,7 @@ impl<'p> Target<'p> {
             headers.remove(HOST);
             return Ok(());
         };
-        // One look at the names that are there: hashing those that are mostly absent costs several times as much.
-        let mut has_host = false;
-        let mut has_credential = [false; CALLER_CREDENTIALS.len()];
-        for key in headers.keys() {
-            has_host |= *key == HOST;
-            for (has, name) in has_credential.iter_mut().zip(&PARSED_CALLER_CREDENTIALS) {
-                *has |= key == name;
-            }
-        }
-        if has_host {
-            headers.remove(HOST);
-        }
-        for (has, name) in has_credential.into_iter().zip(&PARSED_CALLER_CREDENTIALS) {
-            // The backend's own replaces every value of its name.
-            if has && name != credential.header() {
-                headers.remove(name);
-            }
-        }
-        headers.insert(credential.header().clone(), credential.value().clone());
+        headers::replace(headers, self.backend, credential);
         Ok(())
     }
 
@@ -254,6 +227,19 @@ impl<'p> Target<'p> {
         self.fault.get().copied()
     }
 
+    /// Whether [`authenticate`](Target::authenticate) removes the caller's header of this name, which is in lower case:
+    /// `host`, and if the backend has a credential of its own the caller's.
+    ///
+    /// For stacks whose headers are not an [`http::HeaderMap`].
+    #[must_use]
+    pub fn removes_header(&self, name: &str) -> bool {
+        let is_credential = || {
+            let others = self.backend.caller_credentials().other_headers();
+            CALLER_CREDENTIALS.contains(&name) || others.iter().any(|other| other == name)
+        };
+        name == "host" || (self.backend.has_credential() && is_credential())
+    }
+
     /// An error that says why a request cannot be addressed to this target; `problem` must not quote the request.
     #[must_use]
     pub fn error(&self, problem: &'static str) -> AddressError {
@@ -265,11 +251,6 @@ impl fmt::Debug for Target<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target").field("backend", &self.backend.name()).field("attempt", &self.attempt).finish()
     }
-}
-
-/// The path and query of a URI; `/` if it has none.
-fn path_of(uri: &Uri) -> &str {
-    uri.path_and_query().map_or("/", PathAndQuery::as_str)
 }
 
 #[cfg(test)]
@@ -333,8 +314,52 @@ mod tests {
     }
 
     #[test]
-    fn the_parsed_names_are_the_documented_ones() {
-        assert!(PARSED_CALLER_CREDENTIALS.iter().map(HeaderName::as_str).eq(CALLER_CREDENTIALS));
+    fn every_place_that_the_documentation_names_is_emptied() {
+        let uri = "/x?api-key=C&api_key=C&subscription-key=C&key=C&access_token=C&sig=C&api-version=1";
+        let mut request = http::Request::get(uri);
+        for name in ["Api-Key", "Authorization", "X-Api-Key", "X-Goog-Api-Key", "Ocp-Apim-Subscription-Key"] {
+            request = request.header(name, "CALLER");
+        }
+        let request =
+            request.header("Proxy-Authorization", "CALLER").header("Cookie", "CALLER").header("Cookie", "CALLER");
+        let mut request = request.body(()).unwrap();
+        let backend = Backend::builder("a.example").bearer_token("OWN").build().unwrap();
+        Target::new(&backend, 1).address(&mut request).unwrap();
+        assert_eq!(request.uri(), "https://a.example/x?api-version=1");
+        assert_eq!((request.headers().len(), &request.headers()["authorization"]), (1, &"Bearer OWN".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_the_user_names_is_removed_beside_what_is_known() {
+        let backend = || {
+            Backend::builder("a.example").caller_credential_header("X-Tenant-Key").caller_credential_parameter("tenant")
+        };
+        let request = || {
+            let uri = "https://caller.example/x?Tenant=CALLER&a=1&KEY=CALLER";
+            http::Request::get(uri).header("x-tenant-key", "CALLER").header("x-tenant-key", "CALLER").body(()).unwrap()
+        };
+        let mut own = request();
+        Target::new(&backend().api_key("OWN").build().unwrap(), 1).address(&mut own).unwrap();
+        assert_eq!((own.uri().to_string().as_str(), own.headers().len()), ("https://a.example/x?a=1", 1));
+
+        let mut callers = request();
+        Target::new(&backend().build().unwrap(), 1).address(&mut callers).unwrap();
+        assert_eq!((callers.uri().query(), callers.headers().len()), (request().uri().query(), 2));
+    }
+
+    #[test]
+    fn what_is_said_to_be_removed_is_what_is_removed() {
+        let backend = || Backend::builder("a.example").caller_credential_header("x-tenant-key");
+        let names = CALLER_CREDENTIALS.into_iter().chain(["host", "x-tenant-key", "x-own", "content-type"]);
+        for backend in [backend().build().unwrap(), backend().bearer_token("OWN").build().unwrap()] {
+            let target = Target::new(&backend, 1);
+            for name in names.clone() {
+                let mut request = http::Request::get("/").header(name, "CALLER").body(()).unwrap();
+                target.address(&mut request).unwrap();
+                let is_removed = request.headers().values().all(|value| value != "CALLER");
+                assert_eq!(target.removes_header(name), is_removed, "{name}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use super::{Auth, Backend, Parts, endpoint};
+use super::{Auth, Backend, CallerCredentials, Parts, endpoint};
 use crate::{
     build_error::{BackendProblem, BuildError},
     credential::{Credential, CredentialSource},
@@ -31,6 +31,7 @@ impl Backend {
             weight: 1,
             deployment: None,
             auth: Auth::Unspecified,
+            caller_credentials: CallerCredentials::default(),
             problem: None,
         }
     }
@@ -45,6 +46,7 @@ pub struct BackendBuilder {
     weight: u32,
     deployment: Option<String>,
     auth: Auth,
+    caller_credentials: CallerCredentials,
     problem: Option<BackendProblem>,
 }
 
@@ -95,6 +97,26 @@ impl BackendBuilder {
         self.auth(Auth::Caller)
     }
 
+    /// Names one more header in which callers send a credential, beside [`CALLER_CREDENTIALS`](crate::CALLER_CREDENTIALS):
+    /// it is removed from requests to this backend if that has a credential of its own. Case does not matter.
+    pub fn caller_credential_header(mut self, name: impl AsRef<str>) -> Self {
+        if !self.caller_credentials.add_header(name.as_ref()) {
+            self.problem = Some(BackendProblem::CallerHeader);
+        }
+        self
+    }
+
+    /// Names one more query parameter in which callers send a credential, beside
+    /// [`CALLER_CREDENTIAL_PARAMETERS`](crate::CALLER_CREDENTIAL_PARAMETERS): it is removed from requests to this backend
+    /// if that has a credential of its own. It is compared with what stands in the query, percent-encoding and all,
+    /// without regard to case.
+    pub fn caller_credential_parameter(mut self, name: impl AsRef<str>) -> Self {
+        if !self.caller_credentials.add_parameter(name.as_ref()) {
+            self.problem = Some(BackendProblem::CallerParameter);
+        }
+        self
+    }
+
     fn fixed(mut self, credential: Result<Credential, BackendProblem>) -> Self {
         match credential {
             Ok(credential) => self.auth(Auth::Fixed(credential)),
@@ -141,6 +163,7 @@ impl BackendBuilder {
                 endpoint,
                 deployment: self.deployment,
                 auth: self.auth,
+                caller_credentials: self.caller_credentials,
                 overlap_is_told: AtomicBool::new(false),
             }))),
             (Err(problem), _) | (_, Some(problem)) => {
@@ -206,6 +229,8 @@ mod tests {
             assert_eq!(problem(host().api_key(key)), expected, "{key:?}");
             assert_eq!(problem(host().bearer_token(key)), expected, "{key:?}");
         }
+        assert_eq!(problem(host().caller_credential_header("a b")), BackendProblem::CallerHeader);
+        assert_eq!(problem(host().caller_credential_parameter("a=b")), BackendProblem::CallerParameter);
         assert_eq!(problem(host().api_key("a").bearer_token("b")), BackendProblem::CredentialConflict);
         assert_eq!(problem(host().api_key("a").forward_caller_credential()), BackendProblem::CredentialConflict);
     }

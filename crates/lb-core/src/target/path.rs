@@ -1,28 +1,31 @@
 //! The path and query of a request at a backend.
 
-use std::borrow::Cow;
-
 use crate::backend::{Backend, has_dot_segment};
 
 /// The longest path and query that an `http::Uri` can hold, in bytes.
 const MAX_PATH_AND_QUERY: usize = u16::MAX as usize - 1;
 
-/// The prefix, the path with the backend's deployment name, and the query as it was; or why that cannot be.
+/// The prefix, the path with the backend's deployment name, and the query without the caller's credentials if the backend
+/// has its own; `None` if that is what the caller wrote; or why it cannot be.
+///
+/// `query` is without its `?`.
 #[inline]
-pub(super) fn rewrite<'a>(backend: &Backend, original: &'a str) -> Result<Cow<'a, str>, &'static str> {
-    let (prefix, deployment) = (backend.path_prefix(), backend.deployment());
-    if prefix.is_empty() && deployment.is_none() && original.starts_with('/') {
-        return Ok(Cow::Borrowed(original));
+pub(super) fn rewrite(backend: &Backend, path: &str, query: Option<&str>) -> Result<Option<String>, &'static str> {
+    let has_secret = backend.has_credential() && query.is_some_and(|query| has_credential(backend, query));
+    if !has_secret && backend.path_prefix().is_empty() && backend.deployment().is_none() && path.starts_with('/') {
+        return Ok(None);
     }
-    rewritten(prefix, deployment, original).map(Cow::Owned)
+    let kept = query.filter(|_| has_secret).map(|query| without_credentials(backend, query));
+    let query = if has_secret { kept.as_deref().filter(|kept| !kept.is_empty()) } else { query };
+    rewritten(backend.path_prefix(), backend.deployment(), path, query).map(Some)
 }
 
-fn rewritten(prefix: &str, deployment: Option<&str>, original: &str) -> Result<String, &'static str> {
-    let (path, query) = original.find('?').map_or((original, ""), |mark| original.split_at(mark));
+fn rewritten(prefix: &str, deployment: Option<&str>, path: &str, query: Option<&str>) -> Result<String, &'static str> {
     if !prefix.is_empty() || deployment.is_some() {
         check(path)?;
     }
-    let mut rewritten = String::with_capacity(prefix.len() + original.len() + deployment.map_or(1, str::len));
+    let length = prefix.len() + path.len() + query.map_or(0, |query| 1 + query.len()) + deployment.map_or(1, str::len);
+    let mut rewritten = String::with_capacity(length);
     rewritten.push_str(prefix);
     if !path.starts_with('/') {
         rewritten.push('/');
@@ -35,11 +38,33 @@ fn rewritten(prefix: &str, deployment: Option<&str>, original: &str) -> Result<S
         }
         None => rewritten.push_str(path),
     }
-    rewritten.push_str(query);
+    if let Some(query) = query {
+        rewritten.push('?');
+        rewritten.push_str(query);
+    }
     if rewritten.len() > MAX_PATH_AND_QUERY {
         return Err("its path and query are too long; send long input in the body");
     }
     Ok(rewritten)
+}
+
+/// Whether a query has parameters in which callers send credentials.
+fn has_credential(backend: &Backend, query: &str) -> bool {
+    let has_one = |parameter: &[u8]| backend.caller_credentials().has_parameter(parameter);
+    let query = query.as_bytes();
+    // Most queries are one parameter. A look at all bytes without a way out takes few instructions for each 16 of them,
+    // which the search for the first does not.
+    if !query.iter().fold(false, |found, b| found | (*b == b'&')) {
+        return has_one(query);
+    }
+    query.split(|b| *b == b'&').any(has_one)
+}
+
+/// A query without them; empty if nothing is left.
+#[cold]
+fn without_credentials(backend: &Backend, query: &str) -> String {
+    let kept = query.split('&').filter(|parameter| !has_credential(backend, parameter));
+    kept.collect::<Vec<_>>().join("&")
 }
 
 /// Whether no server can read `path` as one that leads out of a prefix, or around a deployment's name.
@@ -55,8 +80,9 @@ fn check(path: &str) -> Result<(), &'static str> {
 
 /// What is before and after the segment that follows the first `/deployments/` of a path.
 fn deployment_segment(path: &str) -> Option<(&str, &str)> {
-    const MARK: &str = "/deployments/";
-    let start = path.find(MARK)? + MARK.len();
+    // A comparison of 13 bytes at each place: `str::find` prepares itself for longer.
+    const MARK: &[u8] = b"/deployments/";
+    let start = path.as_bytes().windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
     let (before, rest) = path.split_at(start);
     let end = rest.find('/').unwrap_or(rest.len());
     (end > 0).then(|| (before, &rest[end..]))
@@ -68,7 +94,9 @@ mod tests {
     use crate::backend::BackendBuilder;
 
     fn path(builder: BackendBuilder, original: &str) -> Result<String, &'static str> {
-        rewrite(&builder.build().unwrap(), original).map(Cow::into_owned)
+        let (path, query) = original.split_once('?').map_or((original, None), |(path, query)| (path, Some(query)));
+        rewrite(&builder.build().unwrap(), path, query)
+            .map(|rewritten| rewritten.unwrap_or_else(|| original.to_owned()))
     }
 
     #[test]
@@ -116,6 +144,38 @@ mod tests {
         for original in ["/files/a%2Fb", "/a%5Cb", "/.well-known/...", "/x?next=/../..\\", "/\u{e9}%25"] {
             let expected = format!("/p{original}");
             assert_eq!(path(Backend::builder("https://a.example/p"), original).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn the_callers_credentials_leave_the_query_and_all_else_stays_in_its_order() {
+        let own = || Backend::builder("a.example").api_key("own");
+        for (original, expected) in [
+            ("/x?api-version=1&subscription-key=K&b=%20", "/x?api-version=1&b=%20"),
+            ("/x?subscription-key=K&api-version=1", "/x?api-version=1"),
+            ("/x?api-version=1&KEY=K", "/x?api-version=1"),
+            ("/x?key=K", "/x"),
+            ("/x?key", "/x"),
+            ("/x?key=K&sig=S&access_token=T&api_key=K&api-key=K=K", "/x"),
+            ("/x?a=1&&key=K&b", "/x?a=1&&b"),
+            ("/x?keys=1&monkey=2&a=key=K", "/x?keys=1&monkey=2&a=key=K"),
+            ("/x?", "/x?"),
+            ("/x?&", "/x?&"),
+            ("/key=K?a", "/key=K?a"),
+        ] {
+            assert_eq!(path(own(), original).unwrap(), expected, "{original}");
+            let [moved, expected] = [original, expected].map(|path| format!("/p{path}"));
+            assert_eq!(path(Backend::builder("a.example/p").api_key("own"), original).unwrap(), expected, "{original}");
+            assert_eq!(path(Backend::builder("a.example/p"), original).unwrap(), moved, "the caller's own stay");
+            assert_eq!(path(Backend::builder("a.example"), original).unwrap(), original, "the caller's own stay");
+        }
+    }
+
+    #[test]
+    fn a_query_without_credentials_is_not_copied() {
+        let backend = Backend::builder("a.example").api_key("own").build().unwrap();
+        for query in [None, Some(""), Some("api-version=1&a=b")] {
+            assert_eq!(rewrite(&backend, "/x", query), Ok(None));
         }
     }
 
