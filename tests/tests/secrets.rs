@@ -13,8 +13,9 @@ use std::{
 use bytes::Bytes;
 use http::Request;
 use lb_core::{
-    Backend, BackendBuilder, BlockingLoadBalancer, BoxFuture, CALLER_CREDENTIALS, Credential, CredentialError,
-    CredentialSource, Event, Fault, LoadBalancer, MockClock, Observer, Pool, PoolBuilder, SeededRng, Step,
+    Backend, BackendBuilder, BlockingLoadBalancer, BoxFuture, CALLER_CREDENTIAL_PARAMETERS, CALLER_CREDENTIALS,
+    Credential, CredentialError, CredentialSource, Event, Fault, LoadBalancer, MockClock, Observer, Pool, PoolBuilder,
+    SeededRng, Step,
     test_util::{Reply, ScriptedTransport},
 };
 use lb_tests::stage::host;
@@ -116,7 +117,8 @@ fn pool() -> PoolBuilder {
 }
 
 fn request(path: &str) -> Request<Bytes> {
-    let mut request = Request::post(format!("https://u:{CALLER}@caller.example{path}?sig={QUERY}"));
+    let parameters = CALLER_CREDENTIAL_PARAMETERS.map(|name| format!("{name}={CALLER}")).join("&");
+    let mut request = Request::post(format!("https://u:{CALLER}@caller.example{path}?after={QUERY}&{parameters}"));
     for name in CALLER_CREDENTIALS {
         request = request.header(name, CALLER);
     }

@@ -1,7 +1,7 @@
 //! Addressing an azure_core request, which has a `Url` and headers of its own kind.
 
 use azure_core::http::{Request, Url, headers::Headers};
-use lb_core::{AddressError, CALLER_CREDENTIALS, Target};
+use lb_core::{AddressError, Target};
 
 /// The longest URL that HTTP stacks on the `http` crate can send, in bytes.
 const MAX_URL: usize = u16::MAX as usize - 1;
@@ -18,33 +18,37 @@ fn url(original: &Url, target: &Target<'_>) -> Result<Url, AddressError> {
     if original.cannot_be_a_base() {
         return Err(target.error("its URL has no path; build it from the endpoint of the service"));
     }
-    let path = target.path_and_query(original.path())?;
+    let path_and_query = target.path_and_query(path_and_query(original))?;
     let backend = target.backend();
     let (scheme, authority) = (backend.scheme().as_str(), backend.authority().as_str());
-    let query = original.query();
-    let length = scheme.len() + "://".len() + authority.len() + path.len() + query.map_or(0, |query| 1 + query.len());
+    let length = scheme.len() + "://".len() + authority.len() + path_and_query.len();
     if length > MAX_URL {
         return Err(target.error("its URL is too long; send long input in the body"));
     }
     let mut url = String::with_capacity(length);
-    for part in [scheme, "://", authority, &path] {
+    for part in [scheme, "://", authority, &path_and_query] {
         url.push_str(part);
-    }
-    if let Some(query) = query {
-        url.push('?');
-        url.push_str(query);
     }
     // The parse error is dropped: it says nothing that helps, and the URL must not be quoted.
     Url::parse(&url).map_err(|_| target.error("its URL is not valid"))
 }
 
-/// Removes `host`, and replaces the caller's credential by the backend's if it has one.
+/// Path and query, as they stand side by side in the URL: all that is before the fragment, from the end.
+fn path_and_query(url: &Url) -> &str {
+    let length = |part: Option<&str>| part.map_or(0, |part| 1 + part.len());
+    let end = url.as_str().len() - length(url.fragment());
+    &url.as_str()[end - length(url.query()) - url.path().len()..end]
+}
+
+/// Removes `host`, and replaces the caller's credentials by the backend's if it has one.
 fn authenticate(headers: &mut Headers, target: &Target<'_>) -> Result<(), AddressError> {
-    headers.remove("host");
-    let Some(credential) = target.credential()? else { return Ok(()) };
-    for name in CALLER_CREDENTIALS {
+    let credential = target.credential()?;
+    let names = headers.iter().map(|(name, _)| name);
+    let removed: Vec<_> = names.filter(|name| target.removes_header(name.as_str())).cloned().collect();
+    for name in removed {
         headers.remove(name);
     }
+    let Some(credential) = credential else { return Ok(()) };
     let value = credential.value().to_str().map_err(|_| target.error("the backend's credential is not text"))?;
     headers.insert(credential.header().as_str().to_owned(), value.to_owned());
     Ok(())
@@ -53,7 +57,7 @@ fn authenticate(headers: &mut Headers, target: &Target<'_>) -> Result<(), Addres
 #[cfg(test)]
 mod tests {
     use azure_core::http::Method;
-    use lb_core::{Backend, Pool, Step, ThreadRng};
+    use lb_core::{Backend, CALLER_CREDENTIALS, Pool, Step, ThreadRng};
 
     use super::*;
 
@@ -86,6 +90,17 @@ mod tests {
         assert_eq!(request.url().as_str(), expected);
         assert_eq!(headers(&request), [("api-key", "CANARY"), ("x-other", "caller")]);
         assert!(!format!("{request:?}").contains("CANARY"), "azure_core redacts headers that it does not know");
+    }
+
+    #[test]
+    fn the_callers_credentials_leave_the_query_if_the_backend_has_its_own() {
+        for (builder, query) in [
+            (Backend::builder("a.example"), "?KEY=caller&a=1&sig=caller"),
+            (Backend::builder("a.example").api_key("own"), "?a=1"),
+        ] {
+            let request = addressed(builder.build().unwrap(), "https://x/y?KEY=caller&a=1&sig=caller#key").unwrap();
+            assert_eq!(request.url().as_str(), format!("https://a.example/y{query}"));
+        }
     }
 
     #[test]

@@ -5,10 +5,10 @@ use isahc::{
     config::{Configurable, RedirectPolicy},
     http::{
         HeaderMap, Request, Uri,
-        header::{HOST, HeaderName, HeaderValue},
+        header::{HeaderName, HeaderValue},
     },
 };
-use lb_core::{AddressError, CALLER_CREDENTIALS, Target};
+use lb_core::{AddressError, Target};
 
 /// The request as it is sent to the target: its URI, its headers, and that no redirect is followed.
 pub(crate) fn address<B>(request: Request<B>, target: &Target<'_>) -> Result<Request<B>, AddressError> {
@@ -42,14 +42,14 @@ fn uri(original: &Uri, target: &Target<'_>) -> Result<Uri, AddressError> {
         .map_err(|_| target.error("its URI is not valid"))
 }
 
-/// Replaces the caller's credential by the backend's, if it has one, and says whether it has.
+/// Replaces the caller's credentials by the backend's, if it has one, and says whether it has.
 fn authenticate(headers: &mut HeaderMap, target: &Target<'_>) -> Result<bool, AddressError> {
-    headers.remove(HOST);
     let credential = target.credential()?;
+    let removed: Vec<_> = headers.keys().filter(|name| target.removes_header(name.as_str())).cloned().collect();
+    for name in removed {
+        headers.remove(name);
+    }
     if let Some(credential) = credential {
-        for name in CALLER_CREDENTIALS {
-            headers.remove(name);
-        }
         let invalid = "its backend's credential is no valid header";
         let name = HeaderName::from_bytes(credential.header().as_str().as_bytes());
         let value = HeaderValue::from_bytes(credential.value().as_bytes());

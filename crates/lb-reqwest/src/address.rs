@@ -1,5 +1,8 @@
 //! Addressing a reqwest request, which has a `Url` where `http::Request` has a `Uri`.
 
+use std::borrow::Cow;
+
+use http::uri::Authority;
 use lb_core::{AddressError, Target};
 use reqwest::Url;
 
@@ -9,21 +12,19 @@ const MAX_URI: usize = u16::MAX as usize - 1;
 /// Points the URL at the target. Headers are addressed by [`Target::authenticate`].
 pub(crate) fn address(url: &mut Url, target: &Target<'_>) -> Result<(), AddressError> {
     let backend = target.backend();
-    let rewritten = match target.path_and_query(url.path())? {
-        std::borrow::Cow::Owned(path) => Some(path),
-        std::borrow::Cow::Borrowed(_) => None,
+    let rewritten = match target.path_and_query(path_and_query(url))? {
+        Cow::Owned(rewritten) => Some(rewritten),
+        Cow::Borrowed(_) => None,
     };
-    let authority = backend.authority();
     // Each of these writes the URL anew, so only those that change something are made.
     let scheme = backend.scheme().as_str();
     if url.scheme() != scheme {
         url.set_scheme(scheme).map_err(|()| target.error("its scheme is neither https nor http"))?;
     }
-    let host = authority.host();
+    let (host, port) = host_and_port(backend.authority());
     if url.host_str() != Some(host) {
         url.set_host(Some(host)).map_err(|_| target.error("the backend's host does not fit into its URL"))?;
     }
-    let port = authority.port_u16();
     if url.port() != port {
         url.set_port(port).map_err(|()| target.error("the backend's port does not fit into its URL"))?;
     }
@@ -34,13 +35,35 @@ pub(crate) fn address(url: &mut Url, target: &Target<'_>) -> Result<(), AddressE
     if url.password().is_some() {
         url.set_password(None).map_err(|()| target.error("its URL cannot have a password"))?;
     }
-    if let Some(path) = rewritten {
-        url.set_path(&path);
+    if let Some(rewritten) = rewritten {
+        let (path, query) = rewritten.split_once('?').map_or((&*rewritten, None), |(path, query)| (path, Some(query)));
+        if url.path() != path {
+            url.set_path(path);
+        }
+        if url.query() != query {
+            url.set_query(query);
+        }
     }
     if url.as_str().len() > MAX_URI {
         return Err(target.error("its URL is too long; send long input in the body"));
     }
     Ok(())
+}
+
+/// Path and query, as they stand side by side in the URL: all that is before the fragment, from the end.
+fn path_and_query(url: &Url) -> &str {
+    let length = |part: Option<&str>| part.map_or(0, |part| 1 + part.len());
+    let end = url.as_str().len() - length(url.fragment());
+    &url.as_str()[end - length(url.query()) - url.path().len()..end]
+}
+
+/// [`Authority::host`] looks for a user name in front of it, which a backend's has not.
+fn host_and_port(authority: &Authority) -> (&str, Option<u16>) {
+    let text = authority.as_str();
+    match authority.port() {
+        Some(port) => (&text[..text.len() - port.as_str().len() - ":".len()], Some(port.as_u16())),
+        None => (text, None),
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +112,20 @@ mod tests {
             let error = addressed(Backend::new("a.example", 1).unwrap(), url).unwrap_err();
             assert!(!error.to_string().contains("CANARY"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_callers_credentials_leave_the_query_if_the_backend_has_its_own() {
+        for (key, query) in [(None, "?KEY=caller&a=1&sig=caller"), (Some("own"), "?a=1")] {
+            for endpoint in ["a.example", "a.example/p"] {
+                let builder = Backend::builder(endpoint);
+                let backend = key.map_or(builder, |key| Backend::builder(endpoint).api_key(key)).build().unwrap();
+                let (url, _) = addressed(backend, "http://x/y?KEY=caller&a=1&sig=caller#key").unwrap();
+                assert_eq!(url, format!("https://{endpoint}/y{query}#key"));
+            }
+        }
+        let own = Backend::builder("a.example").api_key("own").build().unwrap();
+        assert_eq!(addressed(own, "http://x?key=caller").unwrap().0, "https://a.example/");
     }
 
     #[test]

@@ -71,16 +71,21 @@ pub fn each_backend_gets_its_own_key_and_no_other<S: Stack>() {
         backend(b, 2).bearer_token("CANARY-B"),
         backend(c, 3).forward_caller_credential(),
     ]);
-    let call = Call::chat().header("api-key", "CANARY-CALLER").header("authorization", "Bearer CANARY-CALLER");
-    let call = call.header("x-api-key", "CANARY-CALLER").header("ocp-apim-subscription-key", "CANARY-CALLER");
+    let parameters = lb_core::CALLER_CREDENTIAL_PARAMETERS.map(|name| format!("{name}=CANARY-CALLER")).join("&");
+    let path = format!("/v1/chat/completions?{parameters}&api-version=1");
+    let names = lb_core::CALLER_CREDENTIALS.into_iter();
+    let call = names.fold(Call::post(&path), |call, name| call.header(name, "CANARY-CALLER"));
     stack.send(&pool, call).unwrap();
 
     let [at_a, at_b, at_c] = upstreams.each_ref().map(|upstream| upstream.received().remove(0));
     assert_eq!((at_a.header("api-key"), at_a.header("authorization")), (Some("CANARY-A"), None));
     assert_eq!((at_b.header("api-key"), at_b.header("authorization")), (None, Some("Bearer CANARY-B")));
     for name in lb_core::CALLER_CREDENTIALS {
-        assert!(at_c.header(name).is_some_and(|value| value.ends_with("CANARY-CALLER")), "{name}");
+        assert_eq!(at_c.header(name), Some("CANARY-CALLER"), "{name}");
     }
+    assert_eq!(at_a.path_and_query, "/v1/chat/completions?api-version=1");
+    assert_eq!(at_b.path_and_query, at_a.path_and_query);
+    assert_eq!(at_c.path_and_query, path, "this one asked for the caller's");
     for (received, foreign) in [
         (&at_a, ["CANARY-B", "CANARY-CALLER"]),
         (&at_b, ["CANARY-A", "CANARY-CALLER"]),
