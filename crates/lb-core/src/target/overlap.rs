@@ -10,8 +10,12 @@ use crate::{
 /// An endpoint is often copied with `/openai/v1` at its end, while the SDK puts the same before its own paths; then every
 /// caller gets a 404. There are gateways where it is right, so it is no error.
 pub(super) fn warn(backend: &Backend, original: &str) {
+    // Before the comparison, which costs more than the question.
+    if !is_traced(Level::Warn) {
+        return;
+    }
     let Some(segment) = overlap(backend.path_prefix(), original) else { return };
-    if is_traced(Level::Warn) && backend.is_first_overlap() {
+    if backend.is_first_overlap() {
         trace(backend, segment);
     }
 }
