@@ -1,43 +1,12 @@
 //! Addressing an azure_core request, which has a `Url` and headers of its own kind.
 
-use azure_core::http::{Request, Url, headers::Headers};
+use azure_core::http::{Request, headers::Headers};
 use lb_core::{AddressError, Target};
-
-/// The longest URL that HTTP stacks on the `http` crate can send, in bytes.
-const MAX_URL: usize = u16::MAX as usize - 1;
 
 /// Points the request at the target, and puts the target's credential into its headers.
 pub(crate) fn address(request: &mut Request, target: &Target<'_>) -> Result<(), AddressError> {
-    *request.url_mut() = url(request.url(), target)?;
+    target.address_url(request.url_mut())?;
     authenticate(request.headers_mut(), target)
-}
-
-/// The URL at the target: its origin and path, and the caller's query. Nothing else is taken over: neither a fragment
-/// nor a user name.
-fn url(original: &Url, target: &Target<'_>) -> Result<Url, AddressError> {
-    if original.cannot_be_a_base() {
-        return Err(target.error("its URL has no path; build it from the endpoint of the service"));
-    }
-    let path_and_query = target.path_and_query(path_and_query(original))?;
-    let backend = target.backend();
-    let (scheme, authority) = (backend.scheme().as_str(), backend.authority().as_str());
-    let length = scheme.len() + "://".len() + authority.len() + path_and_query.len();
-    if length > MAX_URL {
-        return Err(target.error("its URL is too long; send long input in the body"));
-    }
-    let mut url = String::with_capacity(length);
-    for part in [scheme, "://", authority, &path_and_query] {
-        url.push_str(part);
-    }
-    // The parse error is dropped: it says nothing that helps, and the URL must not be quoted.
-    Url::parse(&url).map_err(|_| target.error("its URL is not valid"))
-}
-
-/// Path and query, as they stand side by side in the URL: all that is before the fragment, from the end.
-fn path_and_query(url: &Url) -> &str {
-    let length = |part: Option<&str>| part.map_or(0, |part| 1 + part.len());
-    let end = url.as_str().len() - length(url.fragment());
-    &url.as_str()[end - length(url.query()) - url.path().len()..end]
 }
 
 /// Removes `host`, and replaces the caller's credentials by the backend's if it has one.
@@ -84,7 +53,7 @@ mod tests {
     fn scheme_host_port_path_and_credential_are_the_backends() {
         let backend =
             Backend::builder("https://a.example:8443/p").deployment("mine").api_key("CANARY").build().unwrap();
-        let url = "http://user:secret@caller.example:81/openai/deployments/x/chat?api-version=1&q=a%20b#fragment";
+        let url = "http://user:secret@caller.example:81/openai/deployments/x/chat?api-version=1&q=a%20b";
         let request = addressed(backend, url).unwrap();
         let expected = "https://a.example:8443/p/openai/deployments/mine/chat?api-version=1&q=a%20b";
         assert_eq!(request.url().as_str(), expected);
@@ -99,7 +68,7 @@ mod tests {
             (Backend::builder("a.example").api_key("own"), "?a=1"),
         ] {
             let request = addressed(builder.build().unwrap(), "https://x/y?KEY=caller&a=1&sig=caller#key").unwrap();
-            assert_eq!(request.url().as_str(), format!("https://a.example/y{query}"));
+            assert_eq!(request.url().as_str(), format!("https://a.example/y{query}#key"));
         }
     }
 
@@ -112,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_url_that_cannot_be_addressed_is_refused_without_its_text() {
-        let long = format!("http://x/?q=CANARY{}", "x".repeat(MAX_URL));
+        let long = format!("http://x/?q=CANARY{}", "x".repeat(65_535));
         for url in ["data:text/plain,CANARY", &long] {
             let error = addressed(Backend::new("a.example", 1).unwrap(), url).unwrap_err();
             assert!(!error.to_string().contains("CANARY"), "{error}");

@@ -3,6 +3,8 @@
 mod headers;
 mod overlap;
 mod path;
+#[cfg(feature = "url")]
+mod url;
 
 use std::{
     borrow::Cow,

@@ -1,69 +1,11 @@
 //! Addressing a reqwest request, which has a `Url` where `http::Request` has a `Uri`.
 
-use std::borrow::Cow;
-
-use http::uri::Authority;
 use lb_core::{AddressError, Target};
 use reqwest::Url;
 
-/// The longest URI that the `http` crate underneath can hold, in bytes.
-const MAX_URI: usize = u16::MAX as usize - 1;
-
 /// Points the URL at the target. Headers are addressed by [`Target::authenticate`].
 pub(crate) fn address(url: &mut Url, target: &Target<'_>) -> Result<(), AddressError> {
-    let backend = target.backend();
-    let rewritten = match target.path_and_query(path_and_query(url))? {
-        Cow::Owned(rewritten) => Some(rewritten),
-        Cow::Borrowed(_) => None,
-    };
-    // Each of these writes the URL anew, so only those that change something are made.
-    let scheme = backend.scheme().as_str();
-    if url.scheme() != scheme {
-        url.set_scheme(scheme).map_err(|()| target.error("its scheme is neither https nor http"))?;
-    }
-    let (host, port) = host_and_port(backend.authority());
-    if url.host_str() != Some(host) {
-        url.set_host(Some(host)).map_err(|_| target.error("the backend's host does not fit into its URL"))?;
-    }
-    if url.port() != port {
-        url.set_port(port).map_err(|()| target.error("the backend's port does not fit into its URL"))?;
-    }
-    // reqwest would not send them, but an error would print them.
-    if !url.username().is_empty() {
-        url.set_username("").map_err(|()| target.error("its URL cannot have a user name"))?;
-    }
-    if url.password().is_some() {
-        url.set_password(None).map_err(|()| target.error("its URL cannot have a password"))?;
-    }
-    if let Some(rewritten) = rewritten {
-        let (path, query) = rewritten.split_once('?').map_or((&*rewritten, None), |(path, query)| (path, Some(query)));
-        if url.path() != path {
-            url.set_path(path);
-        }
-        if url.query() != query {
-            url.set_query(query);
-        }
-    }
-    if url.as_str().len() > MAX_URI {
-        return Err(target.error("its URL is too long; send long input in the body"));
-    }
-    Ok(())
-}
-
-/// Path and query, as they stand side by side in the URL: all that is before the fragment, from the end.
-fn path_and_query(url: &Url) -> &str {
-    let length = |part: Option<&str>| part.map_or(0, |part| 1 + part.len());
-    let end = url.as_str().len() - length(url.fragment());
-    &url.as_str()[end - length(url.query()) - url.path().len()..end]
-}
-
-/// [`Authority::host`] looks for a user name in front of it, which a backend's has not.
-fn host_and_port(authority: &Authority) -> (&str, Option<u16>) {
-    let text = authority.as_str();
-    match authority.port() {
-        Some(port) => (&text[..text.len() - port.as_str().len() - ":".len()], Some(port.as_u16())),
-        None => (text, None),
-    }
+    target.address_url(url)
 }
 
 #[cfg(test)]
@@ -107,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_url_that_cannot_be_addressed_is_refused_without_its_text() {
-        let long = format!("http://x/?q=CANARY{}", "x".repeat(MAX_URI));
+        let long = format!("http://x/?q=CANARY{}", "x".repeat(65_535));
         for url in ["data:text/plain,CANARY", "ftp-like://x/CANARY", &long] {
             let error = addressed(Backend::new("a.example", 1).unwrap(), url).unwrap_err();
             assert!(!error.to_string().contains("CANARY"), "{error}");

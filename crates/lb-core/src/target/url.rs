@@ -1,0 +1,97 @@
+//! Addressing a URL of the `url` crate, which several HTTP stacks have where `http` has a `Uri`.
+
+use std::borrow::Cow;
+
+use http::uri::Authority;
+use url::Url;
+
+use super::Target;
+use crate::error::AddressError;
+
+/// The longest URI that the `http` crate underneath such stacks can hold, in bytes.
+const MAX_URI: usize = u16::MAX as usize - 1;
+
+impl Target<'_> {
+    /// Addresses a URL to this target: origin, path prefix, deployment, and the query as
+    /// [`path_and_query`](Target::path_and_query) has it. A user name and a password are removed; a fragment, which is
+    /// not sent, stays. Headers are addressed apart, by [`authenticate`](Target::authenticate).
+    ///
+    /// # Errors
+    ///
+    /// As [`path_and_query`](Target::path_and_query), if the scheme is neither `https` nor `http`, and if the URL is longer
+    /// than 65,534 bytes. The error does not quote the URL, which may have changed in part.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use lb_core::{Backend, Pool, Step, ThreadRng};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = Pool::new([Backend::new("https://gateway.example/team-a", 1)?])?;
+    /// let Step::Try(attempt) = pool.dispatch().next(|| pool.now(), &ThreadRng) else { unreachable!("it is available") };
+    /// let mut url = "https://any.host/openai/v1/responses".parse()?;
+    /// pool.target(&attempt).address_url(&mut url)?;
+    /// assert_eq!(url.as_str(), "https://gateway.example/team-a/openai/v1/responses");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn address_url(&self, url: &mut Url) -> Result<(), AddressError> {
+        let backend = self.backend();
+        let rewritten = match self.path_and_query(path_and_query(url))? {
+            Cow::Owned(rewritten) => Some(rewritten),
+            Cow::Borrowed(_) => None,
+        };
+        // Each of these writes the URL anew, so only those that change something are made. To put the text together and
+        // parse it once takes twice as long as a new host, and longer than host, port and path.
+        let scheme = backend.scheme().as_str();
+        if url.scheme() != scheme {
+            url.set_scheme(scheme).map_err(|()| self.error("its scheme is neither https nor http"))?;
+        }
+        let (host, port) = host_and_port(backend.authority());
+        if url.host_str() != Some(host) {
+            url.set_host(Some(host)).map_err(|_| self.error("the backend's host does not fit into its URL"))?;
+        }
+        if url.port() != port {
+            url.set_port(port).map_err(|()| self.error("the backend's port does not fit into its URL"))?;
+        }
+        // They would not be sent, but an error would print them.
+        if !url.username().is_empty() {
+            url.set_username("").map_err(|()| self.error("its URL cannot have a user name"))?;
+        }
+        if url.password().is_some() {
+            url.set_password(None).map_err(|()| self.error("its URL cannot have a password"))?;
+        }
+        if let Some(rewritten) = rewritten {
+            let (path, query) = match rewritten.split_once('?') {
+                Some((path, query)) => (path, Some(query)),
+                None => (rewritten.as_str(), None),
+            };
+            if url.path() != path {
+                url.set_path(path);
+            }
+            if url.query() != query {
+                url.set_query(query);
+            }
+        }
+        if url.as_str().len() > MAX_URI {
+            return Err(self.error("its URL is too long; send long input in the body"));
+        }
+        Ok(())
+    }
+}
+
+/// Path and query, as they stand side by side in the URL: all that is before the fragment, from the end.
+fn path_and_query(url: &Url) -> &str {
+    let length = |part: Option<&str>| part.map_or(0, |part| 1 + part.len());
+    let end = url.as_str().len() - length(url.fragment());
+    &url.as_str()[end - length(url.query()) - url.path().len()..end]
+}
+
+/// [`Authority::host`] looks for a user name in front of it, which a backend's has not.
+fn host_and_port(authority: &Authority) -> (&str, Option<u16>) {
+    let text = authority.as_str();
+    match authority.port() {
+        Some(port) => (&text[..text.len() - port.as_str().len() - ":".len()], Some(port.as_u16())),
+        None => (text, None),
+    }
+}
