@@ -161,6 +161,18 @@ impl Backend {
         &self.0.endpoint.authority
     }
 
+    /// The host of the authority, an IPv6 address with its brackets: known, because to look for it takes longer.
+    #[cfg(feature = "url")]
+    pub(crate) fn host(&self) -> &str {
+        &self.0.endpoint.authority.as_str()[..self.0.endpoint.host_length]
+    }
+
+    /// The port of the authority, if it has one.
+    #[cfg(feature = "url")]
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.0.endpoint.port
+    }
+
     /// Scheme and authority: `https://name.openai.azure.com`.
     #[must_use]
     pub fn origin(&self) -> String {

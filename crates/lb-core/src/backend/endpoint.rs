@@ -10,6 +10,11 @@ use crate::build_error::BackendProblem;
 pub(super) struct Endpoint {
     pub(super) scheme: Scheme,
     pub(super) authority: Authority,
+    /// How much of the authority is the host.
+    #[cfg(feature = "url")]
+    pub(super) host_length: usize,
+    #[cfg(feature = "url")]
+    pub(super) port: Option<u16>,
     /// Empty, or `/` and segments, without a `/` at the end.
     pub(super) path_prefix: String,
 }
@@ -34,7 +39,16 @@ impl Endpoint {
             return Err(BackendProblem::QueryOrFragment);
         }
         let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-        Ok(Self { scheme, authority: parse_authority(authority)?, path_prefix: parse_prefix(path)? })
+        let authority = parse_authority(authority)?;
+        Ok(Self {
+            scheme,
+            #[cfg(feature = "url")]
+            host_length: authority.host().len(),
+            #[cfg(feature = "url")]
+            port: authority.port_u16(),
+            authority,
+            path_prefix: parse_prefix(path)?,
+        })
     }
 
     /// The default name: the endpoint without its scheme.

@@ -1,9 +1,6 @@
 //! Addressing a URL of the `url` crate, which several HTTP stacks have where `http` has a `Uri`.
 
-use std::borrow::Cow;
-
-use http::uri::Authority;
-use url::Url;
+use url::{Position, Url};
 
 use super::Target;
 use crate::error::AddressError;
@@ -37,17 +34,14 @@ impl Target<'_> {
     /// ```
     pub fn address_url(&self, url: &mut Url) -> Result<(), AddressError> {
         let backend = self.backend();
-        let rewritten = match self.path_and_query(path_and_query(url))? {
-            Cow::Owned(rewritten) => Some(rewritten),
-            Cow::Borrowed(_) => None,
-        };
+        let rewritten = self.rewrite(url.path(), url.query())?;
         // Each of these writes the URL anew, so only those that change something are made. To put the text together and
         // parse it once takes twice as long as a new host, and longer than host, port and path.
         let scheme = backend.scheme().as_str();
         if url.scheme() != scheme {
             url.set_scheme(scheme).map_err(|()| self.error("its scheme is neither https nor http"))?;
         }
-        let (host, port) = host_and_port(backend.authority());
+        let (host, port) = (backend.host(), backend.port());
         if url.host_str() != Some(host) {
             url.set_host(Some(host)).map_err(|_| self.error("the backend's host does not fit into its URL"))?;
         }
@@ -55,10 +49,8 @@ impl Target<'_> {
             url.set_port(port).map_err(|()| self.error("the backend's port does not fit into its URL"))?;
         }
         // They would not be sent, but an error would print them.
-        if !url.username().is_empty() {
+        if !url[Position::BeforeUsername..Position::BeforeHost].is_empty() {
             url.set_username("").map_err(|()| self.error("its URL cannot have a user name"))?;
-        }
-        if url.password().is_some() {
             url.set_password(None).map_err(|()| self.error("its URL cannot have a password"))?;
         }
         if let Some(rewritten) = rewritten {
@@ -77,21 +69,5 @@ impl Target<'_> {
             return Err(self.error("its URL is too long; send long input in the body"));
         }
         Ok(())
-    }
-}
-
-/// Path and query, as they stand side by side in the URL: all that is before the fragment, from the end.
-fn path_and_query(url: &Url) -> &str {
-    let length = |part: Option<&str>| part.map_or(0, |part| 1 + part.len());
-    let end = url.as_str().len() - length(url.fragment());
-    &url.as_str()[end - length(url.query()) - url.path().len()..end]
-}
-
-/// [`Authority::host`] looks for a user name in front of it, which a backend's has not.
-fn host_and_port(authority: &Authority) -> (&str, Option<u16>) {
-    let text = authority.as_str();
-    match authority.port() {
-        Some(port) => (&text[..text.len() - port.as_str().len() - ":".len()], Some(port.as_u16())),
-        None => (text, None),
     }
 }
