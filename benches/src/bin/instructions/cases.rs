@@ -66,6 +66,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases.push(address_again());
     cases.push(restore());
     cases.push(restore_and_address());
+    cases.push(restore_and_address_by_hand());
     cases
 }
 
@@ -79,6 +80,7 @@ pub(crate) mod names {
     pub(crate) const ADDRESS_AGAIN: &str = "address, after another backend";
     pub(crate) const RESTORE: &str = "restore the caller's request";
     pub(crate) const RESTORE_AND_ADDRESS: &str = "restore and address";
+    pub(crate) const RESTORE_AND_ADDRESS_BY_HAND: &str = "restore and address by hand";
 
     pub(crate) fn floor(backends: usize) -> String {
         format!("floor, {backends}")
@@ -218,4 +220,29 @@ fn restore_and_address() -> Case {
         restored(black_box(&mut request), &original);
         black_box(&targets[turn]).address(&mut request).is_ok()
     })
+}
+
+/// The edits that addressing makes of this request, written down with `http`: what any code pays that makes them.
+fn restore_and_address_by_hand() -> Case {
+    let (targets, original, mut request, mut turn) = (targets(), caller_request(), caller_request(), 0);
+    Case::new(names::RESTORE_AND_ADDRESS_BY_HAND, move || {
+        turn ^= 1;
+        restored(black_box(&mut request), &original);
+        address_by_hand(&mut request, black_box(&targets[turn])).is_ok()
+    })
+}
+
+fn address_by_hand(request: &mut Request<()>, target: &Target<'_>) -> Result<(), Box<dyn std::error::Error>> {
+    let backend = target.backend();
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.scheme = Some(backend.scheme().clone());
+    parts.authority = Some(backend.authority().clone());
+    *request.uri_mut() = http::Uri::from_parts(parts)?;
+    let headers = request.headers_mut();
+    headers.remove(http::header::HOST);
+    headers.remove(http::header::AUTHORIZATION);
+    if let Some(credential) = target.credential()? {
+        headers.insert(credential.header().clone(), credential.value().clone());
+    }
+    Ok(())
 }
