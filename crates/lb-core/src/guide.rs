@@ -109,7 +109,8 @@
 //! A backend's own credential goes to that backend and to no other, and the caller's does not go with it. If no
 //! backend has one, all get the caller's: one Entra ID token for all resources is the usual set-up. If some have and
 //! some have not, the pool does not build until each of the others says
-//! [`forward_caller_credential`](crate::BackendBuilder::forward_caller_credential).
+//! [`forward_caller_credential`](crate::BackendBuilder::forward_caller_credential). What counts as the caller's is a table at
+//! [`Backend`](crate::Backend), which the builder's `caller_credential_header` and `caller_credential_parameter` add to.
 //!
 //! # How is a key rotated while requests run?
 //!
