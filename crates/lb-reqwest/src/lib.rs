@@ -111,8 +111,8 @@
 //! - What is stored at a resource exists at one backend only: files, batches, stored responses, conversations. Use a client
 //!   without a balancer for those, or a pool of that backend alone.
 //! - A user name or password in the request's URL is never sent: backends have credentials instead.
-//! - Credentials do not belong into a client's `default_headers`: reqwest adds them to every request, below the
-//!   balancer, which then cannot take them off.
+//! - Credentials do not belong into a client's `default_headers`, nor has it a cookie store: reqwest adds both to every
+//!   request, below the balancer, which then cannot take them off.
 //! - With reqwest's feature `system-proxy`, a client uses the proxy of the environment: `no_proxy()` on the builder keeps
 //!   requests to a backend on this machine off it.
 //! - Discarded answers are drained in the background, so that connections are reused: up to 64 KiB, 100 ms and 32 at a
