@@ -61,8 +61,12 @@ pub fn request(call: Call) -> reqwest::Request {
     *request.body_mut() = Some(match call.body {
         Body::Bytes(body) => body.into(),
         Body::OneShot(body) => {
-            let chunks = [Ok::<_, std::io::Error>(body)];
-            reqwest::Body::wrap_stream(futures::stream::iter(chunks))
+            // One that is there without waiting would be read into memory, and sent again.
+            let waits = async {
+                tokio::task::yield_now().await;
+                Ok::<_, std::io::Error>(body)
+            };
+            reqwest::Body::wrap_stream(futures::stream::once(waits))
         }
     });
     request
