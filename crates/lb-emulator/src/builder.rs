@@ -193,6 +193,14 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Speaks TLS with the certificate of another emulator, for the names that this has, so that a client which trusts
+    /// one of them trusts both. Without TLS if that one has none.
+    #[cfg(feature = "tls")]
+    pub fn tls_of(mut self, other: &Emulator) -> Self {
+        self.config.tls = other.tls().cloned();
+        self
+    }
+
     /// Speaks no HTTP/2, as without the feature `http2`: it is neither offered by ALPN nor understood. Default: both
     /// versions.
     pub fn http1_only(mut self) -> Self {
@@ -232,9 +240,13 @@ impl EmulatorBuilder {
             return Err(StartError::PathPrefix(config.path_prefix));
         }
         #[cfg(feature = "tls")]
-        if self.tls {
+        {
             let protocols: &[&str] = if config.speaks_http2() { &["h2", "http/1.1"] } else { &["http/1.1"] };
-            config.tls = Some(Tls::new(self.listen.ip(), protocols).map_err(StartError::Tls)?);
+            config.tls = match config.tls {
+                Some(shared) => Some(shared.offering(protocols)),
+                None if self.tls => Some(Tls::new(self.listen.ip(), protocols).map_err(StartError::Tls)?),
+                None => None,
+            };
         }
         let quota = match self.limits {
             Limits::Own(chain) => Quota::new(chain),

@@ -13,6 +13,8 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 use crate::{
     builder::EmulatorBuilder,
     config::Config,
@@ -139,16 +141,21 @@ impl Emulator {
     }
 
     /// The certificate that a client has to trust, as PEM; `None` without [TLS](EmulatorBuilder::tls). It is made anew at
-    /// each start, and its key signs for this emulator alone.
+    /// each start, and its key signs for this emulator and those that [share](EmulatorBuilder::tls_of) it alone.
     #[cfg(feature = "tls")]
     pub fn certificate_pem(&self) -> Option<&str> {
-        self.shared.config.tls.as_ref().map(|tls| tls.pem.as_str())
+        self.tls().map(|tls| tls.pem.as_str())
     }
 
     /// The same certificate as DER.
     #[cfg(feature = "tls")]
     pub fn certificate_der(&self) -> Option<&[u8]> {
-        self.shared.config.tls.as_ref().map(|tls| tls.der.as_slice())
+        self.tls().map(|tls| tls.der.as_slice())
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.shared.config.tls.as_ref()
     }
 
     /// The name given to the builder.

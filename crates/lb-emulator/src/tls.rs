@@ -9,9 +9,10 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer},
 };
 
-/// The TLS side of an emulator: an authority made for it alone, and a certificate for this machine signed by that.
+/// The TLS side of an emulator: an authority made for it and those that share it, and a certificate for this machine signed by that.
 ///
-/// Two certificates, because strict clients take none that is its own authority. Neither key leaves this value.
+/// Two certificates, because strict clients take none that is its own authority. Neither key leaves this value and its copies.
+#[derive(Clone)]
 pub(crate) struct Tls {
     /// The authority's certificate.
     pub(crate) pem: String,
@@ -42,10 +43,21 @@ impl Tls {
         let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
         let key = PrivateKeyDer::try_from(key.serialize_der())?;
         let mut config = config.with_single_cert(vec![certificate.der().clone()], key)?;
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config.alpn_protocols = names_of(protocols);
         let (pem, der) = (authority.pem(), authority.der().to_vec());
         Ok(Self { pem, der, acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
+
+    /// The same certificate, under which these protocols are offered.
+    pub(crate) fn offering(self, protocols: &[&str]) -> Self {
+        let mut config = ServerConfig::clone(self.acceptor.config());
+        config.alpn_protocols = names_of(protocols);
+        Self { acceptor: TlsAcceptor::from(Arc::new(config)), ..self }
+    }
+}
+
+fn names_of(protocols: &[&str]) -> Vec<Vec<u8>> {
+    protocols.iter().map(|name| name.as_bytes().to_vec()).collect()
 }
 
 fn named(name: &str) -> DistinguishedName {

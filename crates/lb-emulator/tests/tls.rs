@@ -58,6 +58,25 @@ fn nobody_else_is_trusted_by_it_nor_trusts_it() {
     assert_eq!(Emulator::start().unwrap().certificate_pem(), None);
 }
 
+#[test]
+fn emulators_can_share_a_certificate() {
+    let emulator = start();
+    let sharing = Emulator::builder().tls_of(&emulator).start().unwrap();
+    let old = Emulator::builder().tls_of(&sharing).http1_only().start().unwrap();
+    let client = trusting(&emulator).build().unwrap();
+    for (emulator, version) in [(&emulator, best()), (&sharing, best()), (&old, Version::HTTP_11)] {
+        let response = ask(&client, &emulator.url(), HELLO).unwrap();
+        assert_eq!((response.status().as_u16(), response.version()), (200, version));
+    }
+    assert_eq!(sharing.certificate_pem(), emulator.certificate_pem());
+    let plain = Emulator::builder().tls_of(&Emulator::start().unwrap()).start().unwrap();
+    assert!(plain.url().starts_with("http://"));
+}
+
+fn best() -> Version {
+    if cfg!(feature = "http2") { Version::HTTP_2 } else { Version::HTTP_11 }
+}
+
 #[cfg(feature = "http2")]
 #[test]
 fn the_version_is_the_best_that_both_speak() {
