@@ -10,6 +10,7 @@ use lb_core::{Error, Pool};
 use tower::ServiceExt;
 
 use crate::{
+    protocol::Protocol,
     reqwest::{Reqwest, request},
     stack::{AsyncStack, Call, Failure, Reply, SocketStack, Stack},
     upstream::Emulated,
@@ -44,8 +45,8 @@ impl Stack for AsyncOpenAi {
     const HAS_TRY_SEND: bool = false;
     const HAS_ONE_SHOT_BODIES: bool = false;
 
-    fn new() -> Self {
-        Self(Reqwest::new())
+    fn new(protocol: Protocol) -> Self {
+        Self(Reqwest::new(protocol))
     }
 
     fn upstream(&self, name: &str) -> Emulated {
@@ -63,21 +64,12 @@ impl Stack for AsyncOpenAi {
     }
 }
 
-impl SocketStack for AsyncOpenAi {
-    const HEAD_NEEDS_NO_BODY: bool = true;
-}
+impl SocketStack for AsyncOpenAi {}
 
 impl AsyncStack for AsyncOpenAi {
-    const ABANDONS_AT_ONCE: bool = true;
-
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         self.0.run_until(self.service(pool).oneshot(factory(call)), until);
     }
 }
 
-crate::failover::failover!(AsyncOpenAi);
-crate::wire::wire!(AsyncOpenAi);
-crate::faults::faults!(AsyncOpenAi);
-crate::streaming::streaming!(AsyncOpenAi);
-crate::cancel::cancel!(AsyncOpenAi);
-tests_for!(AsyncOpenAi, reuse, [refusals_share_connections]);
+tests_over!(AsyncOpenAi, [protocol, failover, wire, faults, streaming, reuse, cancel]);

@@ -19,10 +19,12 @@ use azure_core::{
 use futures::{AsyncRead, StreamExt};
 use lb_azure::{ATTEMPTS, BalancedHttpClient, SERVED_BY};
 use lb_core::{Exhausted, Pool, Served};
-use reqwest::{Client, redirect::Policy};
+use reqwest::redirect::Policy;
 use tokio::runtime::Runtime;
 
 use crate::{
+    protocol::Protocol,
+    reqwest::client,
     stack::{AsyncStack, Body, Call, Failure, Reply, SocketStack, Stack, backend, pool},
     upstream::{Answer, Emulated, Upstream},
 };
@@ -31,6 +33,7 @@ pub struct Azure {
     client: Arc<dyn HttpClient>,
     /// With a thread of its own, on which drains go on between requests.
     runtime: Arc<Runtime>,
+    protocol: Protocol,
 }
 
 impl Azure {
@@ -38,9 +41,7 @@ impl Azure {
     fn client(&self, pool: &Arc<Pool>, call: &Call) -> BalancedHttpClient {
         let client = match call.timeout {
             None => Arc::clone(&self.client),
-            Some(timeout) => {
-                Arc::new(Client::builder().redirect(Policy::none()).timeout(timeout).build().unwrap()) as Arc<_>
-            }
+            Some(timeout) => made_by(client(self.protocol).timeout(timeout)),
         };
         BalancedHttpClient::with_client_that_follows_no_redirects(Arc::clone(pool), client)
     }
@@ -58,6 +59,10 @@ impl Azure {
         });
         Reply { status: status.into(), headers, served, exhausted, url: None, next_chunk }
     }
+}
+
+fn made_by(builder: reqwest::ClientBuilder) -> Arc<dyn HttpClient> {
+    Arc::new(builder.redirect(Policy::none()).build().unwrap())
 }
 
 fn request(call: Call) -> Request {
@@ -104,13 +109,17 @@ fn failure(error: lb_core::Error<azure_core::Error>) -> Failure {
 impl Stack for Azure {
     type Upstream = Emulated;
 
-    fn new() -> Self {
+    fn new(protocol: Protocol) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        Self { client: azure_core::http::new_http_client(None), runtime: Arc::new(runtime) }
+        let client = match protocol {
+            Protocol::Http1 => azure_core::http::new_http_client(None),
+            other => made_by(client(other)),
+        };
+        Self { client, runtime: Arc::new(runtime), protocol }
     }
 
     fn upstream(&self, name: &str) -> Emulated {
-        Emulated::start(name)
+        Emulated::start(name, self.protocol)
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
@@ -128,13 +137,9 @@ impl Stack for Azure {
     }
 }
 
-impl SocketStack for Azure {
-    const HEAD_NEEDS_NO_BODY: bool = true;
-}
+impl SocketStack for Azure {}
 
 impl AsyncStack for Azure {
-    const ABANDONS_AT_ONCE: bool = true;
-
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         let client = self.client(pool, &call);
         let request = request(call);
@@ -147,12 +152,7 @@ impl AsyncStack for Azure {
     }
 }
 
-crate::failover::failover!(Azure);
-crate::wire::wire!(Azure);
-crate::faults::faults!(Azure);
-crate::streaming::streaming!(Azure);
-crate::cancel::cancel!(Azure);
-tests_for!(Azure, reuse, [refusals_share_connections]);
+tests_over!(Azure, [protocol, failover, wire, faults, streaming, reuse, cancel]);
 
 /// A stream whose clones share their position, as those over a file do.
 #[derive(Debug, Clone)]
@@ -178,7 +178,7 @@ impl SeekableStream for Shared {
 
 #[test]
 fn a_seekable_stream_is_sent_again_from_its_beginning() {
-    let stack = Azure::new();
+    let stack = Azure::new(Protocol::Http1);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     first.script(Answer::throttled(5));
     let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);

@@ -1,14 +1,16 @@
 //! A caller that gives up blames nobody.
 
+use http::Version;
 use lb_emulator::Reply;
 
 use crate::{
+    protocol::Protocol,
     stack::{AsyncStack, Call, assert_counted, backend, cooling, pool, snapshot},
     upstream::{Answer, PATIENCE, Upstream},
 };
 
-pub fn a_dropped_future_blames_nobody_and_abandons_its_request<S: AsyncStack>() {
-    let stack = S::new();
+pub fn a_dropped_future_blames_nobody_and_abandons_its_request<S: AsyncStack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     first.emulator.script(Reply::no_head());
     let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
@@ -22,10 +24,13 @@ pub fn a_dropped_future_blames_nobody_and_abandons_its_request<S: AsyncStack>() 
         assert!(first.emulator.wait_until_clients_left(1, PATIENCE), "the request must be abandoned");
     }
     assert_eq!(stack.send(&pool, Call::chat()).unwrap().served(), ("first", 1));
+    // HTTP/2 abandons a stream of the connection, HTTP/1.1 the connection.
+    let connections = if protocol.version() == Version::HTTP_2 { 1 } else { 2 };
+    assert_eq!(first.emulator.connections(), connections);
 }
 
-pub fn a_future_dropped_on_its_second_attempt_keeps_what_the_first_one_taught<S: AsyncStack>() {
-    let stack = S::new();
+pub fn a_future_dropped_on_its_second_attempt_keeps_what_the_first_one_taught<S: AsyncStack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     first.script(Answer::throttled(30));
     second.emulator.script(Reply::no_head());
@@ -39,9 +44,10 @@ pub fn a_future_dropped_on_its_second_attempt_keeps_what_the_first_one_taught<S:
 }
 
 macro_rules! cancel {
-    ($stack:ty) => {
+    ($stack:ty, $protocol:expr) => {
         tests_for!(
             $stack,
+            $protocol,
             cancel,
             [
                 a_dropped_future_blames_nobody_and_abandons_its_request,

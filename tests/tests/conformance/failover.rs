@@ -5,14 +5,15 @@ use std::time::Duration;
 use lb_core::{Fault, Reason, StatusAction};
 
 use crate::{
+    protocol::Protocol,
     stack::{Call, Failure, Stack, assert_counted, backend, cooling, pool, pool_with, snapshot},
     upstream::{Answer, Upstream},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
-pub fn the_best_priority_serves_and_says_so<S: Stack>() {
-    let stack = S::new();
+pub fn the_best_priority_serves_and_says_so<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (best, other) = (stack.upstream("best"), stack.upstream("other"));
     let (pool, _) = pool([backend(&other, 2), backend(&best, 1)]);
     for _ in 0..3 {
@@ -25,8 +26,8 @@ pub fn the_best_priority_serves_and_says_so<S: Stack>() {
     assert_counted(&pool, &best);
 }
 
-pub fn equal_priorities_share_by_weight<S: Stack>() {
-    let stack = S::new();
+pub fn equal_priorities_share_by_weight<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (heavy, light) = (stack.upstream("heavy"), stack.upstream("light"));
     let (pool, _) = pool([backend(&heavy, 1).weight(3), backend(&light, 1)]);
     for _ in 0..60 {
@@ -38,8 +39,8 @@ pub fn equal_priorities_share_by_weight<S: Stack>() {
     assert_eq!(light.received().len(), 60 - heavy);
 }
 
-pub fn a_429_fails_over_at_once_and_is_remembered<S: Stack>() {
-    let stack = S::new();
+pub fn a_429_fails_over_at_once_and_is_remembered<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     let (pool, clock) = pool([backend(&first, 1), backend(&second, 2)]);
     first.script(Answer::throttled(7).body("slow down"));
@@ -54,9 +55,9 @@ pub fn a_429_fails_over_at_once_and_is_remembered<S: Stack>() {
     assert_counted(&pool, &second);
 }
 
-pub fn a_5xx_fails_over_and_a_second_in_a_row_makes_suspect<S: Stack>() {
+pub fn a_5xx_fails_over_and_a_second_in_a_row_makes_suspect<S: Stack>(protocol: Protocol) {
     for status in [500, 502, 503, 504, 529] {
-        let stack = S::new();
+        let stack = S::new(protocol);
         let (first, second) = (stack.upstream("first"), stack.upstream("second"));
         let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
         for (strikes, out) in [(1, None), (0, Some(10 * SECOND))] {
@@ -70,8 +71,8 @@ pub fn a_5xx_fails_over_and_a_second_in_a_row_makes_suspect<S: Stack>() {
     }
 }
 
-pub fn other_4xx_are_returned_and_cool_nobody<S: Stack>() {
-    let stack = S::new();
+pub fn other_4xx_are_returned_and_cool_nobody<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
     for status in [400, 401, 403, 404, 413, 422] {
@@ -86,8 +87,8 @@ pub fn other_4xx_are_returned_and_cool_nobody<S: Stack>() {
     assert_counted(&pool, &first);
 }
 
-pub fn an_added_status_fails_over<S: Stack>() {
-    let stack = S::new();
+pub fn an_added_status_fails_over<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     let (pool, _) = pool_with([backend(&first, 1), backend(&second, 2)], |pool| {
         pool.on_status(404, StatusAction::FailOver).on_status(403, StatusAction::FailOverAndCool)
@@ -99,7 +100,7 @@ pub fn an_added_status_fails_over<S: Stack>() {
     }
 }
 
-pub fn every_form_of_hint_sets_the_cooldown<S: Stack>() {
+pub fn every_form_of_hint_sets_the_cooldown<S: Stack>(protocol: Protocol) {
     let reset = [("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "1m30s")];
     let dates = [("date", "Sun, 22 Nov 2026 12:00:00 GMT"), ("retry-after", "Sun, 22 Nov 2026 12:00:30 GMT")];
     let forms: [(&[(&str, &str)], Duration); 6] = [
@@ -111,7 +112,7 @@ pub fn every_form_of_hint_sets_the_cooldown<S: Stack>() {
         (&[], 10 * SECOND),
     ];
     for (headers, expected) in forms {
-        let stack = S::new();
+        let stack = S::new(protocol);
         let (first, second) = (stack.upstream("first"), stack.upstream("second"));
         let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
         let answer = headers.iter().fold(Answer::status(429), |answer, (name, value)| answer.header(name, value));
@@ -121,8 +122,8 @@ pub fn every_form_of_hint_sets_the_cooldown<S: Stack>() {
     }
 }
 
-pub fn a_hint_of_zero_takes_a_backend_out_of_this_request_only<S: Stack>() {
-    let stack = S::new();
+pub fn a_hint_of_zero_takes_a_backend_out_of_this_request_only<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
     first.script(Answer::throttled(0));
@@ -130,8 +131,8 @@ pub fn a_hint_of_zero_takes_a_backend_out_of_this_request_only<S: Stack>() {
     assert_eq!(stack.send(&pool, Call::chat()).unwrap().served(), ("first", 1));
 }
 
-pub fn exhaustion_is_a_429_with_the_soonest_hint<S: Stack>() {
-    let stack = S::new();
+pub fn exhaustion_is_a_429_with_the_soonest_hint<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let upstreams = [(44, "a"), (4, "b"), (7, "c")].map(|(secs, name)| {
         let upstream = stack.upstream(name);
         upstream.always(Answer::throttled(secs));
@@ -158,8 +159,8 @@ pub fn exhaustion_is_a_429_with_the_soonest_hint<S: Stack>() {
     assert_eq!(stack.send(&pool, Call::chat()).unwrap().served(), ("b", 1));
 }
 
-pub fn exhaustion_is_a_typed_value_for_those_who_ask<S: Stack>() {
-    let stack = S::new();
+pub fn exhaustion_is_a_typed_value_for_those_who_ask<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let only = stack.upstream("only");
     only.script(Answer::throttled(9));
     let (pool, _) = pool([backend(&only, 1)]);
@@ -173,8 +174,8 @@ pub fn exhaustion_is_a_typed_value_for_those_who_ask<S: Stack>() {
     }
 }
 
-pub fn without_a_429_the_final_answer_is_returned_as_it_came<S: Stack>() {
-    let stack = S::new();
+pub fn without_a_429_the_final_answer_is_returned_as_it_came<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     first.always(Answer::status(500).body("first is broken"));
     second.always(Answer::status(503).header("x-why", "busy").body("second is busy"));
@@ -186,8 +187,8 @@ pub fn without_a_429_the_final_answer_is_returned_as_it_came<S: Stack>() {
     assert_eq!(reply.text(), "second is busy");
 }
 
-pub fn a_refusal_is_a_503_where_nobody_is_throttled<S: Stack>() {
-    let stack = S::new();
+pub fn a_refusal_is_a_503_where_nobody_is_throttled<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let only = stack.upstream("only");
     only.always(Answer::status(503).header("retry-after", "9"));
     let (pool, _) = pool([backend(&only, 1)]);
@@ -203,8 +204,8 @@ pub fn a_refusal_is_a_503_where_nobody_is_throttled<S: Stack>() {
     assert!(message.ends_with("cooling after status 503 (only)"), "{message}");
 }
 
-pub fn a_backends_own_key_that_is_refused_fails_over<S: Stack>() {
-    let stack = S::new();
+pub fn a_backends_own_key_that_is_refused_fails_over<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     let (pool, _) = pool([backend(&first, 1).api_key("first"), backend(&second, 2).api_key("second")]);
     first.always(Answer::status(401));
@@ -214,8 +215,8 @@ pub fn a_backends_own_key_that_is_refused_fails_over<S: Stack>() {
     assert_eq!(cooling(&pool, "first"), Some(10 * SECOND));
 }
 
-pub fn a_prompt_that_nobody_takes_takes_nobody_out<S: Stack>() {
-    let stack = S::new();
+pub fn a_prompt_that_nobody_takes_takes_nobody_out<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
     for upstream in [&first, &second] {
@@ -227,8 +228,8 @@ pub fn a_prompt_that_nobody_takes_takes_nobody_out<S: Stack>() {
     assert_eq!(stack.send(&pool, Call::chat()).unwrap().served(), ("first", 1));
 }
 
-pub fn one_429_among_the_answers_makes_exhaustion_a_429<S: Stack>() {
-    let stack = S::new();
+pub fn one_429_among_the_answers_makes_exhaustion_a_429<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     first.always(Answer::throttled(3));
     second.always(Answer::status(503).body("busy"));
@@ -238,8 +239,8 @@ pub fn one_429_among_the_answers_makes_exhaustion_a_429<S: Stack>() {
     reply.assert_exhausted::<S>(SECOND);
 }
 
-pub fn a_pool_can_always_synthesise<S: Stack>() {
-    let stack = S::new();
+pub fn a_pool_can_always_synthesise<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let only = stack.upstream("only");
     only.always(Answer::status(500));
     let (pool, _) = pool_with([backend(&only, 1)], |pool| pool.always_synthesize(true));
@@ -247,8 +248,8 @@ pub fn a_pool_can_always_synthesise<S: Stack>() {
     assert_eq!((reply.status, reply.header("retry-after")), (429, Some("1")));
 }
 
-pub fn attempts_end_at_their_maximum<S: Stack>() {
-    let stack = S::new();
+pub fn attempts_end_at_their_maximum<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let upstreams = ["a", "b", "c"].map(|name| {
         let upstream = stack.upstream(name);
         upstream.always(Answer::throttled(60));
@@ -261,8 +262,8 @@ pub fn attempts_end_at_their_maximum<S: Stack>() {
     assert_eq!(upstreams.each_ref().map(|upstream| upstream.received().len()), [1, 1, 0]);
 }
 
-pub fn a_refused_connection_fails_over<S: Stack>() {
-    let stack = S::new();
+pub fn a_refused_connection_fails_over<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (dead, alive) = (stack.upstream("dead"), stack.upstream("alive"));
     dead.refuse_connections();
     let (pool, _) = pool([backend(&dead, 1), backend(&alive, 2)]);
@@ -275,8 +276,8 @@ pub fn a_refused_connection_fails_over<S: Stack>() {
     assert!(text.contains("connect") && !text.contains("://") && !text.contains("api-version"), "{text}");
 }
 
-pub fn the_last_connect_fault_is_the_callers<S: Stack>() {
-    let stack = S::new();
+pub fn the_last_connect_fault_is_the_callers<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (broken, dead) = (stack.upstream("broken"), stack.upstream("dead"));
     broken.always(Answer::status(500));
     dead.refuse_connections();
@@ -288,9 +289,10 @@ pub fn the_last_connect_fault_is_the_callers<S: Stack>() {
 }
 
 macro_rules! failover {
-    ($stack:ty) => {
+    ($stack:ty, $protocol:expr) => {
         tests_for!(
             $stack,
+            $protocol,
             failover,
             [
                 the_best_priority_serves_and_says_so,

@@ -8,27 +8,32 @@ use futures::{
     future::{Either, select},
 };
 use isahc::{
-    AsyncBody,
-    config::Configurable,
+    AsyncBody, HttpClient,
+    config::{Configurable, VersionNegotiation},
     http::{Request, Response},
+    tls::{TlsConfig, TrustStore},
 };
 use lb_core::{LoadBalancer, Pool};
 use lb_isahc::IsahcTransport;
 
 use crate::{
+    protocol::Protocol,
     stack::{AsyncStack, Body, Call, Failure, Reply, SocketStack, Stack},
-    upstream::Emulated,
+    upstream::{Emulated, certificate},
 };
 
-pub struct Isahc(IsahcTransport);
+pub struct Isahc {
+    transport: IsahcTransport,
+    protocol: Protocol,
+}
 
 impl Isahc {
     fn balancer(&self, pool: &Arc<Pool>) -> LoadBalancer<IsahcTransport> {
-        LoadBalancer::new(Arc::clone(pool), self.0.clone())
+        LoadBalancer::new(Arc::clone(pool), self.transport.clone())
     }
 
     fn reply(&self, result: Result<Response<AsyncBody>, lb_core::Error<isahc::Error>>) -> Result<Reply, Failure> {
-        let response = result.map_err(|error| Failure::of::<IsahcTransport>(&error, &self.0))?;
+        let response = result.map_err(|error| Failure::of::<IsahcTransport>(&error, &self.transport))?;
         let (parts, mut body) = response.into_parts();
         Ok(Reply {
             status: parts.status.as_u16(),
@@ -44,6 +49,22 @@ impl Isahc {
             }),
         })
     }
+}
+
+/// A transport of this protocol.
+pub fn transport(protocol: Protocol) -> IsahcTransport {
+    let transport = match protocol {
+        // As most applications make it.
+        Protocol::Http1 => IsahcTransport::new(),
+        Protocol::Http2 => IsahcTransport::with_clients(|| {
+            HttpClient::builder().version_negotiation(VersionNegotiation::http2()).build()
+        }),
+        Protocol::Tls => IsahcTransport::with_clients(|| {
+            let trusted = TrustStore::builder().certificate_from_pem(certificate()).build();
+            HttpClient::builder().tls_config(TlsConfig::builder().trust_store(trusted).build()).build()
+        }),
+    };
+    transport.unwrap()
 }
 
 /// A request with any of isahc's bodies.
@@ -68,12 +89,12 @@ fn body(body: Body) -> AsyncBody {
 impl Stack for Isahc {
     type Upstream = Emulated;
 
-    fn new() -> Self {
-        Self(IsahcTransport::new().unwrap())
+    fn new(protocol: Protocol) -> Self {
+        Self { transport: transport(protocol), protocol }
     }
 
     fn upstream(&self, name: &str) -> Emulated {
-        Emulated::start(name)
+        Emulated::start(name, self.protocol)
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
@@ -88,6 +109,10 @@ impl Stack for Isahc {
 impl SocketStack for Isahc {
     // isahc gives a response when the first byte of its body is here.
     const HEAD_NEEDS_NO_BODY: bool = false;
+    // Over TLS, libcurl may meet the reset while it still decrypts what came before.
+    const GIVES_ALL_BEFORE_A_RESET: bool = false;
+    // libcurl tells it in its log only.
+    const TELLS_REFUSED_STREAMS: bool = false;
 }
 
 impl AsyncStack for Isahc {
@@ -104,9 +129,4 @@ impl AsyncStack for Isahc {
     }
 }
 
-crate::failover::failover!(Isahc);
-crate::wire::wire!(Isahc);
-crate::faults::faults!(Isahc);
-crate::streaming::streaming!(Isahc);
-crate::cancel::cancel!(Isahc);
-tests_for!(Isahc, reuse, [refusals_share_connections]);
+tests_over!(Isahc, [protocol, failover, wire, faults, streaming, reuse, cancel]);

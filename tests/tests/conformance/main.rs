@@ -1,19 +1,45 @@
-//! The conformance suite: what every transport must do, run once per HTTP stack.
+//! The conformance suite: what every transport must do, run once per HTTP stack and protocol.
 //!
-//! `failover` and `wire` run on all stacks, the scripted one included; `faults`, `streaming` and `reuse` on those that
-//! have sockets, and `cancel` on the async ones. Servers are emulators on 127.0.0.1; the pools' time is a mock clock's.
+//! `failover` and `wire` run on all stacks, the scripted one included; `protocol`, `faults`, `streaming` and `reuse` on
+//! those that have sockets, `cancel` on the async ones, and `streams` over HTTP/2. Servers are emulators on 127.0.0.1; the
+//! pools' time is a mock clock's.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 #![expect(unreachable_pub, reason = "a test binary exports nothing: `pub` says that other modules use it")]
 
-/// One `#[test]` per scenario of a module, for one stack.
+/// One `#[test]` per scenario of a module, for one stack over one protocol.
 macro_rules! tests_for {
-    ($stack:ty, $module:ident, [$($name:ident),+ $(,)?]) => {
+    ($stack:ty, $protocol:expr, $module:ident, [$($name:ident),+ $(,)?]) => {
         $(
             #[test]
             fn $name() {
-                $crate::$module::$name::<$stack>();
+                $crate::$module::$name::<$stack>($protocol);
             }
+        )+
+    };
+}
+
+/// A module per protocol, with the tests of these modules for one stack over one protocol.
+macro_rules! tests_over {
+    ($stack:ident, $modules:tt) => {
+        mod http1 {
+            tests_of!(super::$stack, $crate::protocol::Protocol::Http1, $modules);
+        }
+        mod http2 {
+            tests_of!(super::$stack, $crate::protocol::Protocol::Http2, $modules);
+            tests_of!(super::$stack, $crate::protocol::Protocol::Http2, [streams]);
+        }
+        mod tls {
+            tests_of!(super::$stack, $crate::protocol::Protocol::Tls, $modules);
+            tests_of!(super::$stack, $crate::protocol::Protocol::Tls, [streams]);
+        }
+    };
+}
+
+macro_rules! tests_of {
+    ($stack:ty, $protocol:expr, [$($module:ident),+]) => {
+        $(
+            $crate::$module::$module!($stack, $protocol);
         )+
     };
 }
@@ -21,9 +47,11 @@ macro_rules! tests_for {
 mod cancel;
 mod failover;
 mod faults;
+mod protocol;
 mod reuse;
 mod stack;
 mod streaming;
+mod streams;
 mod upstream;
 mod wire;
 

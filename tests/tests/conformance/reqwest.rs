@@ -7,14 +7,16 @@ use lb_reqwest::ReqwestTransport;
 use tokio::runtime::Runtime;
 
 use crate::{
+    protocol::Protocol,
     stack::{AsyncStack, Body, Call, Failure, Reply, SocketStack, Stack},
-    upstream::Emulated,
+    upstream::{Emulated, certificate},
 };
 
 pub struct Reqwest {
     pub transport: ReqwestTransport,
     /// With a thread of its own, on which drains go on between requests.
     pub runtime: Arc<Runtime>,
+    pub protocol: Protocol,
 }
 
 impl Reqwest {
@@ -52,6 +54,16 @@ impl Reqwest {
     }
 }
 
+/// What a client of this protocol is made from.
+pub fn client(protocol: Protocol) -> reqwest::ClientBuilder {
+    let client = reqwest::Client::builder();
+    match protocol {
+        Protocol::Http1 => client,
+        Protocol::Http2 => client.http2_prior_knowledge().tls_certs_only([]),
+        Protocol::Tls => client.tls_certs_only([reqwest::Certificate::from_pem(certificate().as_bytes()).unwrap()]),
+    }
+}
+
 pub fn request(call: Call) -> reqwest::Request {
     let mut request = reqwest::Request::new(call.method.clone(), call.url().parse().unwrap());
     for (name, value) in &call.headers {
@@ -75,13 +87,18 @@ pub fn request(call: Call) -> reqwest::Request {
 impl Stack for Reqwest {
     type Upstream = Emulated;
 
-    fn new() -> Self {
+    fn new(protocol: Protocol) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        Self { transport: ReqwestTransport::new().unwrap(), runtime: Arc::new(runtime) }
+        let transport = match protocol {
+            // As most applications make it.
+            Protocol::Http1 => ReqwestTransport::new(),
+            other => ReqwestTransport::from_builder(client(other)),
+        };
+        Self { transport: transport.unwrap(), runtime: Arc::new(runtime), protocol }
     }
 
     fn upstream(&self, name: &str) -> Emulated {
-        Emulated::start(name)
+        Emulated::start(name, self.protocol)
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
@@ -93,22 +110,13 @@ impl Stack for Reqwest {
     }
 }
 
-impl SocketStack for Reqwest {
-    const HEAD_NEEDS_NO_BODY: bool = true;
-}
+impl SocketStack for Reqwest {}
 
 impl AsyncStack for Reqwest {
-    const ABANDONS_AT_ONCE: bool = true;
-
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         let balancer = self.balancer(pool);
         self.run_until(balancer.send(request(call)), until);
     }
 }
 
-crate::failover::failover!(Reqwest);
-crate::wire::wire!(Reqwest);
-crate::faults::faults!(Reqwest);
-crate::streaming::streaming!(Reqwest);
-crate::cancel::cancel!(Reqwest);
-tests_for!(Reqwest, reuse, [refusals_share_connections]);
+tests_over!(Reqwest, [protocol, failover, wire, faults, streaming, reuse, cancel]);

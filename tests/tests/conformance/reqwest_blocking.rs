@@ -7,22 +7,29 @@ use std::{
 
 use lb_core::{BlockingLoadBalancer, Pool};
 use lb_reqwest::BlockingReqwestTransport;
-use reqwest::blocking::{Body as NativeBody, Request, Response};
-
-use crate::{
-    stack::{Body, Call, Failure, Reply, SocketStack, Stack},
-    upstream::Emulated,
+use reqwest::{
+    Certificate,
+    blocking::{Body as NativeBody, Client, Request, Response},
 };
 
-pub struct Reqwest(BlockingReqwestTransport);
+use crate::{
+    protocol::Protocol,
+    stack::{Body, Call, Failure, Reply, SocketStack, Stack},
+    upstream::{Emulated, certificate},
+};
+
+pub struct Reqwest {
+    transport: BlockingReqwestTransport,
+    protocol: Protocol,
+}
 
 impl Reqwest {
     fn balancer(&self, pool: &Arc<Pool>) -> BlockingLoadBalancer<BlockingReqwestTransport> {
-        BlockingLoadBalancer::new(Arc::clone(pool), self.0.clone())
+        BlockingLoadBalancer::new(Arc::clone(pool), self.transport.clone())
     }
 
     fn reply(&self, result: Result<Response, lb_core::Error<reqwest::Error>>) -> Result<Reply, Failure> {
-        let mut response = result.map_err(|error| Failure::of_blocking(&error, &self.0))?;
+        let mut response = result.map_err(|error| Failure::of_blocking(&error, &self.transport))?;
         let headers = response.headers().iter();
         Ok(Reply {
             status: response.status().as_u16(),
@@ -59,12 +66,24 @@ fn request(call: Call) -> Request {
 impl Stack for Reqwest {
     type Upstream = Emulated;
 
-    fn new() -> Self {
-        Self(BlockingReqwestTransport::new().unwrap())
+    fn new(protocol: Protocol) -> Self {
+        let client = Client::builder();
+        let transport = match protocol {
+            // As most applications make it.
+            Protocol::Http1 => BlockingReqwestTransport::new(),
+            Protocol::Http2 => {
+                BlockingReqwestTransport::from_builder(client.http2_prior_knowledge().tls_certs_only([]))
+            }
+            Protocol::Tls => {
+                let certificate = Certificate::from_pem(certificate().as_bytes()).unwrap();
+                BlockingReqwestTransport::from_builder(client.tls_certs_only([certificate]))
+            }
+        };
+        Self { transport: transport.unwrap(), protocol }
     }
 
     fn upstream(&self, name: &str) -> Emulated {
-        Emulated::start(name)
+        Emulated::start(name, self.protocol)
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
@@ -77,11 +96,8 @@ impl Stack for Reqwest {
 }
 
 impl SocketStack for Reqwest {
-    const HEAD_NEEDS_NO_BODY: bool = true;
+    // Drained by threads, which the next request may overtake.
+    const DRAINS_BEFORE_THE_NEXT: bool = false;
 }
 
-crate::failover::failover!(Reqwest);
-crate::wire::wire!(Reqwest);
-crate::faults::faults!(Reqwest);
-crate::streaming::streaming!(Reqwest);
-tests_for!(Reqwest, reuse, [refusals_mostly_share_connections]);
+tests_over!(Reqwest, [protocol, failover, wire, faults, streaming, reuse]);

@@ -7,6 +7,7 @@ use lb_reqwest::BalanceMiddleware;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
 use crate::{
+    protocol::Protocol,
     reqwest::{Reqwest, request},
     stack::{AsyncStack, Call, Failure, Reply, SocketStack, Stack},
     upstream::Emulated,
@@ -37,12 +38,12 @@ impl Stack for Middleware {
 
     const HAS_TRY_SEND: bool = false;
 
-    fn new() -> Self {
-        Self(Reqwest::new())
+    fn new(protocol: Protocol) -> Self {
+        Self(Reqwest::new(protocol))
     }
 
     fn upstream(&self, name: &str) -> Emulated {
-        Emulated::start(name)
+        self.0.upstream(name)
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
@@ -57,21 +58,12 @@ impl Stack for Middleware {
     }
 }
 
-impl SocketStack for Middleware {
-    const HEAD_NEEDS_NO_BODY: bool = true;
-}
+impl SocketStack for Middleware {}
 
 impl AsyncStack for Middleware {
-    const ABANDONS_AT_ONCE: bool = true;
-
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         self.0.run_until(self.client(pool).execute(request(call)), until);
     }
 }
 
-crate::failover::failover!(Middleware);
-crate::wire::wire!(Middleware);
-crate::faults::faults!(Middleware);
-crate::streaming::streaming!(Middleware);
-crate::cancel::cancel!(Middleware);
-tests_for!(Middleware, reuse, [refusals_share_connections]);
+tests_over!(Middleware, [protocol, failover, wire, faults, streaming, reuse, cancel]);

@@ -7,6 +7,7 @@ use lb_reqwest::{ReqwestService, ReqwestTransport};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use crate::{
+    protocol::Protocol,
     reqwest::{Reqwest, request},
     stack::{AsyncStack, Call, Failure, Reply, SocketStack, Stack},
     upstream::Emulated,
@@ -28,12 +29,12 @@ impl Stack for Tower {
 
     const HAS_TRY_SEND: bool = false;
 
-    fn new() -> Self {
-        Self(Reqwest::new())
+    fn new(protocol: Protocol) -> Self {
+        Self(Reqwest::new(protocol))
     }
 
     fn upstream(&self, name: &str) -> Emulated {
-        Emulated::start(name)
+        self.0.upstream(name)
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
@@ -41,21 +42,12 @@ impl Stack for Tower {
     }
 }
 
-impl SocketStack for Tower {
-    const HEAD_NEEDS_NO_BODY: bool = true;
-}
+impl SocketStack for Tower {}
 
 impl AsyncStack for Tower {
-    const ABANDONS_AT_ONCE: bool = true;
-
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         self.0.run_until(self.service(pool).oneshot(request(call)), until);
     }
 }
 
-crate::failover::failover!(Tower);
-crate::wire::wire!(Tower);
-crate::faults::faults!(Tower);
-crate::streaming::streaming!(Tower);
-crate::cancel::cancel!(Tower);
-tests_for!(Tower, reuse, [refusals_share_connections]);
+tests_over!(Tower, [protocol, failover, wire, faults, streaming, reuse, cancel]);

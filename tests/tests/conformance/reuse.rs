@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
+use http::Version;
 use lb_emulator::Reply;
 
 use crate::{
+    protocol::Protocol,
     stack::{Call, SocketStack, backend, pool},
     upstream::PATIENCE,
 };
 
 const REFUSALS: u64 = 30;
 
-/// How many connections 30 sequential refusals take, each with a body that comes after its head. Each request starts
-/// after the body before was sent.
-fn connections_of_refusals<S: SocketStack>() -> u64 {
-    let stack = S::new();
+pub fn refusals_share_connections<S: SocketStack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
-    // A hint of zero: the backend is asked again by the next request.
+    // A hint of zero: the backend is asked again by the next request. Each has a body that comes after its head.
     let refusal = Reply::status(429).header("retry-after", "0").body(vec![b'x'; 20_000]);
     first.emulator.always(refusal.body_delay(Duration::from_millis(5)));
     let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
@@ -26,18 +26,18 @@ fn connections_of_refusals<S: SocketStack>() -> u64 {
         reply.text();
         assert!(first.emulator.wait_until_bodies_sent(sent, PATIENCE));
     }
+    let most = match protocol.version() {
+        Version::HTTP_2 => 1,
+        _ if S::DRAINS_BEFORE_THE_NEXT => 3,
+        _ => REFUSALS / 2,
+    };
     let connections = first.emulator.connections();
-    println!("{REFUSALS} refusals took {connections} connections");
-    connections
+    assert!(connections <= most, "{connections} connections for {REFUSALS} refusals");
 }
 
-pub fn refusals_share_connections<S: SocketStack>() {
-    let connections = connections_of_refusals::<S>();
-    assert!(connections <= 3, "{connections} connections for {REFUSALS} refusals");
+macro_rules! reuse {
+    ($stack:ty, $protocol:expr) => {
+        tests_for!($stack, $protocol, reuse, [refusals_share_connections]);
+    };
 }
-
-pub fn refusals_mostly_share_connections<S: SocketStack>() {
-    // Drained by threads, which the next request may overtake.
-    let connections = connections_of_refusals::<S>();
-    assert!(connections <= REFUSALS / 2, "{connections} connections for {REFUSALS} refusals");
-}
+pub(crate) use reuse;

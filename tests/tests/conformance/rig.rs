@@ -14,7 +14,8 @@ use lb_rig::BalancedClient;
 use rig_http::http_client::{self, HttpClientExt, StreamingResponse};
 
 use crate::{
-    reqwest::Reqwest,
+    protocol::Protocol,
+    reqwest::{Reqwest, client},
     stack::{AsyncStack, Body, Call, Failure, NextChunk, Reply, SocketStack, Stack},
     upstream::Emulated,
 };
@@ -25,7 +26,7 @@ impl Rig {
     fn client(&self, pool: &Arc<Pool>, call: &Call) -> BalancedClient {
         let transport = match call.timeout {
             None => self.0.transport.clone(),
-            Some(timeout) => ReqwestTransport::from_builder(reqwest::Client::builder().timeout(timeout)).unwrap(),
+            Some(timeout) => ReqwestTransport::from_builder(client(self.0.protocol).timeout(timeout)).unwrap(),
         };
         BalancedClient::new(Arc::clone(pool), transport)
     }
@@ -87,8 +88,8 @@ impl Stack for Rig {
     const HAS_ONE_SHOT_BODIES: bool = false;
     const REFUSALS_HAVE_EXTENSIONS: bool = false;
 
-    fn new() -> Self {
-        Self(Reqwest::new())
+    fn new(protocol: Protocol) -> Self {
+        Self(Reqwest::new(protocol))
     }
 
     fn upstream(&self, name: &str) -> Emulated {
@@ -120,22 +121,13 @@ impl Stack for Rig {
     }
 }
 
-impl SocketStack for Rig {
-    const HEAD_NEEDS_NO_BODY: bool = true;
-}
+impl SocketStack for Rig {}
 
 impl AsyncStack for Rig {
-    const ABANDONS_AT_ONCE: bool = true;
-
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         let sending = self.client(pool, &call).send::<Bytes, Bytes>(request(call));
         self.0.run_until(sending, until);
     }
 }
 
-crate::failover::failover!(Rig);
-crate::wire::wire!(Rig);
-crate::faults::faults!(Rig);
-crate::streaming::streaming!(Rig);
-crate::cancel::cancel!(Rig);
-tests_for!(Rig, reuse, [refusals_share_connections]);
+tests_over!(Rig, [protocol, failover, wire, faults, streaming, reuse, cancel]);

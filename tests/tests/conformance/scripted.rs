@@ -10,6 +10,7 @@ use lb_core::{
 };
 
 use crate::{
+    protocol::Protocol,
     stack::{Body, Call, Failure, Reply, Stack},
     upstream::{Answer, Received, Upstream},
 };
@@ -54,6 +55,7 @@ impl Upstream for ScriptedUpstream {
         let at_this_one = self.transport.requests().into_iter().filter(|sent| sent.backend == self.name);
         let received = at_this_one.map(|sent| Received {
             method: sent.request.method().clone(),
+            authority: sent.request.uri().authority().map(ToString::to_string),
             path_and_query: sent.request.uri().path_and_query().unwrap().to_string(),
             headers: sent.request.headers().clone(),
             body: sent.request.body().to_vec(),
@@ -97,7 +99,7 @@ pub struct Async(ScriptedTransport);
 impl Stack for Async {
     type Upstream = ScriptedUpstream;
 
-    fn new() -> Self {
+    fn new(_: Protocol) -> Self {
         Self(ScriptedTransport::new())
     }
 
@@ -119,7 +121,7 @@ pub struct Blocking(ScriptedTransport);
 impl Stack for Blocking {
     type Upstream = ScriptedUpstream;
 
-    fn new() -> Self {
+    fn new(_: Protocol) -> Self {
         Self(ScriptedTransport::new())
     }
 
@@ -136,12 +138,13 @@ impl Stack for Blocking {
     }
 }
 
+// Which protocol does not matter: there is no wire.
 mod asynchronous {
-    crate::failover::failover!(super::Async);
-    crate::wire::wire!(super::Async);
+    crate::failover::failover!(super::Async, crate::protocol::Protocol::Http1);
+    crate::wire::wire!(super::Async, crate::protocol::Protocol::Http1);
 }
 
 mod blocking {
-    crate::failover::failover!(super::Blocking);
-    crate::wire::wire!(super::Blocking);
+    crate::failover::failover!(super::Blocking, crate::protocol::Protocol::Http1);
+    crate::wire::wire!(super::Blocking, crate::protocol::Protocol::Http1);
 }

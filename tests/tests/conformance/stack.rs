@@ -5,7 +5,10 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use http::Method;
 use lb_core::{Backend, BackendBuilder, BackendSnapshot, Exhausted, Fault, MockClock, Pool, PoolBuilder, Served};
 
-use crate::upstream::{Emulated, Upstream};
+use crate::{
+    protocol::Protocol,
+    upstream::{Emulated, Upstream},
+};
 
 /// An HTTP stack under test: a transport, and a way to make upstreams that it can reach.
 pub trait Stack {
@@ -22,7 +25,7 @@ pub trait Stack {
     /// all that can be told, and the pool's counters who refused.
     const REFUSALS_HAVE_EXTENSIONS: bool = true;
 
-    fn new() -> Self;
+    fn new(protocol: Protocol) -> Self;
     fn upstream(&self, name: &str) -> Self::Upstream;
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure>;
 
@@ -34,13 +37,22 @@ pub trait Stack {
 /// A stack with sockets.
 pub trait SocketStack: Stack<Upstream = Emulated> {
     /// A response is here as soon as its head is, whether or not a body follows.
-    const HEAD_NEEDS_NO_BODY: bool;
+    const HEAD_NEEDS_NO_BODY: bool = true;
+
+    /// What came before a reset is given to the caller, however soon the reset came behind it.
+    const GIVES_ALL_BEFORE_A_RESET: bool = true;
+
+    /// A stream of HTTP/2 that was refused is told from one that broke. A stack that cannot must not send it again.
+    const TELLS_REFUSED_STREAMS: bool = true;
+
+    /// A discarded answer has given its connection back before the next request starts, unless that hurries.
+    const DRAINS_BEFORE_THE_NEXT: bool = true;
 }
 
 /// A stack whose requests are futures.
 pub trait AsyncStack: SocketStack {
-    /// Dropping a request closes its connection at once.
-    const ABANDONS_AT_ONCE: bool;
+    /// Dropping a request closes its connection, or its stream of HTTP/2, at once.
+    const ABANDONS_AT_ONCE: bool = true;
 
     /// Sends, and drops the future as soon as `until` is ready; panics if the response comes first.
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>);

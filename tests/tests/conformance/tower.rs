@@ -13,11 +13,16 @@ use hyper_util::{
 use lb_core::{LoadBalancer, Pool};
 use lb_tower::{BoxError, BoxErrors, ResponseBody, TowerTransport};
 use tokio::runtime::Runtime;
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use tower::{ServiceBuilder, ServiceExt, timeout::TimeoutLayer, util::BoxCloneSyncService};
 
 use crate::{
+    protocol::Protocol,
     stack::{AsyncStack, Body, Call, Failure, Reply, SocketStack, Stack},
-    upstream::Emulated,
+    upstream::{Emulated, certificate},
 };
 
 /// In memory, or a stream that can be read once.
@@ -28,19 +33,36 @@ pub type Incoming = hyper::body::Incoming;
 /// What the suite's requests go through: a client under a timeout, boxed.
 pub type Service = BoxCloneSyncService<Request<Outgoing>, Response<Incoming>, BoxError>;
 
+/// TLS that trusts the suite's backends.
+fn tls() -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(certificate().as_bytes()).unwrap()).unwrap();
+    ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
+}
+
 /// hyper-util's client, and what runs it.
 pub struct Hyper {
     client: Client<HttpsConnector<HttpConnector>, Outgoing>,
     /// With a thread of its own, on which drains go on between requests.
     pub runtime: Arc<Runtime>,
+    protocol: Protocol,
 }
 
 impl Hyper {
-    pub fn new() -> Self {
-        let connector = HttpsConnectorBuilder::new().try_with_platform_verifier().unwrap();
-        let client = Client::builder(TokioExecutor::new()).build(connector.https_or_http().enable_http1().build());
+    pub fn new(protocol: Protocol) -> Self {
+        let connector = HttpsConnectorBuilder::new();
+        let connector = match protocol {
+            Protocol::Http1 => connector.try_with_platform_verifier().unwrap().https_or_http().enable_http1().build(),
+            Protocol::Http2 => connector.with_tls_config(tls()).https_or_http().enable_http2().build(),
+            Protocol::Tls => connector.with_tls_config(tls()).https_only().enable_all_versions().build(),
+        };
+        let client = Client::builder(TokioExecutor::new()).http2_only(protocol == Protocol::Http2).build(connector);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        Self { client, runtime: Arc::new(runtime) }
+        Self { client, runtime: Arc::new(runtime), protocol }
+    }
+
+    pub fn upstream(&self, name: &str) -> Emulated {
+        Emulated::start(name, self.protocol)
     }
 
     pub fn service(&self, call: &Call) -> Service {
@@ -117,12 +139,12 @@ impl Transport {
 impl Stack for Transport {
     type Upstream = Emulated;
 
-    fn new() -> Self {
-        Self(Hyper::new())
+    fn new(protocol: Protocol) -> Self {
+        Self(Hyper::new(protocol))
     }
 
     fn upstream(&self, name: &str) -> Emulated {
-        Emulated::start(name)
+        self.0.upstream(name)
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
@@ -138,22 +160,13 @@ impl Stack for Transport {
     }
 }
 
-impl SocketStack for Transport {
-    const HEAD_NEEDS_NO_BODY: bool = true;
-}
+impl SocketStack for Transport {}
 
 impl AsyncStack for Transport {
-    const ABANDONS_AT_ONCE: bool = true;
-
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         let balancer = self.balancer(pool, &call);
         self.0.run_until(balancer.send(request(call)), until);
     }
 }
 
-crate::failover::failover!(Transport);
-crate::wire::wire!(Transport);
-crate::faults::faults!(Transport);
-crate::streaming::streaming!(Transport);
-crate::cancel::cancel!(Transport);
-tests_for!(Transport, reuse, [refusals_share_connections]);
+tests_over!(Transport, [protocol, failover, wire, faults, streaming, reuse, cancel]);

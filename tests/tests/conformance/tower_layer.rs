@@ -8,6 +8,7 @@ use lb_tower::{BalanceLayer, BoxError, ResponseBody};
 use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 
 use crate::{
+    protocol::Protocol,
     stack::{AsyncStack, Call, Failure, Reply, SocketStack, Stack},
     tower::{Hyper, Incoming, copy, request},
     upstream::Emulated,
@@ -41,12 +42,12 @@ impl Stack for Layer {
 
     const HAS_TRY_SEND: bool = false;
 
-    fn new() -> Self {
-        Self(Hyper::new())
+    fn new(protocol: Protocol) -> Self {
+        Self(Hyper::new(protocol))
     }
 
     fn upstream(&self, name: &str) -> Emulated {
-        Emulated::start(name)
+        self.0.upstream(name)
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
@@ -55,21 +56,12 @@ impl Stack for Layer {
     }
 }
 
-impl SocketStack for Layer {
-    const HEAD_NEEDS_NO_BODY: bool = true;
-}
+impl SocketStack for Layer {}
 
 impl AsyncStack for Layer {
-    const ABANDONS_AT_ONCE: bool = true;
-
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         self.0.run_until(self.sending(pool, call), until);
     }
 }
 
-crate::failover::failover!(Layer);
-crate::wire::wire!(Layer);
-crate::faults::faults!(Layer);
-crate::streaming::streaming!(Layer);
-crate::cancel::cancel!(Layer);
-tests_for!(Layer, reuse, [refusals_share_connections]);
+tests_over!(Layer, [protocol, failover, wire, faults, streaming, reuse, cancel]);

@@ -1,8 +1,10 @@
 //! The other side: backends that answer as told, and record what they received.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
-use lb_emulator::{Emulator, Reply};
+use lb_emulator::{Emulator, EmulatorBuilder, Reply};
+
+use crate::protocol::Protocol;
 
 /// How long a test waits for something that happens at once unless it is broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,6 +55,8 @@ impl Answer {
 #[derive(Debug, Clone)]
 pub struct Received {
     pub method: http::Method,
+    /// Whom the request names: `:authority` in HTTP/2, `Host` before.
+    pub authority: Option<String>,
     pub path_and_query: String,
     pub headers: http::HeaderMap,
     pub body: Vec<u8>,
@@ -71,6 +75,23 @@ impl Received {
     }
 }
 
+/// The emulator whose certificate all others share: a client is made before the backends that it is to trust.
+static TRUSTED: LazyLock<Emulator> = LazyLock::new(|| Emulator::builder().tls().start().unwrap());
+
+/// The certificate of all backends that speak TLS, as PEM.
+pub fn certificate() -> &'static str {
+    TRUSTED.certificate_pem().unwrap()
+}
+
+/// An emulator that speaks this.
+pub fn emulator(protocol: Protocol) -> EmulatorBuilder {
+    match protocol {
+        // Both versions, as the client wants.
+        Protocol::Http1 | Protocol::Http2 => Emulator::builder(),
+        Protocol::Tls => Emulator::builder().tls_of(&TRUSTED),
+    }
+}
+
 /// An upstream on a socket.
 #[derive(Debug)]
 pub struct Emulated {
@@ -79,8 +100,8 @@ pub struct Emulated {
 }
 
 impl Emulated {
-    pub fn start(name: &str) -> Self {
-        let emulator = Emulator::builder().name(name).start().unwrap();
+    pub fn start(name: &str, protocol: Protocol) -> Self {
+        let emulator = emulator(protocol).name(name).start().unwrap();
         emulator.always(Reply::status(200).body(name.to_owned()));
         Self { name: name.to_owned(), emulator }
     }
@@ -110,6 +131,7 @@ impl Upstream for Emulated {
     fn received(&self) -> Vec<Received> {
         let received = |request: &lb_emulator::Received| Received {
             method: request.method().clone(),
+            authority: request.authority().map(str::to_owned),
             path_and_query: request.path_and_query().to_owned(),
             headers: request.headers().clone(),
             body: request.body().to_vec(),

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::{
+    protocol::Protocol,
     stack::{Body, Call, Failure, Stack, assert_counted, backend, cooling, pool, snapshot},
     upstream::{Answer, Upstream},
 };
 
-pub fn prefix_and_deployment_are_each_backends_own_on_every_attempt<S: Stack>() {
-    let stack = S::new();
+pub fn prefix_and_deployment_are_each_backends_own_on_every_attempt<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let upstreams = ["a", "b", "c"].map(|name| {
         let upstream = stack.upstream(name);
         upstream.always(Answer::throttled(5));
@@ -34,32 +35,33 @@ pub fn prefix_and_deployment_are_each_backends_own_on_every_attempt<S: Stack>() 
     );
 }
 
-pub fn a_path_without_a_deployment_is_left_alone<S: Stack>() {
-    let stack = S::new();
+pub fn a_path_without_a_deployment_is_left_alone<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let only = stack.upstream("only");
     let (pool, _) = pool([backend(&only, 1).deployment("mine")]);
     stack.send(&pool, Call::post("/openai/v1/chat/completions?x=%20y&z=/deployments/q")).unwrap();
     assert_eq!(only.received()[0].path_and_query, "/openai/v1/chat/completions?x=%20y&z=/deployments/q");
 }
 
-pub fn the_host_is_each_backends_own<S: Stack>() {
-    let stack = S::new();
+pub fn the_host_is_each_backends_own<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     first.script(Answer::throttled(5));
     let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
     stack.send(&pool, Call::chat()).unwrap();
     for upstream in [&first, &second] {
         let endpoint = upstream.endpoint();
-        let authority = endpoint.strip_prefix("http://").unwrap();
-        let host = upstream.received()[0].header("host").map(str::to_owned);
-        // The scripted stack has no wire, and so no host header.
-        assert!(host.is_none() || host.as_deref() == Some(authority), "{host:?} at {authority}");
-        assert!(!upstream.received()[0].contains("caller.invalid"));
+        let (_, own) = endpoint.split_once("://").unwrap();
+        let received = &upstream.received()[0];
+        assert_eq!(received.authority.as_deref(), Some(own));
+        // HTTP/2 needs no such header, but one that contradicts `:authority` is believed by some servers.
+        assert!(received.headers.get_all("host").iter().all(|host| host == own), "{received:?} at {own}");
+        assert!(!received.contains("caller.invalid"));
     }
 }
 
-pub fn each_backend_gets_its_own_key_and_no_other<S: Stack>() {
-    let stack = S::new();
+pub fn each_backend_gets_its_own_key_and_no_other<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let upstreams = ["a", "b", "c"].map(|name| {
         let upstream = stack.upstream(name);
         upstream.always(Answer::throttled(5));
@@ -95,8 +97,8 @@ pub fn each_backend_gets_its_own_key_and_no_other<S: Stack>() {
     }
 }
 
-pub fn the_callers_credential_goes_everywhere_if_no_backend_has_one<S: Stack>() {
-    let stack = S::new();
+pub fn the_callers_credential_goes_everywhere_if_no_backend_has_one<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let (first, second) = (stack.upstream("first"), stack.upstream("second"));
     first.script(Answer::throttled(5));
     let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
@@ -106,10 +108,10 @@ pub fn the_callers_credential_goes_everywhere_if_no_backend_has_one<S: Stack>() 
     }
 }
 
-pub fn every_attempt_carries_exactly_the_callers_body_and_headers<S: Stack>() {
+pub fn every_attempt_carries_exactly_the_callers_body_and_headers<S: Stack>(protocol: Protocol) {
     let bodies = [Vec::new(), vec![0], (0..=255).cycle().take(300_000).collect::<Vec<u8>>()];
     for body in bodies {
-        let stack = S::new();
+        let stack = S::new(protocol);
         let upstreams = ["a", "b", "c"].map(|name| {
             let upstream = stack.upstream(name);
             upstream.always(Answer::status(503));
@@ -134,9 +136,9 @@ pub fn every_attempt_carries_exactly_the_callers_body_and_headers<S: Stack>() {
     }
 }
 
-pub fn a_body_that_cannot_be_replayed_gets_one_attempt_and_its_real_answer<S: Stack>() {
+pub fn a_body_that_cannot_be_replayed_gets_one_attempt_and_its_real_answer<S: Stack>(protocol: Protocol) {
     for backends in [1, 2] {
-        let stack = S::new();
+        let stack = S::new(protocol);
         let (first, second) = (stack.upstream("first"), stack.upstream("second"));
         first.script(Answer::throttled(5).body("too busy"));
         let both = [backend(&first, 1), backend(&second, 2)];
@@ -160,8 +162,8 @@ pub fn a_body_that_cannot_be_replayed_gets_one_attempt_and_its_real_answer<S: St
     }
 }
 
-pub fn an_answer_is_returned_exactly_as_it_came<S: Stack>() {
-    let stack = S::new();
+pub fn an_answer_is_returned_exactly_as_it_came<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let only = stack.upstream("only");
     let body: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let answer = Answer::status(201).header("x-one", "1").header("apim-request-id", "id");
@@ -176,9 +178,9 @@ pub fn an_answer_is_returned_exactly_as_it_came<S: Stack>() {
     assert!(reply.body() == body);
 }
 
-pub fn redirects_are_returned_and_never_followed<S: Stack>() {
+pub fn redirects_are_returned_and_never_followed<S: Stack>(protocol: Protocol) {
     for status in [301, 302, 303, 307, 308] {
-        let stack = S::new();
+        let stack = S::new(protocol);
         let (only, elsewhere) = (stack.upstream("only"), stack.upstream("elsewhere"));
         only.script(Answer::status(status).header("location", &format!("{}/stolen", elsewhere.endpoint())));
         let (pool, _) = pool([backend(&only, 1).api_key("CANARY")]);
@@ -191,8 +193,8 @@ pub fn redirects_are_returned_and_never_followed<S: Stack>() {
     }
 }
 
-pub fn a_request_that_cannot_be_addressed_blames_nobody<S: Stack>() {
-    let stack = S::new();
+pub fn a_request_that_cannot_be_addressed_blames_nobody<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let only = stack.upstream("only");
     let at_prefix = lb_core::Backend::builder(format!("{}/{}", only.endpoint(), "p".repeat(100))).name("only");
     let (pool, _) = pool([at_prefix]);
@@ -246,9 +248,10 @@ pub fn an_encoded_slash_and_dots_in_a_query_arrive_as_they_were_written<S: Stack
 }
 
 macro_rules! wire {
-    ($stack:ty) => {
+    ($stack:ty, $protocol:expr) => {
         tests_for!(
             $stack,
+            $protocol,
             wire,
             [
                 prefix_and_deployment_are_each_backends_own_on_every_attempt,
