@@ -103,6 +103,8 @@
 //!   cannot copy them.
 //! - isahc gives a response when the first byte of its body is here, or its end: a refusal whose body never starts
 //!   delays failover until a timeout, and a stream's head comes with its first event.
+//! - Over TLS, what a backend sends right before a reset can be lost with it: libcurl may meet the reset while it still
+//!   decrypts, and gives the error alone.
 //! - isahc abandons a dropped request, or the rest of a dropped answer, when the backend sends something, or at its timeout,
 //!   and keeps its connection until then. Behind a backend that stalls these would pile up: where 64 are open, the transport
 //!   goes on over a new client, and the old one ends with all of them once the last of its requests and answers that are in
