@@ -210,8 +210,8 @@ pub fn a_request_that_cannot_be_addressed_blames_nobody<S: Stack>(protocol: Prot
     assert_counted(&pool, &only);
 }
 
-pub fn no_path_leads_out_of_the_prefix<S: Stack>() {
-    let stack = S::new();
+pub fn no_path_leads_out_of_the_prefix<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let only = stack.upstream("only");
     let (pool, _) = pool([lb_core::Backend::builder(format!("{}/team-a", only.endpoint())).name("only")]);
     for path in ["/..%2fadmin", "/..%5Cadmin", "/x/..%2f..%2fadmin", "/..;/admin", "/%252e%252e/admin", "/..%3b/admin"]
@@ -238,8 +238,8 @@ pub fn no_path_leads_out_of_the_prefix<S: Stack>() {
     assert_eq!(cooling(&pool, "only"), None);
 }
 
-pub fn an_encoded_slash_and_dots_in_a_query_arrive_as_they_were_written<S: Stack>() {
-    let stack = S::new();
+pub fn an_encoded_slash_and_dots_in_a_query_arrive_as_they_were_written<S: Stack>(protocol: Protocol) {
+    let stack = S::new(protocol);
     let only = stack.upstream("only");
     let (pool, _) = pool([lb_core::Backend::builder(format!("{}/team-a", only.endpoint())).name("only")]);
     let path = "/v1/models/meta%2Fllama-3.1/a%5Cb/.well-known?after=a%2F..%2Fb&next=/../x";
