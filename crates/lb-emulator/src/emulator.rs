@@ -270,6 +270,13 @@ impl Emulator {
         self.wait(count, timeout, |counts| counts.clients_left)
     }
 
+    /// Waits until `count` answers came to an end in all: sent to the last byte, or left by the client before; false if the
+    /// time is over before.
+    #[must_use]
+    pub fn wait_until_answers_ended(&self, count: u64, timeout: Duration) -> bool {
+        self.wait(count, timeout, |counts| counts.bodies_sent + counts.clients_left)
+    }
+
     /// [`wait_for_requests`](Self::wait_for_requests) as a future, on any runtime.
     pub fn wait_for_requests_async(&self, count: u64, timeout: Duration) -> impl Future<Output = bool> + Send + use<> {
         self.wait_async(count, timeout, |counts| counts.requests)

@@ -24,7 +24,8 @@ pub fn refusals_share_connections<S: SocketStack>(protocol: Protocol) {
         let reply = stack.send(&pool, Call::chat()).unwrap();
         assert_eq!(reply.served(), ("second", 2));
         reply.text();
-        assert!(first.emulator.wait_until_bodies_sent(sent, PATIENCE));
+        // On a busy machine the time for a discarded answer may be over before it is read: over HTTP/2 that ends its stream.
+        assert!(first.emulator.wait_until_answers_ended(sent, PATIENCE));
     }
     let most = match protocol.version() {
         Version::HTTP_2 => 1,
