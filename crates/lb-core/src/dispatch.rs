@@ -318,15 +318,16 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
 
     fn open<F: FnOnce() -> Instant>(&mut self, choice: Choice, now: &mut Lazy<F>) -> Attempt {
         let Choice { slot, claim } = choice;
+        // Before anything is open: a clock that panics must not end an attempt that was never counted.
+        if self.pool.policy.stalled_after.is_some() {
+            self.beginning.at = now.get();
+        }
         if self.tried.is_empty() || self.goes_on_to_another(slot) {
             self.tried.insert(slot);
         }
         self.open = Some(slot);
         self.beginning.marks = self.pool.states.marks(slot);
         self.beginning.claim = claim;
-        if self.pool.policy.stalled_after.is_some() {
-            self.beginning.at = now.get();
-        }
         self.pool.count_begin(slot);
         let attempt = Attempt::new(slot, self.attempts());
         if self.pool.is_observed(Level::Debug) {

@@ -9,6 +9,7 @@ mod exhaustion;
 mod faults;
 mod hints;
 mod large;
+mod panics;
 mod reads;
 mod reasons;
 mod seed;
