@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use lb_core::{Exhausted, Pool, PoolBuilder, Served, test_util::Reply};
-use lb_tests::stage::{Drive, Stage, host};
+use lb_tests::stage::{Drive, Stage, header, host, on_every_drive, pool_of};
 
 /// Four tiers of about equal size.
 fn large(count: usize) -> PoolBuilder {
@@ -50,4 +50,31 @@ fn the_one_healthy_backend_of_a_thousand_is_found() {
             assert_eq!(stage.ask_whom(), format!("b{healthy}"), "now found at once");
         }
     }
+}
+
+#[test]
+fn ten_thousand_callers_of_a_throttled_pool_cost_it_nothing_and_are_all_served_afterwards() {
+    const CALLERS: usize = 10_000;
+    on_every_drive(
+        || pool_of(&[("a", 1), ("b", 1), ("c", 2)]),
+        |stage| {
+            for name in ["a", "b", "c"] {
+                stage.transport.reply(name, Reply::status(429).header("retry-after", "5"));
+            }
+            assert_eq!(stage.ask().status(), 429);
+            assert_eq!(stage.asked().len(), 3);
+            for _ in 0..CALLERS {
+                assert_eq!(header(&stage.ask(), "retry-after"), "5");
+            }
+            assert_eq!(stage.asked(), [""; 0], "nobody was asked again");
+            // The backends said when: then they are back, whole, and nobody holds callers back.
+            stage.wait_secs(5);
+            for _ in 0..CALLERS {
+                assert_eq!(stage.ask().status(), 200);
+            }
+            let counted = ["a", "b", "c"].map(|name| stage.counters(name));
+            assert_eq!(counted.map(|counters| (counters.throttles, counters.in_flight)), [(1, 0); 3]);
+            assert_eq!(counted[0].successes + counted[1].successes, CALLERS as u64);
+        },
+    );
 }
