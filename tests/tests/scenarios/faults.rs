@@ -247,11 +247,11 @@ fn statuses_that_were_not_added_stay_with_the_caller() {
     on_every_drive(
         || two().on_status(401, StatusAction::FailOver).on_status(403, StatusAction::FailOverAndCool),
         |stage| {
-            for status in [400, 402, 404, 499] {
+            for status in [400, 402, 404, 421, 424, 499] {
                 stage.transport.reply("a", Reply::status(status));
                 assert_eq!(stage.ask().status(), status);
             }
-            assert_eq!(stage.asked(), ["a"; 4]);
+            assert_eq!(stage.asked(), ["a"; 6]);
         },
     );
 }
