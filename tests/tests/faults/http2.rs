@@ -6,10 +6,14 @@ use std::{collections::BTreeMap, io};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    time::sleep,
 };
 
-use crate::server::{Behaviour, HUGE, Shared};
+use crate::{
+    answer::{Answer, End},
+    server::{Behaviour, Connection, HUGE, Shared},
+    stack::LATE,
+};
 
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -27,6 +31,7 @@ const ACK: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 
 const NO_ERROR: u32 = 0x0;
+const INTERNAL_ERROR: u32 = 0x2;
 const REFUSED_STREAM: u32 = 0x7;
 
 /// `:status: 200`, by its number in HPACK's static table.
@@ -76,30 +81,80 @@ fn go_away(last_stream: u32) -> Frame {
     Frame::new(GOAWAY, 0, 0, [last_stream.to_be_bytes(), NO_ERROR.to_be_bytes()].concat())
 }
 
-/// A head that is too large to take.
-fn too_large_a_head(stream: u32) -> Vec<Frame> {
-    let mut block = vec![STATUS_200, 0x0, 6];
-    block.extend_from_slice(b"x-huge");
-    // The length of its value, as HPACK writes integers (RFC 7541, 5.1).
-    block.push(0x7f);
-    let mut length = HUGE - 0x7f;
-    while length >= 0x80 {
-        block.push(u8::try_from(length % 0x80).unwrap() | 0x80);
-        length /= 0x80;
+/// A header, as HPACK writes one that is in no table (RFC 7541, 6.2.2).
+fn header(block: &mut Vec<u8>, name: &str, value: &[u8]) {
+    block.push(0x0);
+    for text in [name.as_bytes(), value] {
+        // A length, as HPACK writes integers (RFC 7541, 5.1).
+        match text.len().checked_sub(0x7f) {
+            None => block.push(u8::try_from(text.len()).unwrap()),
+            Some(mut length) => {
+                block.push(0x7f);
+                while length >= 0x80 {
+                    block.push(u8::try_from(length % 0x80).unwrap() | 0x80);
+                    length /= 0x80;
+                }
+                block.push(u8::try_from(length).unwrap());
+            }
+        }
+        block.extend_from_slice(text);
     }
-    block.push(u8::try_from(length).unwrap());
-    block.resize(block.len() + HUGE, b'x');
+}
+
+/// The frames of a head.
+fn head(stream: u32, block: &[u8], flags: u8) -> Vec<Frame> {
     let mut frames: Vec<_> = block.chunks(MAX_PAYLOAD).map(|part| Frame::new(CONTINUATION, 0, stream, part)).collect();
-    (frames[0].kind, frames[0].flags) = (HEADERS, END_STREAM);
+    (frames[0].kind, frames[0].flags) = (HEADERS, flags);
     frames.last_mut().unwrap().flags |= END_HEADERS;
     frames
 }
 
+/// A head that is too large to take.
+fn too_large_a_head(stream: u32) -> Vec<Frame> {
+    let mut block = vec![STATUS_200];
+    header(&mut block, "x-huge", &vec![b'x'; HUGE]);
+    head(stream, &block, END_STREAM)
+}
+
+fn status(code: u16) -> Vec<u8> {
+    // `:status` with a value that is in no table, by its number.
+    [&[0x8, 3], code.to_string().as_bytes()].concat()
+}
+
+/// What a client takes of a body without a word: the first window (RFC 9113, 6.9.2).
+const WINDOW: usize = 65_535;
+
+/// The frames of an answer, without its end; and how much of its body they are. One that comes in pieces with pauses is
+/// its first piece here.
+fn answered(stream: u32, answer: &Answer) -> (Vec<Frame>, usize) {
+    let (code, times) = answer.before;
+    let mut frames: Vec<_> = (0..times).flat_map(|_| head(stream, &status(code), 0)).collect();
+    let mut block = status(answer.status);
+    for (name, value) in std::iter::repeat_n(answer.headers, answer.times).flatten() {
+        header(&mut block, name, value);
+    }
+    if let Some(length) = answer.content_length() {
+        header(&mut block, "content-length", length.to_string().as_bytes());
+    }
+    frames.append(&mut head(stream, &block, 0));
+    let (piece, times) = answer.body;
+    let times = if answer.pause.is_zero() { times.min(WINDOW / piece.len().max(1)) } else { 1 };
+    frames.extend((0..times).map(|_| Frame::new(DATA, 0, stream, piece)));
+    (frames, times * piece.len())
+}
+
 /// Serves a connection of which the preface, and then these bytes, were read already.
-pub async fn serve(mut stream: TcpStream, mut bytes: Vec<u8>, shared: &Shared) -> io::Result<()> {
+pub async fn serve(
+    mut stream: impl Connection,
+    mut bytes: Vec<u8>,
+    connection: usize,
+    shared: &Shared,
+) -> io::Result<()> {
     // The bodies of the streams that are open.
     let mut open = BTreeMap::<u32, Vec<u8>>::new();
     let mut whole = Vec::new();
+    // The stream that gets its body piece by piece.
+    let mut dripping: Option<(u32, &Answer)> = None;
     let mut out = Vec::new();
     let limit = match shared.behaviour() {
         Behaviour::Limits(limit) => limit,
@@ -145,7 +200,9 @@ pub async fn serve(mut stream: TcpStream, mut bytes: Vec<u8>, shared: &Shared) -
                     }
                 }
                 RST_STREAM => {
+                    shared.note_left();
                     open.remove(&id);
+                    dripping = dripping.filter(|(dripping, _)| *dripping != id);
                 }
                 _ => {}
             }
@@ -157,7 +214,7 @@ pub async fn serve(mut stream: TcpStream, mut bytes: Vec<u8>, shared: &Shared) -
         for id in whole.drain(..) {
             let Some(body) = open.get(&id) else { continue };
             // Before it counts as received: who waits for it may tell the server to turn.
-            let behaviour = shared.behaviour();
+            let behaviour = shared.behaviour_on(connection);
             shared.note(String::from_utf8_lossy(body).into_owned());
             match behaviour {
                 Behaviour::ClosesAtOnce | Behaviour::ClosesAfterReading => return Ok(()),
@@ -172,6 +229,23 @@ pub async fn serve(mut stream: TcpStream, mut bytes: Vec<u8>, shared: &Shared) -
                     return Ok(());
                 }
                 Behaviour::ResetsStreams(code) => reset(id, code).write(&mut out),
+                Behaviour::Answers(answer) => {
+                    let (frames, length) = answered(id, answer);
+                    for frame in frames {
+                        frame.write(&mut out);
+                    }
+                    shared.note_written(length);
+                    match answer.end {
+                        End::Resets => reset(id, INTERNAL_ERROR).write(&mut out),
+                        End::Closes => return stream.write_all(&out).await,
+                        End::Keeps if !answer.pause.is_zero() => dripping = Some((id, answer)),
+                        End::Keeps if length == answer.body.0.len() * answer.body.1 => {
+                            Frame::new(DATA, END_STREAM, id, []).write(&mut out);
+                        }
+                        // It waits for a window.
+                        End::Keeps => {}
+                    }
+                }
                 Behaviour::GoesAwayAfterReading => {
                     go_away(id).write(&mut out);
                     return stream.write_all(&out).await;
@@ -182,8 +256,14 @@ pub async fn serve(mut stream: TcpStream, mut bytes: Vec<u8>, shared: &Shared) -
         }
         stream.write_all(&out).await?;
         out.clear();
-        if stream.read_buf(&mut bytes).await? == 0 {
-            return Ok(());
+        let before = bytes.len();
+        let pause = dripping.map_or(LATE, |(_, answer)| answer.pause);
+        tokio::select! {
+            read = stream.read_buf(&mut bytes) => if read? == 0 { return Ok(()) },
+            () = sleep(pause) => if let Some((id, answer)) = dripping {
+                Frame::new(DATA, 0, id, answer.body.0).write(&mut out);
+            },
         }
+        shared.note_read(&bytes[before..]);
     }
 }

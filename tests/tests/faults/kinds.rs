@@ -30,12 +30,12 @@ pub fn each_way_to_fail_is_the_fault_that_it_is<S: Stack>() {
         (Behaviour::AnswersGarbage, &[Fault::Reset]),
         (Behaviour::AnswersTooLargeAHead, &[Fault::Reset]),
     ] {
-        let found = outcome(&patient, Server::start(behaviour).url());
+        let found = outcome(&patient, Server::start(S::PROTOCOL, behaviour).url());
         assert!(matches!(found, Err(fault) if expected.contains(&fault)), "{behaviour:?}: {found:?}");
     }
-    assert_eq!(outcome(&patient, Server::start(Behaviour::Serves).url()), Ok(200));
+    assert_eq!(outcome(&patient, Server::start(S::PROTOCOL, Behaviour::Serves).url()), Ok(200));
     with_timeouts(|answer| {
-        let server = Server::start(Behaviour::NeverAnswers);
+        let server = Server::start(S::PROTOCOL, Behaviour::NeverAnswers);
         let found = outcome(&S::new(Settings { answer, ..Settings::patient(S::PROTOCOL) }), server.url());
         (server.received() > 0).then(|| assert_eq!(found, Err(Fault::Timeout)))
     });
@@ -53,7 +53,7 @@ pub fn a_connect_that_hangs_is_told_from_one_that_is_refused<S: Stack>() {
 /// Expects this fault of `b1`, and that a healthy backend serves: nothing was sent. `None` if that one was too slow.
 fn expect_failover<S: Stack>(stack: &S, b1: String, fault: Fault) -> Option<()> {
     assert_eq!(outcome(stack, b1.clone()), Err(fault));
-    let b2 = Server::start(Behaviour::Serves);
+    let b2 = Server::start(S::PROTOCOL, Behaviour::Serves);
     let (pool, _) = pool([("b1", b1, 1), ("b2", b2.url(), 2)], |options| options);
     let found = stack.send(&pool, "a request");
     assert_eq!(suspect(&pool, "b1"), Some(Reason::Fault(fault)));
@@ -77,7 +77,7 @@ pub fn a_tls_handshake_that_hangs_fails_over<S: Stack>() {
 pub fn a_timeout_before_anything_was_sent_fails_over_where_that_is_known<S: Stack>() {
     with_timeouts(|answer| {
         let hasty = S::new(Settings { answer, ..Settings::patient(S::PROTOCOL) });
-        let b2 = Server::start(Behaviour::Serves);
+        let b2 = Server::start(S::PROTOCOL, Behaviour::Serves);
         let b1 = Unreachable::hanging().url();
         let (pool, _) = pool([("b1", b1, 1), ("b2", b2.url(), 2)], |options| options.strikes(1));
         let found = hasty.send(&pool, "a request");

@@ -14,15 +14,23 @@ use tokio::runtime::{Builder, Runtime};
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
+mod answer;
+mod bodies;
+mod certificates;
 mod dropped;
+mod framing;
+mod heads;
 mod http1;
 mod http2;
 mod kinds;
 mod pool;
+mod reply;
+mod scene;
 mod server;
 mod short;
 mod sick;
 mod stack;
 mod stacks;
 mod streams;
+mod tls;
 mod unreachable;

@@ -15,9 +15,32 @@ pub fn pool<'a>(
     let clock = MockClock::new();
     let backends = backends
         .into_iter()
-        .map(|(name, url, priority)| Backend::builder(url).name(name).priority(priority).build().unwrap());
+        .map(|(name, url, priority)| Backend::builder(url).name(name).priority(priority).api_key(canary(name)).build())
+        .map(Result::unwrap);
     let pool = options(Pool::builder().backends(backends).clock(clock.clone())).build().unwrap();
     (Arc::new(pool), clock)
+}
+
+/// The key of a backend, or what one sets as a cookie. Huffman's code of each is a byte (RFC 7541, appendix B), which makes
+/// it visible in a head of HTTP/2.
+pub fn canary(name: &str) -> &'static str {
+    match name {
+        "b1" => "XXXXXXXXXXXXXXXX",
+        "b2" => "ZZZZZZZZZZZZZZZZ",
+        "cookie" => "&&&&&&&&&&&&&&&&",
+        _ => "????????????????",
+    }
+}
+
+/// What a canary is on the wire: as it is, and as Huffman's code makes it, which need not begin with a byte.
+pub fn ways_to_write(canary: &str) -> Vec<Vec<u8>> {
+    let code = match canary.as_bytes()[0] {
+        b'X' => 0xfc_u8,
+        b'Z' => 0xfd,
+        _ => 0xf8,
+    };
+    let shifted = (0..8).map(|bits| vec![code.rotate_left(bits); canary.len() - 1]);
+    shifted.chain([canary.as_bytes().to_vec()]).collect()
 }
 
 pub fn snapshot(pool: &Pool, name: &str) -> BackendSnapshot {
@@ -34,6 +57,12 @@ pub fn suspect(pool: &Pool, name: &str) -> Option<Reason> {
         State::Suspect { reason, .. } => Some(reason),
         _ => None,
     }
+}
+
+/// How long a backend still cools; `None` if it does not.
+pub fn cooling(pool: &Pool, name: &str) -> Option<Duration> {
+    let state = snapshot(pool, name).state;
+    matches!(state, State::Cooling { .. }).then(|| state.remaining()).flatten()
 }
 
 pub fn is_available(pool: &Pool, name: &str) -> bool {

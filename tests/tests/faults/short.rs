@@ -12,7 +12,7 @@ use crate::{
     RUNTIME,
     pool::{pool, suspect},
     server::{Behaviour, Server},
-    stack::{URL, body},
+    stack::{Protocol, URL, body},
     stacks,
     unreachable::Unreachable,
 };
@@ -51,7 +51,7 @@ const CONSTRUCTORS: [(&str, Send); 5] = [
 #[test]
 fn a_backend_that_is_not_there_fails_over_and_is_out() {
     let (hanging, silent) = (Unreachable::hanging(), Unreachable::silent());
-    let b2 = Server::start(Behaviour::Serves);
+    let b2 = Server::start(Protocol::Http1, Behaviour::Serves);
     thread::scope(|scope| {
         for (name, send) in CONSTRUCTORS {
             for b1 in [hanging.url(), silent.tls_url()] {

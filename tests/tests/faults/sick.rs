@@ -5,7 +5,7 @@ use std::{sync::Arc, thread, time::Duration};
 use lb_core::{MockClock, Pool};
 
 use crate::{
-    pool::{PROBE_AFTER, counters, is_available, pool, suspect},
+    pool::{PROBE_AFTER, canary, counters, is_available, pool, suspect},
     server::{Behaviour, Server},
     stack::{LATE, Protocol, Settings, Stack, with_timeouts},
 };
@@ -91,7 +91,7 @@ struct Scene<S> {
 impl<S: Stack> Scene<S> {
     fn new(case: Case, sickness: Behaviour, answer: Duration) -> Self {
         let stack = S::new(Settings { answer, ..Settings::patient(S::PROTOCOL) });
-        let (b1, b2) = (Server::start(Behaviour::Serves), Server::start(Behaviour::Serves));
+        let (b1, b2) = (Server::start(S::PROTOCOL, Behaviour::Serves), Server::start(S::PROTOCOL, Behaviour::Serves));
         let (pool, clock) = pool([("b1", b1.url(), 1), ("b2", b2.url(), case.b2_priority)], |options| {
             options.fail_over_after_send(case.sends_again)
         });
@@ -152,7 +152,10 @@ impl<S: Stack> Scene<S> {
         assert_eq!((b2.attempts, b2.in_flight), (b2.successes, 0), "{told}: {b2:?}");
         assert_eq!(b2.successes, self.b2.received() as u64, "{told}");
         assert_eq!((self.b1.repeated(), self.b2.repeated()), (0, 0), "{told}");
-        let shares_one = S::PROTOCOL == Protocol::Http2 && self.sickness == Behaviour::NeverAnswers;
+        for (own, other, server) in [("b1", "b2", &self.b1), ("b2", "b1", &self.b2)] {
+            assert!(server.has_seen(canary(own)) && !server.has_seen(canary(other)), "{told}");
+        }
+        let shares_one = S::PROTOCOL != Protocol::Http1 && S::SPEAKS_HTTP2 && self.sickness == Behaviour::NeverAnswers;
         if !self.case.keeps_connections && !shares_one {
             // Else the client may use a kept one.
             assert_eq!(self.b1.connections() as u64, b1.attempts, "{told}");

@@ -8,7 +8,7 @@ use futures::{
 };
 use lb_core::{Fault, Pool};
 
-use crate::RUNTIME;
+use crate::{RUNTIME, reply::Reply};
 
 /// Any path: nobody looks at it. The origin must not matter.
 pub const URL: &str = "http://caller.invalid/openai/v1/chat/completions";
@@ -26,24 +26,45 @@ pub trait Stack: Send + Sync {
     /// Whether the client that the tests make of this stack speaks TLS.
     const HAS_TLS: bool = false;
 
+    /// Whether it speaks HTTP/2 where a server offers it over TLS.
+    const SPEAKS_HTTP2: bool = true;
+    /// Whether a header's value comes as bytes. Else one that is no text is left out.
+    const HEADERS_ARE_BYTES: bool = true;
+    /// Whether bytes that come after an answer of HTTP/1.1 end its connection. Else they may be taken for the next answer.
+    const SEES_EXCESS: bool = true;
+    /// Whether it gives up soon on the body of an answer that it throws away. Else only the client's timeout ends that.
+    const DRAINS_BRIEFLY: bool = true;
+    /// What it makes of an error with an encoded body.
+    const ENCODED_ERRORS: Encoded = Encoded::AsTheyCame;
+
     /// What the servers and this stack speak.
     const PROTOCOL: Protocol = Protocol::Http1;
 
     fn new(settings: Settings) -> Self;
 
-    /// Sends a POST with this id, and gives the answer's status.
-    fn send(&self, pool: &Arc<Pool>, id: &str) -> Result<u16, Failure>;
+    /// Sends a POST with this id.
+    fn fetch(&self, pool: &Arc<Pool>, id: &str) -> Result<Reply, Failure>;
+
+    /// The same, for the answer's status.
+    fn send(&self, pool: &Arc<Pool>, id: &str) -> Result<u16, Failure> {
+        self.fetch(pool, id).map(|reply| reply.status)
+    }
 }
 
 /// A stack whose requests are futures.
 pub trait AsyncStack: Send + Sync {
     const TELLS_UNSENT: bool = false;
     const HAS_TLS: bool = false;
+    const SPEAKS_HTTP2: bool = true;
+    const HEADERS_ARE_BYTES: bool = true;
+    const SEES_EXCESS: bool = true;
+    const DRAINS_BRIEFLY: bool = true;
+    const ENCODED_ERRORS: Encoded = Encoded::AsTheyCame;
     const PROTOCOL: Protocol = Protocol::Http1;
 
     fn new(settings: Settings) -> Self;
 
-    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>>;
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<Reply, Failure>>;
 
     /// Sends, and drops the request's future once `until` is ready: then there is no result.
     fn send_until(&self, pool: &Arc<Pool>, id: &str, until: impl Future<Output = ()>) -> Option<Result<u16, Failure>> {
@@ -51,7 +72,7 @@ pub trait AsyncStack: Send + Sync {
         RUNTIME.block_on(async {
             pin_mut!(until);
             match select(sending, until).await {
-                Either::Left((result, _)) => Some(result),
+                Either::Left((result, _)) => Some(result.map(|reply| reply.status)),
                 Either::Right(((), _)) => None,
             }
         })
@@ -61,13 +82,18 @@ pub trait AsyncStack: Send + Sync {
 impl<S: AsyncStack> Stack for S {
     const TELLS_UNSENT: bool = S::TELLS_UNSENT;
     const HAS_TLS: bool = S::HAS_TLS;
+    const SPEAKS_HTTP2: bool = S::SPEAKS_HTTP2;
+    const HEADERS_ARE_BYTES: bool = S::HEADERS_ARE_BYTES;
+    const SEES_EXCESS: bool = S::SEES_EXCESS;
+    const DRAINS_BRIEFLY: bool = S::DRAINS_BRIEFLY;
+    const ENCODED_ERRORS: Encoded = S::ENCODED_ERRORS;
     const PROTOCOL: Protocol = S::PROTOCOL;
 
     fn new(settings: Settings) -> Self {
         S::new(settings)
     }
 
-    fn send(&self, pool: &Arc<Pool>, id: &str) -> Result<u16, Failure> {
+    fn fetch(&self, pool: &Arc<Pool>, id: &str) -> Result<Reply, Failure> {
         RUNTIME.block_on(self.sending(pool, id))
     }
 }
@@ -104,6 +130,18 @@ pub enum Protocol {
     Http1,
     /// Without being asked whether it may be.
     Http2,
+    /// Over TLS; HTTP/2 where the client can.
+    Tls,
+}
+
+/// What a stack makes of the encoded body of an error.
+#[derive(Debug, Clone, Copy)]
+pub enum Encoded {
+    AsTheyCame,
+    /// It asks for encodings itself, and takes them off.
+    Decoded,
+    /// Errors have text, whatever the body was.
+    AsText,
 }
 
 /// Why a caller got no answer.

@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// A server that behaves like this, of priority 1, and one that serves.
-fn two(behaviour: Behaviour) -> (Server, Server, Arc<Pool>) {
-    let (b1, b2) = (Server::start(behaviour), Server::start(Behaviour::Serves));
+fn two<S: Stack>(behaviour: Behaviour) -> (Server, Server, Arc<Pool>) {
+    let (b1, b2) = (Server::start(S::PROTOCOL, behaviour), Server::start(S::PROTOCOL, Behaviour::Serves));
     let (pool, _) = pool([("b1", b1.url(), 1), ("b2", b2.url(), 2)], |options| options);
     (b1, b2, pool)
 }
@@ -32,14 +32,14 @@ fn all_are_served<S: Stack>(stack: &S, pool: &Arc<Pool>, requests: usize) {
 }
 
 pub fn one_refused_stream_goes_to_the_next_backend_and_blames_nobody<S: Stack>() {
-    let (b1, b2, pool) = two(Behaviour::RefusesOneStream);
+    let (b1, b2, pool) = two::<S>(Behaviour::RefusesOneStream);
     all_are_served(&S::new(Settings::patient(S::PROTOCOL)), &pool, 10);
     assert_eq!((b1.refused(), b1.received(), b2.received()), (1, 9, 1));
     assert_eq!(strikes(&pool), 0);
 }
 
 pub fn a_connection_that_goes_away_before_a_stream_blames_nobody<S: Stack>() {
-    let (b1, b2, pool) = two(Behaviour::GoesAwayOnce);
+    let (b1, b2, pool) = two::<S>(Behaviour::GoesAwayOnce);
     all_are_served(&S::new(Settings::patient(S::PROTOCOL)), &pool, 10);
     assert_eq!((b1.refused(), b1.received(), b2.received()), (1, 9, 1));
     assert_eq!(strikes(&pool), 0);
@@ -47,7 +47,7 @@ pub fn a_connection_that_goes_away_before_a_stream_blames_nobody<S: Stack>() {
 
 pub fn a_backend_that_refuses_every_stream_is_suspect_after_sixteen<S: Stack>() {
     for behaviour in [Behaviour::RefusesStreams, Behaviour::GoesAway] {
-        let (b1, b2, pool) = two(behaviour);
+        let (b1, b2, pool) = two::<S>(behaviour);
         all_are_served(&S::new(Settings::patient(S::PROTOCOL)), &pool, 100);
         // Eight in a row are a strike.
         assert_eq!((b1.refused(), b1.received(), b2.received()), (16, 0, 100), "{behaviour:?}");
@@ -57,7 +57,7 @@ pub fn a_backend_that_refuses_every_stream_is_suspect_after_sixteen<S: Stack>() 
 
 pub fn the_only_backend_is_asked_once_more<S: Stack>() {
     for behaviour in [Behaviour::RefusesOneStream, Behaviour::GoesAwayOnce] {
-        let b1 = Server::start(behaviour);
+        let b1 = Server::start(S::PROTOCOL, behaviour);
         let (pool, _) = pool([("b1", b1.url(), 1)], |options| options);
         all_are_served(&S::new(Settings::patient(S::PROTOCOL)), &pool, 1);
         assert_eq!((b1.refused(), b1.received(), strikes(&pool)), (1, 1, 0), "{behaviour:?}");
@@ -76,7 +76,7 @@ pub fn what_may_have_been_processed_is_sent_once<S: Stack>() {
         Behaviour::ResetsStreams(ENHANCE_YOUR_CALM),
         Behaviour::GoesAwayAfterReading,
     ] {
-        let (b1, b2, pool) = two(behaviour);
+        let (b1, b2, pool) = two::<S>(behaviour);
         let found = S::new(Settings::patient(S::PROTOCOL)).send(&pool, "a request");
         assert!(matches!(found, Err(Failure::Transport(Fault::Reset))), "{behaviour:?}: {found:?}");
         assert_eq!((b1.received(), b2.received()), (1, 0), "{behaviour:?}");
@@ -89,11 +89,11 @@ const CALLERS: usize = 100;
 
 pub fn a_backend_that_limits_its_streams_fails_nobody<S: AsyncStack>() {
     for limit in [1, 4, 16] {
-        let (b1, b2, pool) = two(Behaviour::Limits(limit));
+        let (b1, b2, pool) = two::<S>(Behaviour::Limits(limit));
         let stack = <S as AsyncStack>::new(Settings::patient(<S as AsyncStack>::PROTOCOL));
         let sending = (0..CALLERS).map(|number| stack.sending(&pool, &format!("request {number}")));
         for result in crate::RUNTIME.block_on(futures::future::join_all(sending)) {
-            assert_eq!(result.unwrap(), 200, "{limit} at a time: {:?}", pool.snapshot());
+            assert_eq!(result.unwrap().status, 200, "{limit} at a time: {:?}", pool.snapshot());
         }
         assert_eq!(b1.received() + b2.received(), CALLERS, "{limit} at a time");
         assert_eq!((b1.repeated(), b2.repeated()), (0, 0), "{limit} at a time");
@@ -116,7 +116,8 @@ pub fn a_backend_that_limits_its_streams_fails_nobody<S: AsyncStack>() {
 pub fn a_connection_that_falls_silent_is_given_up<S: Stack>() {
     with_timeouts(|answer| {
         let stack = S::new(Settings { answer, ..Settings::patient(S::PROTOCOL) });
-        let (b1, b2) = (Server::start(Behaviour::FallsSilent), Server::start(Behaviour::Serves));
+        let (b1, b2) =
+            (Server::start(S::PROTOCOL, Behaviour::FallsSilent), Server::start(S::PROTOCOL, Behaviour::Serves));
         let (pool, clock) = pool([("b1", b1.url(), 1), ("b2", b2.url(), 2)], |options| options);
         let failed = (1..=10).filter(|number| stack.send(&pool, &format!("request {number}")).is_err()).count();
         if counters(&pool, "b2").faults > 0 {

@@ -10,7 +10,10 @@ use lb_reqwest::{ReqwestTransport, fault};
 use tower::ServiceExt;
 
 use super::reqwest::{request, transport};
-use crate::stack::{AsyncStack, Failure, Settings};
+use crate::{
+    reply::Reply,
+    stack::{AsyncStack, Failure, Settings},
+};
 
 pub struct AsyncOpenAi(ReqwestTransport);
 
@@ -22,13 +25,13 @@ impl AsyncStack for AsyncOpenAi {
         Self(transport(settings))
     }
 
-    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<Reply, Failure>> {
         let id = id.to_owned();
         let factory = HttpRequestFactory::new(move || std::future::ready(Ok(request(&id))));
         let response = BalancedService::new(Arc::clone(pool), self.0.clone()).oneshot(factory);
         async {
             match response.await {
-                Ok(response) => Ok(response.status().as_u16()),
+                Ok(response) => Ok(Reply::of(response.into())),
                 Err(OpenAIError::Reqwest(error)) => Err(Failure::Transport(fault(&error))),
                 Err(error) => Err(Failure::Balancer(error.to_string())),
             }
@@ -39,4 +42,6 @@ impl AsyncStack for AsyncOpenAi {
 
 faults!(AsyncOpenAi);
 dropped!(AsyncOpenAi);
-http2!(AsyncOpenAi);
+http1!(AsyncOpenAi);
+over!(http2, Http2, AsyncOpenAi);
+over!(tls, Tls, AsyncOpenAi);

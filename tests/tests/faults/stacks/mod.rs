@@ -32,6 +32,20 @@ macro_rules! faults {
                 a_tls_handshake_that_hangs_fails_over,
                 a_timeout_before_anything_was_sent_fails_over_where_that_is_known,
             ]
+            bodies: [
+                a_body_that_is_cut_is_an_error_and_sent_once,
+                a_body_that_is_framed_wrong_is_an_error_and_sent_once,
+                an_encoded_error_is_passed_through,
+                a_refusal_whose_body_has_no_end_delays_nobody,
+            ]
+            heads: [
+                informational_answers_are_skipped,
+                informational_answers_without_end_are_a_timeout,
+                ten_thousand_headers_are_bounded_work,
+                ninety_hints_are_one,
+                bytes_that_are_no_text_are_passed_through,
+                what_a_backend_sets_stays_with_it,
+            ]
         }
     };
 }
@@ -39,40 +53,26 @@ macro_rules! faults {
 /// What runs on those with futures besides.
 macro_rules! dropped {
     ($stack:ty) => {
-        tests_for! { $stack, dropped: [a_backend_that_never_answers_is_found_by_callers_that_give_up] }
+        tests_for! {
+            $stack,
+            dropped: [
+                a_backend_that_never_answers_is_found_by_callers_that_give_up,
+                a_request_that_is_dropped_at_any_poll_blames_nobody,
+            ]
+        }
     };
 }
 
-/// An async stack once more, over HTTP/2.
-macro_rules! http2 {
-    ($stack:ident) => {
-        mod http2 {
-            use std::sync::Arc;
-
-            use futures::future::LocalBoxFuture;
-            use lb_core::Pool;
-
-            use crate::stack::{AsyncStack, Failure, Protocol, Settings};
-
-            pub struct Http2(super::$stack);
-
-            impl AsyncStack for Http2 {
-                const TELLS_UNSENT: bool = <super::$stack as AsyncStack>::TELLS_UNSENT;
-                const PROTOCOL: Protocol = Protocol::Http2;
-
-                fn new(settings: Settings) -> Self {
-                    Self(AsyncStack::new(settings))
-                }
-
-                fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
-                    self.0.sending(pool, id)
-                }
-            }
-
-            faults!(Http2);
-            dropped!(Http2);
-            streams!(Http2);
-            tests_for! { Http2, streams: [a_backend_that_limits_its_streams_fails_nobody] }
+/// What runs over HTTP/1.1 only.
+macro_rules! http1 {
+    ($stack:ty) => {
+        tests_for! {
+            $stack,
+            framing: [
+                an_answer_of_two_lengths_confuses_nobody,
+                bytes_after_an_answer_are_no_other_answer,
+                a_kept_connection_that_is_forgotten_harms_one_request,
+            ]
         }
     };
 }
@@ -90,6 +90,120 @@ macro_rules! streams {
                 what_may_have_been_processed_is_sent_once,
                 a_connection_that_falls_silent_is_given_up,
             ]
+        }
+    };
+}
+
+/// What runs over TLS only.
+macro_rules! certificates {
+    ($stack:ty) => {
+        tests_for! {
+            $stack,
+            certificates: [a_certificate_that_is_not_trusted_fails_over_and_nothing_is_sent]
+        }
+    };
+}
+
+/// What of the above runs over a protocol.
+macro_rules! tests_of {
+    ($stack:ident, Http2, $also:ident) => {
+        streams!($stack);
+    };
+    ($stack:ident, Tls, streams) => {
+        certificates!($stack);
+        streams!($stack);
+    };
+    ($stack:ident, Tls, http1) => {
+        certificates!($stack);
+        http1!($stack);
+    };
+}
+
+/// An async stack once more, over another protocol; with `http1` if it speaks no HTTP/2.
+macro_rules! over {
+    ($module:ident, $protocol:ident, $stack:ident) => {
+        over!($module, $protocol, $stack, streams, a_backend_that_limits_its_streams_fails_nobody);
+    };
+    ($module:ident, $protocol:ident, $stack:ident, $also:ident $(, $limits:ident)?) => {
+        mod $module {
+            use std::sync::Arc;
+
+            use futures::future::LocalBoxFuture;
+            use lb_core::Pool;
+
+            use crate::{
+                reply::Reply,
+                stack::{AsyncStack, Encoded, Failure, Protocol, Settings},
+            };
+
+            pub struct $protocol(super::$stack);
+
+            impl AsyncStack for $protocol {
+                const TELLS_UNSENT: bool = <super::$stack as AsyncStack>::TELLS_UNSENT;
+                const HAS_TLS: bool = <super::$stack as AsyncStack>::HAS_TLS;
+                const SPEAKS_HTTP2: bool = <super::$stack as AsyncStack>::SPEAKS_HTTP2;
+                const HEADERS_ARE_BYTES: bool = <super::$stack as AsyncStack>::HEADERS_ARE_BYTES;
+                const SEES_EXCESS: bool = <super::$stack as AsyncStack>::SEES_EXCESS;
+                const DRAINS_BRIEFLY: bool = <super::$stack as AsyncStack>::DRAINS_BRIEFLY;
+                const ENCODED_ERRORS: Encoded = <super::$stack as AsyncStack>::ENCODED_ERRORS;
+                const PROTOCOL: Protocol = Protocol::$protocol;
+
+                fn new(settings: Settings) -> Self {
+                    Self(AsyncStack::new(settings))
+                }
+
+                fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<Reply, Failure>> {
+                    self.0.sending(pool, id)
+                }
+            }
+
+            faults!($protocol);
+            dropped!($protocol);
+            tests_of!($protocol, $protocol, $also);
+            $(tests_for! { $protocol, streams: [$limits] })?
+        }
+    };
+}
+
+/// The same for a blocking stack.
+macro_rules! blocking_over {
+    ($module:ident, $protocol:ident, $stack:ident) => {
+        blocking_over!($module, $protocol, $stack, streams);
+    };
+    ($module:ident, $protocol:ident, $stack:ident, $also:ident) => {
+        mod $module {
+            use std::sync::Arc;
+
+            use lb_core::Pool;
+
+            use crate::{
+                reply::Reply,
+                stack::{Encoded, Failure, Protocol, Settings, Stack},
+            };
+
+            pub struct $protocol(super::$stack);
+
+            impl Stack for $protocol {
+                const TELLS_UNSENT: bool = <super::$stack as Stack>::TELLS_UNSENT;
+                const HAS_TLS: bool = <super::$stack as Stack>::HAS_TLS;
+                const SPEAKS_HTTP2: bool = <super::$stack as Stack>::SPEAKS_HTTP2;
+                const HEADERS_ARE_BYTES: bool = <super::$stack as Stack>::HEADERS_ARE_BYTES;
+                const SEES_EXCESS: bool = <super::$stack as Stack>::SEES_EXCESS;
+                const DRAINS_BRIEFLY: bool = <super::$stack as Stack>::DRAINS_BRIEFLY;
+                const ENCODED_ERRORS: Encoded = <super::$stack as Stack>::ENCODED_ERRORS;
+                const PROTOCOL: Protocol = Protocol::$protocol;
+
+                fn new(settings: Settings) -> Self {
+                    Self(Stack::new(settings))
+                }
+
+                fn fetch(&self, pool: &Arc<Pool>, id: &str) -> Result<Reply, Failure> {
+                    self.0.fetch(pool, id)
+                }
+            }
+
+            faults!($protocol);
+            tests_of!($protocol, $protocol, $also);
         }
     };
 }

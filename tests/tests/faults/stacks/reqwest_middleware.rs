@@ -8,7 +8,10 @@ use lb_reqwest::{BalanceMiddleware, fault};
 use reqwest_middleware::{ClientBuilder, Error};
 
 use super::reqwest::{request, transport};
-use crate::stack::{AsyncStack, Failure, Settings};
+use crate::{
+    reply::Reply,
+    stack::{AsyncStack, Failure, Settings},
+};
 
 pub struct Middleware(reqwest::Client);
 
@@ -19,12 +22,12 @@ impl AsyncStack for Middleware {
         Self(transport(settings).client().clone())
     }
 
-    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<Reply, Failure>> {
         let client = ClientBuilder::new(self.0.clone()).with(BalanceMiddleware::new(Arc::clone(pool))).build();
         let request = request(id);
         async move {
             match client.execute(request).await {
-                Ok(response) => Ok(response.status().as_u16()),
+                Ok(response) => Ok(Reply::of(response.into())),
                 // reqwest's errors come through as they are; others are the balancer's.
                 Err(Error::Reqwest(error)) => Err(Failure::Transport(fault(&error))),
                 Err(Error::Middleware(error)) => Err(Failure::Balancer(error.to_string())),
@@ -36,4 +39,6 @@ impl AsyncStack for Middleware {
 
 faults!(Middleware);
 dropped!(Middleware);
-http2!(Middleware);
+http1!(Middleware);
+over!(http2, Http2, Middleware);
+over!(tls, Tls, Middleware);

@@ -8,7 +8,10 @@ use lb_reqwest::{ReqwestService, ReqwestTransport, fault};
 use tower::ServiceExt;
 
 use super::reqwest::{request, transport};
-use crate::stack::{AsyncStack, Failure, Settings};
+use crate::{
+    reply::Reply,
+    stack::{AsyncStack, Failure, Settings},
+};
 
 pub struct Service(ReqwestTransport);
 
@@ -20,14 +23,16 @@ impl AsyncStack for Service {
         Self(transport(settings))
     }
 
-    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<Reply, Failure>> {
         let service = ReqwestService::new(LoadBalancer::new(Arc::clone(pool), self.0.clone()));
         let response = service.oneshot(request(id));
-        async { response.await.map(|response| response.status().as_u16()).map_err(|error| Failure::of(error, fault)) }
+        async { response.await.map(|response| Reply::of(response.into())).map_err(|error| Failure::of(error, fault)) }
             .boxed_local()
     }
 }
 
 faults!(Service);
 dropped!(Service);
-http2!(Service);
+http1!(Service);
+over!(http2, Http2, Service);
+over!(tls, Tls, Service);

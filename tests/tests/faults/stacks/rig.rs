@@ -11,26 +11,38 @@ use lb_rig::BalancedClient;
 use rig_http::http_client::{Error, HttpClientExt};
 
 use super::reqwest::transport;
-use crate::stack::{AsyncStack, Failure, Settings, URL, body};
+use crate::{
+    RUNTIME,
+    reply::{Content, Reply},
+    stack::{AsyncStack, Encoded, Failure, Settings, URL, body},
+};
 
 pub struct Rig(ReqwestTransport);
 
 impl AsyncStack for Rig {
     const TELLS_UNSENT: bool = true;
     const HAS_TLS: bool = true;
+    const ENCODED_ERRORS: Encoded = Encoded::AsText;
 
     fn new(settings: Settings) -> Self {
         Self(transport(settings))
     }
 
-    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<Reply, Failure>> {
         let client = BalancedClient::new(Arc::clone(pool), self.0.clone());
         let request = Request::post(URL).body(Bytes::from(body(id))).unwrap();
         let response = client.send::<Bytes, Bytes>(request);
         async {
             match response.await {
-                Ok(response) => Ok(response.status().as_u16()),
-                Err(Error::InvalidStatusCodeWithDetails { status, .. }) => Ok(status.as_u16()),
+                Ok(response) => {
+                    let (head, body) = response.into_parts();
+                    Ok(Reply::with(&head, || Content::of_whole(RUNTIME.block_on(body))))
+                }
+                Err(Error::InvalidStatusCodeWithDetails { status, headers, body }) => {
+                    let headers = headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+                    let content = Content::of_whole(Ok::<_, Error>(body));
+                    Ok(Reply::new(status.as_u16(), headers.collect::<Vec<_>>(), || content))
+                }
                 Err(Error::Instance(error)) => Err(match error.downcast_ref() {
                     Some(error) => Failure::Transport(fault(error)),
                     None => Failure::Balancer(error.to_string()),
@@ -44,4 +56,6 @@ impl AsyncStack for Rig {
 
 faults!(Rig);
 dropped!(Rig);
-http2!(Rig);
+http1!(Rig);
+over!(http2, Http2, Rig);
+over!(tls, Tls, Rig);

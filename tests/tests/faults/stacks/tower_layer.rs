@@ -8,25 +8,28 @@ use lb_tower::{BalanceLayer, fault};
 use tower::{Layer as _, ServiceExt};
 
 use super::tower::{Service, request, service};
-use crate::stack::{AsyncStack, Failure, Settings};
+use crate::{
+    reply::Reply,
+    stack::{AsyncStack, Failure, Settings},
+};
 
 /// A service under a [`BalanceLayer`].
 pub struct Layer(Service);
 
 impl AsyncStack for Layer {
+    const HAS_TLS: bool = true;
+
     fn new(settings: Settings) -> Self {
         Self(service(settings))
     }
 
-    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<u16, Failure>> {
+    fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<Reply, Failure>> {
         let response = BalanceLayer::new(Arc::clone(pool)).layer(self.0.clone()).oneshot(request(id));
         async {
             // The service's errors come through as they are; others are the balancer's.
-            response.await.map(|response| response.status().as_u16()).map_err(|error| {
-                match error.downcast_ref::<lb_core::Error<Infallible>>() {
-                    Some(ours) => Failure::Balancer(ours.to_string()),
-                    None => Failure::Transport(fault(error.as_ref())),
-                }
+            response.await.map(Reply::of).map_err(|error| match error.downcast_ref::<lb_core::Error<Infallible>>() {
+                Some(ours) => Failure::Balancer(ours.to_string()),
+                None => Failure::Transport(fault(error.as_ref())),
             })
         }
         .boxed_local()
@@ -35,4 +38,6 @@ impl AsyncStack for Layer {
 
 faults!(Layer);
 dropped!(Layer);
-http2!(Layer);
+http1!(Layer);
+over!(http2, Http2, Layer);
+over!(tls, Tls, Layer);
