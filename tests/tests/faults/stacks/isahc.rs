@@ -8,7 +8,7 @@ use std::{
 use futures::{AsyncReadExt, FutureExt, future::LocalBoxFuture};
 use isahc::{
     AsyncBody, HttpClient,
-    config::Configurable,
+    config::{Configurable, VersionNegotiation},
     http::Request,
     tls::{TlsConfig, TrustStore},
 };
@@ -28,6 +28,8 @@ pub struct Isahc(IsahcTransport);
 
 pub fn transport(settings: Settings) -> IsahcTransport {
     let client = HttpClient::builder().connect_timeout(settings.connect).timeout(settings.answer);
+    // Its HTTP/2, which tells no refused stream, is in the conformance suite.
+    let client = client.version_negotiation(VersionNegotiation::http11());
     // TLS costs each client the reading of what it trusts.
     let client = match settings.protocol {
         Protocol::Tls => {
