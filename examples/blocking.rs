@@ -9,7 +9,7 @@ use std::time::Duration;
 use lb_emulator::{Emulator, Reply};
 use lb_examples::ensure;
 use lb_quickstart::BoxError;
-use lb_reqwest::{Backend, BlockingLoadBalancer, BlockingReqwestTransport, Pool, Served};
+use lb_reqwest::{Backend, BlockingLoadBalancer, BlockingReqwestTransport, CONNECT_TIMEOUT, Pool, Served};
 use reqwest::blocking::Client;
 
 fn main() -> Result<(), BoxError> {
@@ -23,7 +23,8 @@ fn main() -> Result<(), BoxError> {
         Backend::builder(standard.url()).name("standard").priority(2).api_key("key of standard").build()?,
     ])?;
     // No proxy: the emulators are on this machine.
-    let transport = BlockingReqwestTransport::from_builder(Client::builder().no_proxy())?;
+    let transport =
+        BlockingReqwestTransport::from_builder(Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy())?;
     let balancer = BlockingLoadBalancer::new(pool, transport);
 
     let url = "https://any.host/openai/deployments/gpt-4.1/chat/completions?api-version=2024-10-21";

@@ -11,8 +11,8 @@ use lb_emulator::{Emulator, Reply};
 use lb_examples::ensure;
 use lb_quickstart::BoxError;
 use lb_reqwest::{
-    Backend, BlockingLoadBalancer, BlockingReqwestTransport, LoadBalancer, Pool, ReqwestTransport, Served,
-    lb_core::State,
+    Backend, BlockingLoadBalancer, BlockingReqwestTransport, CONNECT_TIMEOUT, LoadBalancer, Pool, ReqwestTransport,
+    Served, lb_core::State,
 };
 
 const URL: &str = "https://any.host/openai/deployments/gpt-4.1/chat/completions?api-version=2024-10-21";
@@ -28,9 +28,12 @@ fn main() -> Result<(), BoxError> {
         Backend::builder(standard.url()).name("standard").priority(2).api_key("key of standard").build()?,
     ])?);
     // No proxy: the emulators are on this machine.
-    let transport = ReqwestTransport::from_builder(reqwest::Client::builder().no_proxy())?;
+    let transport =
+        ReqwestTransport::from_builder(reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy())?;
     let balancer = LoadBalancer::new(Arc::clone(&pool), transport);
-    let transport = BlockingReqwestTransport::from_builder(reqwest::blocking::Client::builder().no_proxy())?;
+    let transport = BlockingReqwestTransport::from_builder(
+        reqwest::blocking::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy(),
+    )?;
     let blocking = BlockingLoadBalancer::new(Arc::clone(&pool), transport);
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lb_emulator::{Emulator, Reply};
 use lb_examples::ensure;
 use lb_quickstart::{BoxError, Events};
-use lb_reqwest::{Backend, LoadBalancer, Pool, ReqwestTransport, Served};
+use lb_reqwest::{Backend, CONNECT_TIMEOUT, LoadBalancer, Pool, ReqwestTransport, Served};
 use reqwest::{Client, Response};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -30,7 +30,7 @@ async fn main() -> Result<(), BoxError> {
         Backend::builder(standard.url()).name("standard").priority(2).api_key("key of standard").build()?,
     ])?;
     // No proxy: the emulators are on this machine.
-    let transport = ReqwestTransport::from_builder(Client::builder().no_proxy())?;
+    let transport = ReqwestTransport::from_builder(Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy())?;
     let balancer = LoadBalancer::new(pool, transport);
 
     let url = "https://any.host/openai/deployments/gpt-4.1/chat/completions?api-version=2024-10-21";

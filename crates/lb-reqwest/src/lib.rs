@@ -87,11 +87,11 @@
 //! ```no_run
 //! # #[cfg(feature = "middleware")]
 //! # fn run(pool: lb_reqwest::Pool) -> Result<(), reqwest::Error> {
-//! use lb_reqwest::BalanceMiddleware;
+//! use lb_reqwest::{BalanceMiddleware, CONNECT_TIMEOUT};
 //! use reqwest::redirect::Policy;
 //! use reqwest_middleware::ClientBuilder;
 //!
-//! let client = reqwest::Client::builder().redirect(Policy::none()).build()?;
+//! let client = reqwest::Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT).build()?;
 //! let client = ClientBuilder::new(client).with(BalanceMiddleware::new(pool)).build();
 //! # Ok(())
 //! # }

@@ -29,13 +29,14 @@ use crate::{
 /// [`with_client_that_follows_no_redirects`](crate::ReqwestTransport::with_client_that_follows_no_redirects).
 ///
 /// ```no_run
-/// use lb_reqwest::{Backend, BalanceMiddleware, Pool};
+/// use lb_reqwest::{Backend, BalanceMiddleware, CONNECT_TIMEOUT, Pool};
 /// use reqwest::redirect::Policy;
 /// use reqwest_middleware::ClientBuilder;
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = Pool::new([Backend::new("ptu.openai.azure.com", 1)?, Backend::new("eu.openai.azure.com", 2)?])?;
-/// let client = reqwest::Client::builder().redirect(Policy::none()).build()?;
+/// // A backend that is not there fails over after ten seconds.
+/// let client = reqwest::Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT).build()?;
 /// let client = ClientBuilder::new(client).with(BalanceMiddleware::new(pool)).build();
 ///
 /// let response = client.post("https://any.host/openai/v1/chat/completions").body("{}").send().await?;
