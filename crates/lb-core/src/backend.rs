@@ -98,6 +98,8 @@ struct Parts {
     weight: u32,
     endpoint: Endpoint,
     deployment: Option<String>,
+    /// What its name is to keys of affinity.
+    name_hash: u64,
     auth: Auth,
     caller_credentials: CallerCredentials,
     /// Whether somebody was told that its path prefix and a request's path overlap.
@@ -135,6 +137,15 @@ impl Backend {
 
     pub(crate) fn shared_name(&self) -> &Arc<str> {
         &self.0.name
+    }
+
+    pub(crate) fn name_hash(&self) -> u64 {
+        self.0.name_hash
+    }
+
+    /// Whether it is of the same resource as the other one: what is stored at one can be read at the other.
+    pub(crate) fn shares_resource_with(&self, other: &Self) -> bool {
+        Destination::of(self).is_of_one_resource_with(&Destination::of(other))
     }
 
     /// The priority from 1; lower is preferred.

@@ -10,6 +10,7 @@ use crate::{
     pools::Pools,
     rng::{Rng, ThreadRng},
     transport::{BlockingTransport, Transport},
+    wishes::Wishes,
 };
 
 /// Sends requests over a [`Transport`] to the best available backend of a [`Pool`].
@@ -83,6 +84,32 @@ impl<T: Transport, R: Rng> LoadBalancer<T, R> {
         drive(&self.pools, &self.transport, &self.rng, request, Call::default()).await
     }
 
+    /// Sends a request like [`send`](LoadBalancer::send), with what it [wishes](Wishes).
+    ///
+    /// ```
+    /// use lb_core::{Error, LoadBalancer, Transport, Wishes};
+    ///
+    /// /// Goes on with a response that a backend has stored: only its resource knows the id.
+    /// async fn go_on<T: Transport>(
+    ///     balancer: &LoadBalancer<T>,
+    ///     request: T::Request,
+    ///     made_by: &str,
+    /// ) -> Result<T::Response, Error<T::Error>> {
+    ///     balancer.send_with(request, Wishes::new().pin_resource(made_by)).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; never [`Error::Exhausted`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](LoadBalancer::send). One that waits gives its place back.
+    pub async fn send_with(&self, request: T::Request, wishes: Wishes) -> Result<T::Response, Error<T::Error>> {
+        drive(&self.pools, &self.transport, &self.rng, request, Call::default().wishes(wishes)).await
+    }
+
     /// Sends a request like [`send`](LoadBalancer::send), with exhaustion as a typed value instead of a synthesised
     /// response.
     ///
@@ -94,7 +121,21 @@ impl<T: Transport, R: Rng> LoadBalancer<T, R> {
     ///
     /// As [`send`](LoadBalancer::send).
     pub async fn try_send(&self, request: T::Request) -> Result<T::Response, Error<T::Error>> {
-        drive(&self.pools, &self.transport, &self.rng, request, Call::default().on_exhaustion(OnExhaustion::Fail)).await
+        self.try_send_with(request, Wishes::new()).await
+    }
+
+    /// Sends a request like [`try_send`](LoadBalancer::try_send), with what it [wishes](Wishes).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](LoadBalancer::try_send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send_with`](LoadBalancer::send_with).
+    pub async fn try_send_with(&self, request: T::Request, wishes: Wishes) -> Result<T::Response, Error<T::Error>> {
+        let call = Call::default().on_exhaustion(OnExhaustion::Fail).wishes(wishes);
+        drive(&self.pools, &self.transport, &self.rng, request, call).await
     }
 }
 
@@ -150,18 +191,31 @@ impl<T: BlockingTransport, R: Rng> BlockingLoadBalancer<T, R> {
         drive_blocking(&self.pools, &self.transport, &self.rng, request, Call::default())
     }
 
+    /// Sends a request like [`send`](BlockingLoadBalancer::send), with what it [wishes](Wishes).
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; never [`Error::Exhausted`].
+    pub fn send_with(&self, request: T::Request, wishes: Wishes) -> Result<T::Response, Error<T::Error>> {
+        drive_blocking(&self.pools, &self.transport, &self.rng, request, Call::default().wishes(wishes))
+    }
+
     /// Sends a request like [`send`](BlockingLoadBalancer::send), with exhaustion as a typed value.
     ///
     /// # Errors
     ///
     /// See [`Error`]; [`Error::Exhausted`] where `send` answers with a synthesised 429.
     pub fn try_send(&self, request: T::Request) -> Result<T::Response, Error<T::Error>> {
-        drive_blocking(
-            &self.pools,
-            &self.transport,
-            &self.rng,
-            request,
-            Call::default().on_exhaustion(OnExhaustion::Fail),
-        )
+        self.try_send_with(request, Wishes::new())
+    }
+
+    /// Sends a request like [`try_send`](BlockingLoadBalancer::try_send), with what it [wishes](Wishes).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](BlockingLoadBalancer::try_send).
+    pub fn try_send_with(&self, request: T::Request, wishes: Wishes) -> Result<T::Response, Error<T::Error>> {
+        let call = Call::default().on_exhaustion(OnExhaustion::Fail).wishes(wishes);
+        drive_blocking(&self.pools, &self.transport, &self.rng, request, call)
     }
 }

@@ -1,23 +1,25 @@
 //! Dispatch: one request's walk over a pool.
 
+mod settling;
 mod telling;
+mod terms;
+mod waits;
 
-use std::{ops::Deref, sync::Arc};
-
-use http::StatusCode;
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use crate::{
     attempt::Attempt,
     backend::Backend,
-    cause::{Cause, Detail},
+    cause::Cause,
     clock::{Instant, Lazy},
     exhausted::{Exhausted, Unavailable},
-    fault::Fault,
     observe::{Event, Level},
-    outcome::{Outcome, Verdict},
-    pool::{Blame, Change, Choice, Claim, Class, News, NoneLeft, Nothing, Pool, Seeker, Tried, reason},
+    outcome::Outcome,
+    pool::{Choice, Claim, NoneLeft, Nothing, Place, Pool, Seeker, Tried},
     rng::Rng,
+    wishes::{WishError, Wishes},
 };
+use terms::{Terms, Unwanted};
 
 /// One request's walk over a pool: it knows which backends the request has tried, and what to say when none is
 /// left.
@@ -28,12 +30,13 @@ use crate::{
 /// and only if a deadline is looked at or written.
 ///
 /// Each backend is tried at most once, so every walk ends; one that refused the request before it processed any of it may
-/// be asked once more, after all others.
+/// be asked once more, after all others. In a pool where requests [wait](crate::PoolBuilder::wait) all that begins anew after
+/// each [`Step::Wait`], up to the longest wait.
 ///
 /// # Cancel safety
 ///
 /// Dropping a dispatch, or asking for the next target, while an attempt is open settles that attempt as cancelled:
-/// nobody is blamed, nothing leaks.
+/// nobody is blamed, nothing leaks. Dropping one that waits gives its place back.
 ///
 /// # Example
 ///
@@ -61,6 +64,11 @@ use crate::{
 ///             }
 ///             Step::Exhausted(exhausted) => return Err(exhausted),
 ///             Step::ReturnLast(exhausted) => return last.ok_or(exhausted),
+///             // Only in a pool whose requests wait. What was answered is of no use any more.
+///             Step::Wait(until) => {
+///                 last = None;
+///                 std::thread::sleep(until.saturating_since(pool.now()));
+///             }
 ///         }
 ///     }
 /// }
@@ -83,7 +91,11 @@ use crate::{
 #[derive(Debug)]
 pub struct Dispatch<P: Deref<Target = Pool>> {
     pool: P,
+    /// Its wishes and waits, if it has any.
+    terms: Option<Box<Terms>>,
     tried: Tried,
+    /// How many attempts it made before it last waited.
+    earlier: u32,
     /// The slot of the attempt that was given out and not settled.
     open: Option<usize>,
     /// How that attempt, or the one before, began.
@@ -92,6 +104,8 @@ pub struct Dispatch<P: Deref<Target = Pool>> {
     failed: Option<(usize, Outcome, Cause)>,
     /// What its answers were so far.
     answers: Answers,
+    /// The backends that it has struck: each once, however often it asks them.
+    struck: Vec<usize>,
     /// A backend that refused it before processing.
     repeat: Repeat,
     /// Its number in events, once it has told one.
@@ -122,12 +136,12 @@ struct Answers {
     any: bool,
 }
 
-/// Whether a request may ask a backend again that refused it before processing, and whether that refusal was a strike.
+/// Whether a request may ask a backend again that refused it before processing.
 #[derive(Debug, Clone, Copy)]
 enum Repeat {
     No,
-    May { slot: usize, has_struck: bool },
-    Did { slot: usize, has_struck: bool },
+    May { slot: usize },
+    Did,
 }
 
 /// Where a request goes next.
@@ -137,10 +151,14 @@ enum Repeat {
 pub enum Step {
     /// Send it to the [target](Pool::target) of this attempt.
     Try(Attempt),
-    /// No backend is left, and no 429 was among the answers, or all were strikes: return the final attempt's answer or error.
+    /// No backend is left, and no 429 was among the answers, or all were strikes, or the request is pinned or late: return the
+    /// final attempt's answer or error.
     ReturnLast(Exhausted),
     /// No backend is left: answer with a synthesised refusal.
     Exhausted(Exhausted),
+    /// All that can serve it are cooling, and it may [wait](crate::PoolBuilder::wait): ask for the next step at this moment. What
+    /// the last attempt answered is not wanted any more. Asked earlier it is this step again.
+    Wait(Instant),
 }
 
 impl Pool {
@@ -149,21 +167,48 @@ impl Pool {
     pub fn dispatch(&self) -> Dispatch<&Self> {
         Dispatch::new(self)
     }
+
+    /// Begins the walk of a request with these wishes.
+    ///
+    /// # Errors
+    ///
+    /// If the request is pinned to a backend that the pool does not have.
+    pub fn dispatch_with(&self, wishes: Wishes) -> Result<Dispatch<&Self>, WishError> {
+        Dispatch::with(self, wishes)
+    }
 }
 
 impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// Begins one request's walk over a pool: a `&Pool`, an `Arc<Pool>`, or whatever always leads to the same one.
     #[must_use]
-    pub const fn new(pool: P) -> Self {
+    pub fn new(pool: P) -> Self {
+        let terms = Terms::of_none(&pool);
+        Self::on(pool, terms)
+    }
+
+    /// Begins the walk of a request with these wishes, on a pool as for [`new`](Dispatch::new).
+    ///
+    /// # Errors
+    ///
+    /// If the request is pinned to a backend that the pool does not have.
+    pub fn with(pool: P, wishes: Wishes) -> Result<Self, WishError> {
+        let terms = Terms::of(wishes, &pool)?;
+        Ok(Self::on(pool, terms))
+    }
+
+    const fn on(pool: P, terms: Option<Box<Terms>>) -> Self {
         let beginning = Beginning { marks: 0, claim: None, at: Instant::from_nanos(0) };
         let answers = Answers { throttled: false, failed: false, other: false, any: false };
         Self {
             pool,
+            terms,
             tried: Tried::new(),
+            earlier: 0,
             open: None,
             beginning,
             failed: None,
             answers,
+            struck: Vec::new(),
             repeat: Repeat::No,
             number: None,
         }
@@ -181,8 +226,10 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         if self.open.is_some() {
             let _ = self.settle(Outcome::Cancelled, || now.get());
         }
-        let may_try = self.attempts() < self.pool.policy.max_attempts;
-        if may_try {
+        if self.terms.is_some() {
+            return self.next_on_terms(&mut now, rng);
+        }
+        if self.may_try() {
             let choice = if self.tried.is_empty() {
                 let usual = self.pool.select_usual(rng).map(Choice::available);
                 usual.or_else(|| self.pool.select(Nothing, &mut now, rng))
@@ -193,133 +240,87 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
                 return Step::Try(self.open(choice, &mut now));
             }
         }
+        self.next_of_the_rest(false, &mut now, rng)
+    }
+
+    /// The same for a request that wishes something, or has waited.
+    #[inline(never)]
+    fn next_on_terms<F: FnOnce() -> Instant, R: Rng + ?Sized>(&mut self, now: &mut Lazy<F>, rng: &R) -> Step {
+        self.end_round_if_waiting();
+        let is_late = self.terms.as_mut().is_some_and(|terms| terms.is_over(|| now.get()));
+        if let Some(terms) = self.terms.as_deref().filter(|_| !is_late && self.may_try()) {
+            if let Some(choice) = self.pool.select(Unwanted { tried: &self.tried, terms }, now, rng) {
+                return self.go(choice, now);
+            }
+        }
+        self.next_of_the_rest(is_late, now, rng)
+    }
+
+    /// The step of a request for which nothing is available.
+    #[cold]
+    fn next_of_the_rest<F: FnOnce() -> Instant, R: Rng + ?Sized>(
+        &mut self,
+        is_late: bool,
+        now: &mut Lazy<F>,
+        rng: &R,
+    ) -> Step {
         // Only among suspects is there a choice left.
         let draw = if self.pool.states.any_stands_accused() { rng.next_u64() } else { 0 };
-        match self.search(now.get(), may_try, draw) {
-            Ok(choice) => Step::Try(self.open(choice, &mut now)),
-            Err(left) => self.give_up(left),
+        match self.search(now.get(), !is_late && self.may_try(), draw) {
+            Ok(choice) => self.go(choice, now),
+            Err(left) => self.give_up(left, is_late, now.get()),
         }
+    }
+
+    fn may_try(&self) -> bool {
+        self.attempts() < self.pool.policy.max_attempts
+    }
+
+    /// A step to a backend that was chosen, perhaps after a wait.
+    fn go<F: FnOnce() -> Instant>(&mut self, choice: Choice, now: &mut Lazy<F>) -> Step {
+        self.end_wait(now);
+        Step::Try(self.open(choice, now))
     }
 
     /// Looks at the whole pool, because nothing is available.
-    #[cold]
     fn search(&self, now: Instant, may_try: bool, draw: u64) -> Result<Choice, NoneLeft> {
         self.pool.sweep(now);
         let again = match self.repeat {
-            Repeat::May { slot, .. } => Some(slot),
-            Repeat::No | Repeat::Did { .. } => None,
+            Repeat::May { slot } => Some(slot),
+            Repeat::No | Repeat::Did => None,
         };
-        let seeker = Seeker { tried: &self.tried, may_try, again, draw };
+        let pin = self.terms.as_ref().and_then(|terms| terms.pin.as_deref());
+        let seeker = Seeker { tried: &self.tried, pin, may_try, again, draw };
         self.pool.states.search(now, seeker, &self.pool.policy, |slot| self.backend(slot).weight())
-    }
-
-    /// Takes note of how the open attempt ended, and says what that means to the request.
-    ///
-    /// Without an open attempt it changes nothing and says [`Verdict::Return`].
-    pub fn settle(&mut self, outcome: Outcome, now: impl FnOnce() -> Instant) -> Verdict {
-        self.settle_with(outcome, Detail::default, now)
-    }
-
-    /// As [`settle`](Dispatch::settle), with what else is known about a failure: `detail` is called if it is one.
-    pub fn settle_with(
-        &mut self,
-        outcome: Outcome,
-        detail: impl FnOnce() -> Detail,
-        now: impl FnOnce() -> Instant,
-    ) -> Verdict {
-        let Some(slot) = self.open.take() else { return Verdict::Return };
-        if !outcome.is_success() {
-            return self.settle_other(slot, outcome, detail, now);
-        }
-        // The usual end, on a short path: mostly nothing stands against the backend.
-        self.pool.count_end(slot, Class::Success);
-        self.tell_settled(slot, outcome, None);
-        if self.pool.states.stands_accused(slot) {
-            let _ = self.hear(slot, Blame::Alive, None, now());
-        }
-        Verdict::Return
-    }
-
-    /// Settles what is no success: by the status table.
-    #[cold]
-    fn settle_other(
-        &mut self,
-        slot: usize,
-        outcome: Outcome,
-        detail: impl FnOnce() -> Detail,
-        now: impl FnOnce() -> Instant,
-    ) -> Verdict {
-        let judgement = self.pool.policy.judge(outcome, self.backend(slot).has_credential());
-        self.pool.count_end(slot, judgement.class);
-        let mut now = Lazy::new(now);
-        let mut blame = judgement.blame;
-        if outcome == Outcome::Cancelled {
-            let stalled = |after| now.get().saturating_since(self.beginning.at) >= after;
-            if self.pool.policy.stalled_after.is_some_and(stalled) {
-                blame = Blame::Strike;
-            }
-        }
-        let fails_over = judgement.verdict == Verdict::FailOver;
-        // What is the caller's own is no failure: its answer, its request, its leaving.
-        let is_failure = fails_over || !matches!(blame, Blame::Alive | Blame::Nobody);
-        let cause = is_failure.then(|| Cause::new(reason(outcome), detail()));
-        self.tell_settled(slot, outcome, cause.as_ref());
-        if fails_over {
-            self.failed = cause.clone().map(|cause| (slot, outcome, cause));
-        }
-        if is_failure || (blame == Blame::Alive && self.pool.states.stands_accused(slot)) {
-            self.blame(slot, outcome, blame, cause, now.get());
-        }
-        judgement.verdict
-    }
-
-    /// Tells the pool what a failure says about the backend, and remembers what it says about the request.
-    fn blame(&mut self, slot: usize, outcome: Outcome, blame: Blame, cause: Option<Cause>, now: Instant) {
-        let is_strike = blame == Blame::Strike;
-        // A request strikes a backend once, also if it asks it twice.
-        let has_struck_it = matches!(self.repeat, Repeat::Did { slot: again, has_struck: true } if again == slot);
-        let may_strike = is_strike || blame == Blame::Unprocessed;
-        let blame = if may_strike && has_struck_it { Blame::Nobody } else { blame };
-        let change = self.hear(slot, blame, cause, now);
-        let counts = matches!(change, Some(Change::Struck(_) | Change::Suspected(_)));
-        let has_struck = is_strike || (blame == Blame::Unprocessed && counts);
-        if let (Outcome::Faulted(Fault::Unprocessed), Repeat::No) = (outcome, self.repeat) {
-            self.repeat = Repeat::May { slot, has_struck };
-        }
-        // Also a fault: who comes from one closes nobody else, so that after a blip the next request finds a way.
-        self.answers.failed |= has_struck || blame == Blame::Fault;
-        if let Outcome::Answered { status, .. } | Outcome::Html { status } = outcome {
-            self.answers.throttled |= status == 429;
-            self.answers.other |= !is_strike;
-            self.answers.any = true;
-        }
-    }
-
-    /// Tells the pool what an attempt says about its backend, and the observers what that changed.
-    #[cold]
-    fn hear(&mut self, slot: usize, blame: Blame, cause: Option<Cause>, now: Instant) -> Option<Change> {
-        let (Beginning { marks, claim, .. }, has_failed) = (self.beginning, self.answers.failed);
-        let news = News { blame, cause: cause.clone(), epoch: marks >> 1, claim, has_failed };
-        let (change, strikes) = self.pool.states.hear(slot, news, now, &self.pool.policy);
-        if let Some(cause) = &cause {
-            self.tell(slot, blame, change, strikes, cause, now);
-        }
-        if change == Some(Change::Available) {
-            self.pool.emit_available(slot);
-        }
-        change
     }
 
     /// How many attempts the request has made, the open one included.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
-        self.tried.len() + matches!(self.repeat, Repeat::Did { .. }) as u32
+        self.earlier + self.tried.len() + matches!(self.repeat, Repeat::Did) as u32
+    }
+
+    /// Whether only some of the backends can serve the request.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.terms.as_ref().is_some_and(|terms| terms.pin.is_some())
+    }
+
+    /// How long the request has waited, all its waits that are over together.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.terms.as_ref().map_or(Duration::ZERO, |terms| terms.wait.total)
+    }
+
+    /// After how long without a head an attempt is to be given up, if the request wishes that: for drivers by hand.
+    #[must_use]
+    pub fn head_timeout(&self) -> Option<Duration> {
+        self.terms.as_ref().and_then(|terms| terms.head_timeout)
     }
 
     fn open<F: FnOnce() -> Instant>(&mut self, choice: Choice, now: &mut Lazy<F>) -> Attempt {
         let Choice { slot, claim } = choice;
         // Before anything is open: a clock that panics must not end an attempt that was never counted.
-        if self.pool.policy.stalled_after.is_some() {
+        if self.pool.policy.times_attempts() {
             self.beginning.at = now.get();
         }
         if self.tried.is_empty() || self.goes_on_to_another(slot) {
@@ -341,8 +342,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     fn goes_on_to_another(&mut self, slot: usize) -> bool {
         self.tell_failed_over(slot);
         match self.repeat {
-            Repeat::May { slot: again, has_struck } if again == slot => {
-                self.repeat = Repeat::Did { slot, has_struck };
+            Repeat::May { slot: again } if again == slot => {
+                self.repeat = Repeat::Did;
                 false
             }
             _ => true,
@@ -353,13 +354,31 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         &self.pool.backends()[slot]
     }
 
-    /// No backend is left: whether the caller gets this refusal, or the final attempt's answer.
+    /// No backend is left: whether the request waits, or the caller gets this refusal, or the final attempt's answer.
     ///
     /// If every answer was a strike, the request is the matter, and the last of them says so. If none came, the error of a
-    /// suspect that was asked for want of others says less than that the others are throttled, and until when.
-    fn give_up(&mut self, left: NoneLeft) -> Step {
-        let attempts = self.attempts();
+    /// suspect that was asked for want of others says less than that the others are throttled, and until when. One that is
+    /// pinned gets its backend's own answer, and one whose time is over whatever there is.
+    fn give_up(&mut self, mut left: NoneLeft, is_late: bool, now: Instant) -> Step {
         let always = self.pool.policy.always_synthesize;
+        let has_asked = !self.tried.is_empty();
+        let Answers { throttled, other, any, .. } = self.answers;
+        let is_throttled = always || if any { throttled && other } else { left.totals.is_throttled };
+        if !is_late && (is_throttled || !has_asked) {
+            if let Some(Place { until, older, .. }) = self.wait(left.cools_in, now) {
+                self.tell_waiting(until, until.saturating_since(now), older);
+                return Step::Wait(until);
+            }
+        }
+        let is_pinned = self.is_pinned();
+        let synthesized = !has_asked || (is_throttled && !is_late && !is_pinned);
+        left.totals.is_late = is_late;
+        if self.pool.policy.wait.is_some() {
+            let next =
+                |soonest| self.pool.waiting.moment_of_the_next(now.saturating_add(soonest)).saturating_since(now);
+            left.totals.soonest = left.totals.soonest.map(next);
+        }
+        let attempts = self.attempts();
         let unavailable = left.named.into_iter().map(|left| Unavailable {
             backend: Arc::clone(self.backend(left.slot).shared_name()),
             state: left.state,
@@ -367,9 +386,6 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
             cause: left.cause,
         });
         let exhausted = Exhausted::new(left.totals, unavailable.collect(), always);
-        let Answers { throttled, other, any, .. } = self.answers;
-        let is_throttled = if any { throttled && other } else { exhausted.status() == StatusCode::TOO_MANY_REQUESTS };
-        let synthesized = attempts == 0 || always || is_throttled;
         if let Some(request) = self.number(Level::Warn) {
             self.pool.emit(&Event::Exhausted { request, exhausted: &exhausted, attempts, synthesized });
         }
@@ -377,19 +393,13 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     }
 }
 
-impl<P: Deref<Target = Pool>> Dispatch<P> {
-    #[cold]
-    fn cancel(&mut self) {
-        // The clock is read only if it matters how long the attempt took.
-        let now = self.pool.policy.stalled_after.map(|_| self.pool.now());
-        let _ = self.settle(Outcome::Cancelled, || now.unwrap_or(Instant::from_nanos(0)));
-    }
-}
-
 impl<P: Deref<Target = Pool>> Drop for Dispatch<P> {
     fn drop(&mut self) {
-        if self.open.is_some() {
-            self.cancel();
+        if let Some(slot) = self.open.take() {
+            self.cancel(slot);
+        }
+        if self.terms.is_some() {
+            self.give_place_back();
         }
     }
 }

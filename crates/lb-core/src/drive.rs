@@ -1,7 +1,7 @@
 //! The loop of the library: written once, driven async and blocking.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -11,9 +11,11 @@ use crate::{
     call::{Call, OnExhaustion},
     cause::Detail,
     causes::causes,
+    clock::Instant,
     dispatch::{Dispatch, Step},
     error::Error,
     fault::Fault,
+    observe::NotRepeated,
     outcome::{Outcome, Verdict},
     pool::Pool,
     pools::Pools,
@@ -21,6 +23,7 @@ use crate::{
     served::Served,
     target::Target,
     transport::{Blocking, BlockingTransport, Transport},
+    wishes::WishError,
 };
 
 /// Runs one request: the loop of the library.
@@ -42,7 +45,7 @@ pub async fn drive<T: Transport, R: Rng + ?Sized>(
     request: T::Request,
     call: Call,
 ) -> Result<T::Response, Error<T::Error>> {
-    run(pools, transport, rng, request, call, Wait::ForCredentials).await
+    run(pools, transport, rng, request, call, Mode::Async).await
 }
 
 /// Runs one request over a blocking transport, in the same loop as [`drive`].
@@ -58,19 +61,20 @@ pub fn drive_blocking<T: BlockingTransport, R: Rng + ?Sized>(
     call: Call,
 ) -> Result<T::Response, Error<T::Error>> {
     let transport = Blocking(transport);
-    let run = pin!(run(pools, &transport, rng, request, call, Wait::Never));
+    let run = pin!(run(pools, &transport, rng, request, call, Mode::Blocking));
     match run.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
-        // Every await in the loop is on the transport, whose futures are ready, or on a credential, which does not wait.
+        // Every await in the loop is on the transport, whose futures are ready, on a sleep that has blocked, or on a
+        // credential, which does not wait.
         Poll::Pending => unreachable!("the loop over a blocking transport never waits"),
     }
 }
 
-/// Whether the loop may wait for a credential.
-#[derive(Clone, Copy)]
-enum Wait {
-    ForCredentials,
-    Never,
+/// Whether the loop may be pending.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Async,
+    Blocking,
 }
 
 type Answer<T> = Result<<T as Transport>::Response, Error<<T as Transport>::Error>>;
@@ -81,15 +85,27 @@ async fn run<T: Transport, R: Rng + ?Sized>(
     rng: &R,
     request: T::Request,
     call: Call,
-    wait: Wait,
+    mode: Mode,
 ) -> Answer<T> {
-    let mut original = transport.prepare(request).await.map_err(Error::Transport)?;
+    let wishes = match transport.wishes(&request) {
+        Some(wishes) => wishes.or(call.wishes),
+        None => call.wishes,
+    };
     let pool = pools.serving();
-    let mut dispatch = pool.dispatch();
+    let mut dispatch = pool.dispatch_with(wishes)?;
+    if mode == Mode::Blocking && dispatch.head_timeout().is_some() {
+        return Err(Error::Wish(WishError::HeadTimeoutWhileBlocking));
+    }
+    let mut original = transport.prepare(request).await.map_err(Error::Transport)?;
     let mut last = None;
     loop {
         let attempt = match dispatch.next(|| pool.now(), rng) {
             Step::Try(attempt) => attempt,
+            Step::Wait(until) => {
+                discard(transport, last.take());
+                sleep(pool, transport, until, mode).await;
+                continue;
+            }
             Step::ReturnLast(exhausted) => return last.unwrap_or(Err(Error::Exhausted(exhausted))),
             Step::Exhausted(exhausted) => {
                 discard(transport, last);
@@ -102,15 +118,15 @@ async fn run<T: Transport, R: Rng + ?Sized>(
         discard(transport, last);
 
         let mut target = pool.target(&attempt);
-        let answer = match obtain_credential(&mut target, wait).await {
+        let answer = match obtain_credential(&mut target, mode).await {
             Err(error) => Err(error),
             Ok(()) => match transport.replay(&mut original) {
-                Some(copy) => send(transport, copy, &target).await,
+                Some(copy) => send(transport, copy, &target, &dispatch).await,
                 None => {
                     // It can be sent once only: whatever comes is the caller's.
-                    let answer = send(transport, original, &target).await;
+                    let answer = send(transport, original, &target, &dispatch).await;
                     if settle(&mut dispatch, transport, &target, &answer) == Verdict::FailOver {
-                        dispatch.cannot_repeat();
+                        dispatch.cannot_repeat(NotRepeated::BodySpent);
                     }
                     return answer;
                 }
@@ -118,24 +134,70 @@ async fn run<T: Transport, R: Rng + ?Sized>(
         };
         match settle(&mut dispatch, transport, &target, &answer) {
             Verdict::Return => return answer,
+            Verdict::FailOver if target.is_guarded() && !dispatch.is_pinned() => {
+                dispatch.cannot_repeat(NotRepeated::StatefulPath);
+                return answer;
+            }
             Verdict::FailOver => last = Some(answer),
         }
     }
 }
 
-async fn obtain_credential<E>(target: &mut Target<'_>, wait: Wait) -> Result<(), Error<E>> {
-    let obtained = match wait {
-        Wait::ForCredentials => target.obtain_credential().await,
-        Wait::Never => target.obtain_credential_now(),
+/// Sleeps by the pool's clock if that can, else by the transport's.
+async fn sleep<T: Transport>(pool: &Pool, transport: &T, until: Instant, mode: Mode) {
+    let duration = until.saturating_since(pool.now());
+    match mode {
+        Mode::Async => match pool.clock().sleep(duration) {
+            Some(sleep) => sleep.await,
+            None => transport.sleep(duration).await,
+        },
+        Mode::Blocking => {
+            if !pool.clock().sleep_blocking(duration) {
+                transport.sleep(duration).await;
+            }
+        }
+    }
+}
+
+async fn obtain_credential<E>(target: &mut Target<'_>, mode: Mode) -> Result<(), Error<E>> {
+    let obtained = match mode {
+        Mode::Async => target.obtain_credential().await,
+        Mode::Blocking => target.obtain_credential_now(),
     };
     obtained.map_err(|source| Error::Credential { backend: target.backend().name().to_owned(), source })
 }
 
-async fn send<T: Transport>(transport: &T, request: T::Request, target: &Target<'_>) -> Answer<T> {
-    let mut response = transport.send(request, target).await?;
+async fn send<T: Transport>(
+    transport: &T,
+    request: T::Request,
+    target: &Target<'_>,
+    dispatch: &Dispatch<&Pool>,
+) -> Answer<T> {
+    let sending = transport.send(request, target);
+    let mut response = match dispatch.head_timeout() {
+        None => sending.await?,
+        Some(after) => {
+            let pool = *dispatch.pool();
+            let too_late = sleep(pool, transport, pool.now().saturating_add(after), Mode::Async);
+            match first(sending, too_late).await {
+                Some(answer) => answer?,
+                None => return Err(Error::HeadTimeout { backend: target.backend().name().to_owned(), after }),
+            }
+        }
+    };
     let backend = Arc::clone(target.backend().shared_name());
-    transport.mark(&mut response, Served::new(backend, target.attempt()));
+    transport.mark(&mut response, Served::new(backend, target.attempt(), dispatch.waited()));
     Ok(response)
+}
+
+/// What the future gives, unless `too_late` is ready before it.
+async fn first<T>(future: impl Future<Output = T>, too_late: impl Future<Output = ()>) -> Option<T> {
+    let (mut future, mut too_late) = (pin!(future), pin!(too_late));
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => too_late.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 fn settle<T: Transport>(
@@ -149,7 +211,7 @@ fn settle<T: Transport>(
         Ok(response) => Detail::from_headers(transport.head(response).headers()),
         Err(Error::Transport(error)) => Detail::from_text(&transport.describe(error)),
         Err(Error::Credential { source, .. }) => Detail::from_text(&causes(source)),
-        Err(Error::Address(_) | Error::Exhausted(_)) => Detail::default(),
+        Err(Error::Address(_) | Error::Exhausted(_) | Error::HeadTimeout { .. } | Error::Wish(_)) => Detail::default(),
     };
     dispatch.settle_with(outcome(pool, transport, target, answer), detail, || pool.now())
 }
@@ -162,8 +224,9 @@ fn outcome<T: Transport>(pool: &Pool, transport: &T, target: &Target<'_>, answer
         }
         Err(Error::Transport(error)) => Outcome::Faulted(target.told_fault().unwrap_or_else(|| transport.fault(error))),
         Err(Error::Credential { .. }) => Outcome::Faulted(Fault::Credential),
+        Err(Error::HeadTimeout { .. }) => Outcome::Faulted(Fault::Timeout),
         // Nothing was sent, and not for a reason that lies with the backend.
-        Err(Error::Address(_) | Error::Exhausted(_)) => Outcome::Cancelled,
+        Err(Error::Address(_) | Error::Exhausted(_) | Error::Wish(_)) => Outcome::Cancelled,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Why a balancer has no response to return.
 
-use std::{convert::Infallible, error::Error as StdError, fmt};
+use std::{convert::Infallible, error::Error as StdError, fmt, time::Duration};
 
-use crate::{credential::CredentialError, exhausted::Exhausted};
+use crate::{credential::CredentialError, exhausted::Exhausted, wishes::WishError};
 
 /// Why a balancer has no response to return.
 ///
@@ -22,6 +22,16 @@ pub enum Error<E> {
         /// What its credential source said.
         source: CredentialError,
     },
+    /// No head came within the [head timeout](crate::Wishes::head_timeout) that the request wished. The request may have been
+    /// executed.
+    HeadTimeout {
+        /// The name of the backend.
+        backend: String,
+        /// How long it was given.
+        after: Duration,
+    },
+    /// A wish of the request cannot be granted. Nothing was sent.
+    Wish(WishError),
     /// No backend is available. Retry after [`Exhausted::retry_after`]. Only `try_send` returns it: `send` answers
     /// with a synthesised 429 instead.
     Exhausted(Exhausted),
@@ -40,6 +50,8 @@ impl<E> Error<E> {
             Self::Transport(error) => Ok(error),
             Self::Address(error) => Err(Error::Address(error)),
             Self::Credential { backend, source } => Err(Error::Credential { backend, source }),
+            Self::HeadTimeout { backend, after } => Err(Error::HeadTimeout { backend, after }),
+            Self::Wish(error) => Err(Error::Wish(error)),
             Self::Exhausted(exhausted) => Err(Error::Exhausted(exhausted)),
         }
     }
@@ -51,6 +63,8 @@ impl<E> Error<E> {
             Self::Transport(error) => Error::Transport(map(error)),
             Self::Address(error) => Error::Address(error),
             Self::Credential { backend, source } => Error::Credential { backend, source },
+            Self::HeadTimeout { backend, after } => Error::HeadTimeout { backend, after },
+            Self::Wish(error) => Error::Wish(error),
             Self::Exhausted(exhausted) => Error::Exhausted(exhausted),
         }
     }
@@ -62,6 +76,12 @@ impl<E> From<AddressError> for Error<E> {
     }
 }
 
+impl<E> From<WishError> for Error<E> {
+    fn from(error: WishError) -> Self {
+        Self::Wish(error)
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -70,6 +90,8 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
             Self::Credential { backend, .. } => {
                 write!(f, "no credential for backend {backend}; check its credential source")
             }
+            Self::HeadTimeout { backend, after } => write!(f, "no head came from backend {backend} within {after:?}"),
+            Self::Wish(error) => error.fmt(f),
             Self::Exhausted(exhausted) => exhausted.fmt(f),
         }
     }
@@ -80,7 +102,7 @@ impl<E: StdError + 'static> StdError for Error<E> {
         match self {
             // Transparent: the text is the transport's own, so its cause is the next one.
             Self::Transport(error) => error.source(),
-            Self::Address(_) => None,
+            Self::Address(_) | Self::HeadTimeout { .. } | Self::Wish(_) => None,
             Self::Credential { source, .. } => Some(source),
             Self::Exhausted(_) => None,
         }

@@ -29,6 +29,8 @@ pub(crate) struct Totals {
     pub(crate) drained: usize,
     /// Whether a 429 is among the reasons.
     pub(crate) is_throttled: bool,
+    /// Whether the time that the request had is over.
+    pub(crate) is_late: bool,
     /// How long until the request could go anywhere; `None` if all are drained.
     pub(crate) soonest: Option<Duration>,
 }
@@ -115,6 +117,12 @@ impl Exhausted {
     #[must_use]
     pub const fn backends(&self) -> usize {
         self.totals.backends
+    }
+
+    /// Whether the request got no further because its [deadline](crate::Wishes::within) has passed.
+    #[must_use]
+    pub const fn is_late(&self) -> bool {
+        self.totals.is_late
     }
 
     /// How many of them are cooling down.
@@ -240,6 +248,7 @@ fn in_words(reason: Reason) -> String {
 impl fmt::Display for Exhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.retry_after_secs() {
+            _ if self.totals.is_late => f.write_str("the deadline of the request has passed")?,
             Some(secs) => write!(f, "no backend available for {secs} s")?,
             None => f.write_str("no backend available until one is reopened")?,
         }

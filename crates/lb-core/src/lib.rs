@@ -80,6 +80,7 @@ mod target;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 mod transport;
+mod wishes;
 
 pub use attempt::Attempt;
 pub use backend::{Backend, BackendBuilder, CALLER_CREDENTIAL_PARAMETERS, CALLER_CREDENTIALS};
@@ -96,9 +97,9 @@ pub use error::{AddressError, Error};
 pub use exhausted::{Exhausted, Unavailable};
 pub use fault::Fault;
 pub use future::BoxFuture;
-pub use observe::{Event, Observer};
+pub use observe::{Event, NotRepeated, Observer};
 pub use outcome::{Outcome, Reason, Verdict};
-pub use pool::{BackendSnapshot, Counters, Pool, PoolBuilder, PoolOptions, Snapshot, StatusAction};
+pub use pool::{BackendSnapshot, Counters, Pool, PoolBuilder, PoolOptions, Snapshot, StatusAction, Wait, Waits};
 pub use pools::Pools;
 pub use retry_after::{Headers, Hint, HintSource, MAX_HINT, hint};
 pub use rng::{Rng, SeededRng, ThreadRng};
@@ -106,3 +107,4 @@ pub use served::Served;
 pub use state::State;
 pub use target::Target;
 pub use transport::{BlockingHttpTransport, BlockingTransport, CONNECT_TIMEOUT, Head, HttpTransport, Transport};
+pub use wishes::{WishError, Wishes};

@@ -1,6 +1,6 @@
 //! Events: every decision of a pool, for an observer and for `tracing`.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::{
     backend::Backend, cause::Cause, clock::Instant, exhausted::Exhausted, outcome::Outcome, retry_after::HintSource,
@@ -53,8 +53,8 @@ pub enum Event<'a> {
         /// Why it failed.
         cause: &'a Cause,
     },
-    /// The request would go on from a backend that failed, and cannot: its body could be sent once only. The caller gets
-    /// what that backend answered. Level: info.
+    /// The request would go on from a backend that failed, and cannot. The caller gets what that backend answered. Level:
+    /// info.
     NotRepeated {
         /// The request's number.
         request: u64,
@@ -64,6 +64,29 @@ pub enum Event<'a> {
         outcome: Outcome,
         /// Why it failed.
         cause: &'a Cause,
+        /// Why the request is not sent again.
+        why: NotRepeated,
+    },
+    /// The request waits, because all that can serve it are cooling. Level: debug.
+    ///
+    /// [`Resumed`](Event::Resumed) follows, or [`Waiting`](Event::Waiting) again where the backend refused others meanwhile, or
+    /// [`Exhausted`](Event::Exhausted), or nothing if its caller gives up.
+    Waiting {
+        /// The request's number.
+        request: u64,
+        /// The moment at which it asks again, on the pool's clock.
+        until: Instant,
+        /// How long that is from now.
+        after: Duration,
+        /// How many requests wait that are older.
+        older: usize,
+    },
+    /// The request goes on after it has waited. Level: debug.
+    Resumed {
+        /// The request's number.
+        request: u64,
+        /// How long it has waited.
+        waited: Duration,
     },
     /// An attempt failed, and that may be the request's doing: a 5xx, a timeout, a reset. Level: info.
     ///
@@ -185,6 +208,28 @@ impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
     }
 }
 
+/// Why a request that would fail over is not sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotRepeated {
+    /// Its body could be sent once only.
+    BodySpent,
+    /// The failure came later than [`fail_over_within`](crate::PoolBuilder::fail_over_within).
+    TooLate,
+    /// Its path names what is stored at one resource, and the pool [guards](crate::PoolBuilder::guard_stateful_paths) such.
+    StatefulPath,
+}
+
+impl fmt::Display for NotRepeated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BodySpent => "the body could be sent once only",
+            Self::TooLate => "the failure came too late",
+            Self::StatefulPath => "its path names what is stored at one resource",
+        })
+    }
+}
+
 /// How loud an event is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Level {
@@ -250,15 +295,27 @@ pub(crate) fn trace(event: &Event<'_>) {
             request_id = cause.request_id(),
             "failed over"
         ),
-        Event::NotRepeated { request, backend, outcome, cause } => tracing::info!(
+        Event::NotRepeated { request, backend, outcome, cause, why } => tracing::info!(
             target: TARGET,
             request,
             backend = backend.name(),
             %outcome,
             cause = cause.text(),
             request_id = cause.request_id(),
-            "not repeated: the body could be sent once only"
+            %why,
+            "not repeated"
         ),
+        Event::Waiting { request, until, after, older } => tracing::debug!(
+            target: TARGET,
+            request,
+            until_ns = until.as_nanos(),
+            after_ms = millis(*after),
+            older,
+            "waiting"
+        ),
+        Event::Resumed { request, waited } => {
+            tracing::debug!(target: TARGET, request, waited_ms = millis(*waited), "resumed");
+        }
         Event::Struck { request, backend, strikes, cause } => tracing::info!(
             target: TARGET,
             request,

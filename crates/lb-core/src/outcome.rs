@@ -65,6 +65,16 @@ impl Outcome {
         Self::Answered { status, hint: if status < 400 { None } else { hint_in(headers, wall) } }
     }
 
+    /// Whether the request may have been executed although it failed.
+    pub(crate) const fn may_have_been_executed(self) -> bool {
+        match self {
+            Self::Answered { status, .. } => status >= 500 || status == 408,
+            Self::Html { .. } => true,
+            Self::Faulted(fault) => matches!(fault, Fault::Timeout | Fault::Reset),
+            Self::Cancelled => false,
+        }
+    }
+
     /// Whether it is the caller's, and the backend did well: a 2xx, a 3xx, or what comes before them.
     #[inline]
     pub(crate) const fn is_success(self) -> bool {

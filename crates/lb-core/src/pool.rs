@@ -1,5 +1,6 @@
 //! A pool: the backends, their states and counters, the policy, and the clock.
 
+mod affinity;
 mod builder;
 mod counters;
 mod left;
@@ -12,6 +13,7 @@ mod states;
 mod suspicion;
 mod tier;
 mod tried;
+mod waiting;
 mod weights;
 
 use std::{
@@ -35,7 +37,7 @@ use counters::AllCounters;
 pub use counters::Counters;
 pub(crate) use left::NoneLeft;
 pub use options::{PoolOptions, StatusAction};
-pub(crate) use policy::{Blame, Class, Policy, reason};
+pub(crate) use policy::{Blame, Class, Judgement, Policy, reason};
 use select::Selection;
 pub(crate) use select::{Exclude, Nothing};
 pub use snapshot::{BackendSnapshot, Snapshot};
@@ -43,6 +45,8 @@ pub(crate) use standing::{Change, News};
 pub(crate) use states::{Choice, Seeker, States};
 pub(crate) use suspicion::Claim;
 pub(crate) use tried::Tried;
+pub(crate) use waiting::{Place, Waiter, Waiting};
+pub use waiting::{Wait, Waits};
 
 /// The backends of one load balancer, with what is known about them.
 ///
@@ -79,6 +83,7 @@ pub struct Pool {
     observers: Box<[Box<dyn Observer>]>,
     /// How many requests have a number so far.
     numbered: AtomicU64,
+    pub(crate) waiting: Waiting,
 }
 
 impl Pool {
@@ -155,7 +160,7 @@ impl Pool {
         true
     }
 
-    fn slot(&self, name: &str) -> Option<usize> {
+    pub(crate) fn slot(&self, name: &str) -> Option<usize> {
         self.backends.iter().position(|backend| backend.name() == name)
     }
 

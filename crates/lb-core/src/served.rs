@@ -1,8 +1,8 @@
 //! Who served a response.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
-/// Which backend served a response, and after how many attempts: an extension of the response.
+/// Which backend served a response, after how many attempts and what waits: an extension of the response.
 ///
 /// ```
 /// fn log<B>(response: &http::Response<B>) {
@@ -15,11 +15,12 @@ use std::{fmt, sync::Arc};
 pub struct Served {
     backend: Arc<str>,
     attempts: u32,
+    waited: Duration,
 }
 
 impl Served {
-    pub(crate) const fn new(backend: Arc<str>, attempts: u32) -> Self {
-        Self { backend, attempts }
+    pub(crate) const fn new(backend: Arc<str>, attempts: u32, waited: Duration) -> Self {
+        Self { backend, attempts, waited }
     }
 
     /// The name of the backend.
@@ -32,6 +33,12 @@ impl Served {
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts
+    }
+
+    /// How long the request [waited](crate::PoolBuilder::wait) for backends to come back, all its waits together.
+    #[must_use]
+    pub const fn waited(&self) -> Duration {
+        self.waited
     }
 }
 

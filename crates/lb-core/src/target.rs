@@ -11,7 +11,10 @@ use std::{
     fmt,
     future::Future,
     pin::pin,
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -43,6 +46,8 @@ pub struct Target<'p> {
     auth: TargetAuth<'p>,
     /// What the transport knows of the attempt's end.
     fault: OnceLock<Fault>,
+    /// Whether the request's path names what is stored at one resource, where the pool looks at that.
+    stateful: Option<AtomicBool>,
 }
 
 enum TargetAuth<'p> {
@@ -62,7 +67,8 @@ impl Pool {
     /// If the attempt is of a dispatch over another pool, which has more backends.
     #[must_use]
     pub fn target(&self, attempt: &Attempt) -> Target<'_> {
-        Target::new(&self.backends()[attempt.slot()], attempt.number())
+        let stateful = self.policy.guards_stateful_paths.then(AtomicBool::default);
+        Target { stateful, ..Target::new(&self.backends()[attempt.slot()], attempt.number()) }
     }
 }
 
@@ -73,7 +79,7 @@ impl<'p> Target<'p> {
             Auth::Fixed(credential) => TargetAuth::Own(Cow::Borrowed(credential)),
             Auth::Source(source) => TargetAuth::Pending(source.as_ref()),
         };
-        Self { backend, attempt, auth, fault: OnceLock::new() }
+        Self { backend, attempt, auth, fault: OnceLock::new(), stateful: None }
     }
 
     /// The backend of this attempt.
@@ -196,6 +202,9 @@ impl<'p> Target<'p> {
 
     #[inline]
     fn rewrite(&self, path: &str, query: Option<&str>) -> Result<Option<String>, AddressError> {
+        if let Some(stateful) = &self.stateful {
+            stateful.store(path::is_stateful(path), Ordering::Relaxed);
+        }
         let rewritten = path::rewrite(self.backend, path, query).map_err(|problem| self.error(problem))?;
         if rewritten.is_some() {
             overlap::warn(self.backend, path);
@@ -223,6 +232,11 @@ impl<'p> Target<'p> {
     /// [`Transport::fault`](crate::Transport::fault) is not asked then.
     pub fn tell_fault(&self, fault: Fault) {
         let _ = self.fault.set(fault);
+    }
+
+    /// Whether the request stays at this backend because of its path.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.stateful.as_ref().is_some_and(|stateful| stateful.load(Ordering::Relaxed))
     }
 
     pub(crate) fn told_fault(&self) -> Option<Fault> {

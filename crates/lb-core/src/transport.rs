@@ -3,6 +3,7 @@
 mod blocking;
 mod head;
 mod http;
+mod sleep;
 
 use std::{
     future::{Future, ready},
@@ -16,7 +17,7 @@ pub(crate) use blocking::Blocking;
 pub use blocking::BlockingTransport;
 pub use head::Head;
 
-use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target};
+use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target, wishes::Wishes};
 
 /// How long the clients that adapters make by themselves wait for a connection: DNS, TCP and TLS together. Then the
 /// request goes to the next backend.
@@ -35,12 +36,13 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// For each request the balancer's loop calls, in this order:
 ///
-/// 1. [`prepare`](Transport::prepare) once: what it gives is the *original*;
+/// 1. [`wishes`](Transport::wishes) and [`prepare`](Transport::prepare) once: what the latter gives is the *original*;
 /// 2. per attempt [`replay`](Transport::replay) for a copy of the original. If it cannot be copied, the original itself
 ///    is sent, and no further attempt follows;
 /// 3. [`send`](Transport::send) with that request, at most once per backend;
 /// 4. [`mark`](Transport::mark) and [`head`](Transport::head) on the response, or [`fault`](Transport::fault) on the error;
-/// 5. at the end [`synthesize`](Transport::synthesize) if nothing was left; and [`discard`](Transport::discard) on every
+/// 5. [`sleep`](Transport::sleep) where the request waits or has a head timeout, if the pool's clock cannot;
+/// 6. at the end [`synthesize`](Transport::synthesize) if nothing was left; and [`discard`](Transport::discard) on every
 ///    response that is not returned, after the next target is known.
 ///
 /// All methods are called from any thread, for many requests at once. The loop runs in the caller's task: no method
@@ -128,6 +130,12 @@ pub trait Transport: Send + Sync {
     /// Why no response head came.
     type Error: Send;
 
+    /// What the request itself wishes: an extension of it, if it has such. By default nothing.
+    fn wishes(&self, request: &Self::Request) -> Option<Wishes> {
+        let _ = request;
+        None
+    }
+
     /// Makes the original from the caller's request. By default it is that request. A stack can make its body one that
     /// can be copied: read what is in memory, never what streams.
     ///
@@ -175,6 +183,12 @@ pub trait Transport: Send + Sync {
 
     /// Puts on the response which backend served it: into its extensions, if the response type has any.
     fn mark(&self, response: &mut Self::Response, served: Served);
+
+    /// Is ready after so long. By default a thread sleeps, one for each call: a stack that has a timer does better to use
+    /// that one. The future is dropped where the sleep is no longer of use.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        sleep::on_a_thread(duration)
+    }
 
     /// Takes a response that will not be returned; failover waits for this call, so it must return at once. By default
     /// the response is dropped, which is always correct. A stack whose connections are reused only when their bodies

@@ -147,6 +147,7 @@ proptest! {
                     }
                 }
                 Step::ReturnLast(_) => prop_assert!(false, "nothing was answered"),
+                Step::Wait(_) => prop_assert!(false, "nobody waits here"),
                 Step::Exhausted(exhausted) => {
                     let Some(delay) = exhausted.retry_after() else {
                         prop_assert_eq!(exhausted.drained(), exhausted.backends());

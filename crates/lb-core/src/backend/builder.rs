@@ -9,6 +9,8 @@ use super::{Auth, Backend, CallerCredentials, Parts, endpoint};
 use crate::{
     build_error::{BackendProblem, BuildError},
     credential::{Credential, CredentialSource},
+    rng::SeededRng,
+    wishes::Affinity,
 };
 use endpoint::Endpoint;
 
@@ -156,16 +158,20 @@ impl BackendBuilder {
             None
         };
         match (endpoint, problem) {
-            (Ok(endpoint), None) => Ok(Backend(Arc::new(Parts {
-                name: self.name.unwrap_or_else(|| endpoint.name()).into(),
-                priority: self.priority,
-                weight: self.weight,
-                endpoint,
-                deployment: self.deployment,
-                auth: self.auth,
-                caller_credentials: self.caller_credentials,
-                overlap_is_told: AtomicBool::new(false),
-            }))),
+            (Ok(endpoint), None) => {
+                let name = self.name.unwrap_or_else(|| endpoint.name());
+                Ok(Backend(Arc::new(Parts {
+                    name_hash: SeededRng::first(Affinity::of(name.as_bytes()).0),
+                    name: name.into(),
+                    priority: self.priority,
+                    weight: self.weight,
+                    endpoint,
+                    deployment: self.deployment,
+                    auth: self.auth,
+                    caller_credentials: self.caller_credentials,
+                    overlap_is_told: AtomicBool::new(false),
+                })))
+            }
             (Err(problem), _) | (_, Some(problem)) => {
                 let name = self.name.filter(|name| !name.trim().is_empty());
                 let backend = name.map_or_else(|| endpoint::printable(&self.endpoint), |name| printable_name(&name));

@@ -47,6 +47,14 @@ impl<'b> Destination<'b> {
     }
 }
 
+impl Destination<'_> {
+    /// Whether both are of one resource: origin and path prefix.
+    pub(super) fn is_of_one_resource_with(&self, other: &Self) -> bool {
+        let resource = |of: &Self| (of.is_https, of.port, of.path_prefix.to_owned(), of.host.clone().into_owned());
+        resource(self) == resource(other)
+    }
+}
+
 /// The host with an IPv6 address in its one short form.
 fn host(text: &str) -> Cow<'_, str> {
     let bracketed = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));

@@ -1,13 +1,13 @@
 //! What the observers are told of a request's walk.
 
-use std::ops::Deref;
+use std::{ops::Deref, time::Duration};
 
 use super::Dispatch;
 use crate::{
     attempt::Attempt,
     cause::Cause,
     clock::Instant,
-    observe::{Event, Level},
+    observe::{Event, Level, NotRepeated},
     outcome::Outcome,
     pool::{Blame, Change, Pool},
 };
@@ -74,14 +74,28 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         }
     }
 
-    /// Tells the observers that the request would go on, and cannot: its body could be sent once only.
+    /// Tells the observers that the request would go on, and cannot, such as one whose body could be sent once only.
     ///
     /// For drivers by hand; the balancers' loop calls it. Where the last attempt does not fail over, nobody is told.
-    pub fn cannot_repeat(&mut self) {
+    pub fn cannot_repeat(&mut self, why: NotRepeated) {
         let Some((backend, outcome, cause)) = self.failed.take() else { return };
         if let Some(request) = self.number(Level::Info) {
             let backend = self.backend(backend);
-            self.pool.emit(&Event::NotRepeated { request, backend, outcome, cause: &cause });
+            self.pool.emit(&Event::NotRepeated { request, backend, outcome, cause: &cause, why });
+        }
+    }
+
+    /// The request waits.
+    pub(super) fn tell_waiting(&mut self, until: Instant, after: Duration, older: usize) {
+        if let Some(request) = self.number(Level::Debug) {
+            self.pool.emit(&Event::Waiting { request, until, after, older });
+        }
+    }
+
+    /// The request goes on after a wait.
+    pub(super) fn tell_resumed(&mut self, waited: Duration) {
+        if let Some(request) = self.number(Level::Debug) {
+            self.pool.emit(&Event::Resumed { request, waited });
         }
     }
 

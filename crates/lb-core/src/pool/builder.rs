@@ -13,6 +13,7 @@ use crate::{
     build_error::BuildError,
     clock::{Clock, SystemClock},
     observe::Observer,
+    pool::waiting::{Wait, Waiting},
 };
 
 impl Pool {
@@ -129,6 +130,56 @@ impl PoolBuilder {
         self
     }
 
+    /// Lets a request wait where it would be refused because backends are cooling: until the first of them is back, and behind
+    /// those that wait already. Default: it is refused at once, which is what interactive callers and the retries of SDKs
+    /// want to hear.
+    ///
+    /// Who waits asks again at a moment that depends on how many older ones wait, so that a backend which comes back is asked
+    /// by one, then by two, by four, and not by all. Order is by age in tendency: who comes anew and finds a backend
+    /// takes it. Refused at once, with a `Retry-After` that counts those who wait, is who would wait beyond
+    /// [`longest`](Wait::longest) or its own [deadline](crate::Wishes::within), who finds the queue full, and who wishes
+    /// [not to wait](crate::Wishes::wait). After a wait the request may ask every backend once more;
+    /// [`max_attempts`](PoolBuilder::max_attempts) counts over all rounds. Nobody waits for a suspect.
+    ///
+    /// ```
+    /// use lb_core::{Pool, Wait};
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::builder().wait(Wait { longest: Duration::from_secs(20), queue: 500 });
+    /// # let _ = pool;
+    /// ```
+    pub fn wait(mut self, wait: Wait) -> Self {
+        self.options.wait = Some(wait);
+        self
+    }
+
+    /// No attempt of a request begins later than so long after the balancer got it, and no wait ends later, as by
+    /// [`Wishes::within`](crate::Wishes::within); the earlier of both counts. Default: never too late.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.options.deadline = Some(deadline);
+        self
+    }
+
+    /// A failure that comes later than so long after its attempt began is returned, if the request may have been
+    /// executed: a 5xx, an HTML page, and where they fail over at all a timeout, a reset and a 408. A 504 after two minutes is not
+    /// tried for two minutes at each backend. Default: it fails over however late it is.
+    pub fn fail_over_within(mut self, within: Duration) -> Self {
+        self.options.fail_over_within = Some(within);
+        self
+    }
+
+    /// Whether a request whose path names something that is stored at one resource stays where it was sent: it gets that
+    /// backend's answer or error, whatever it is. Default: false: it fails over, and the next resource answers 404.
+    ///
+    /// Such are all paths with a segment after `assistants`, `batches`, `containers`, `conversations`, `evals`, `files`,
+    /// `fine_tuning`, `responses`, `threads`, `uploads`, `vector_stores` or `videos`. What names its state in the body
+    /// (`previous_response_id`) is not seen. Better than the guard is a [pin](crate::Wishes::pin_resource): a request with one is
+    /// sent to the right resource in the first place.
+    pub fn guard_stateful_paths(mut self, guard: bool) -> Self {
+        self.options.guard_stateful_paths = guard;
+        self
+    }
+
     /// Whether exhaustion is always answered with a synthesised 429, as the Python package does. Default: false: if no 429
     /// was among the answers of the request, or every one was a strike, the final attempt's own answer or error is
     /// returned; and where no backend is out for a 429, what is synthesised is a 503.
@@ -178,6 +229,7 @@ impl PoolBuilder {
             clock: self.clock.unwrap_or_else(|| Box::new(SystemClock::new())),
             observers: self.observers.into(),
             numbered: AtomicU64::new(0),
+            waiting: Waiting::default(),
         })
     }
 }
@@ -302,6 +354,10 @@ mod tests {
         assert!(error(pool().probe_after(Duration::ZERO)).contains("probe_after"));
         assert!(error(pool().probe_after(Duration::from_secs(601))).contains("probe_after"));
         assert!(error(pool().stalled_after(Duration::ZERO)).contains("stalled_after"));
+        assert!(error(pool().wait(Wait { longest: Duration::ZERO, queue: 1 })).contains("wait"));
+        assert!(error(pool().wait(Wait { longest: Duration::from_secs(1), queue: 0 })).contains("wait"));
+        assert!(error(pool().deadline(Duration::ZERO)).contains("deadline"));
+        assert!(error(pool().fail_over_within(Duration::ZERO)).contains("fail_over_within"));
         for status in [399, 429, 500, 200, 0, u16::MAX] {
             let pool = pool().on_status(401, StatusAction::FailOver).on_status(status, StatusAction::Return);
             assert!(error(pool).contains("on_status"), "{status}");

@@ -21,6 +21,8 @@ const MAX_NAMED: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct NoneLeft {
     pub(crate) totals: Totals,
+    /// How long until the first of those that are cooling is back.
+    pub(crate) cools_in: Option<Duration>,
     /// The first of them, in order of priority.
     pub(crate) named: Vec<Left>,
 }
@@ -39,7 +41,11 @@ pub(crate) struct Left {
 impl NoneLeft {
     /// Room for so many backends.
     pub(super) fn of(backends: usize) -> Self {
-        Self { totals: Totals { backends, ..Totals::default() }, named: Vec::with_capacity(backends.min(MAX_NAMED)) }
+        Self {
+            totals: Totals { backends, ..Totals::default() },
+            cools_in: None,
+            named: Vec::with_capacity(backends.min(MAX_NAMED)),
+        }
     }
 
     /// Takes note of one backend.
@@ -53,7 +59,10 @@ impl NoneLeft {
         };
         match state {
             State::Available => {}
-            State::Cooling { .. } => self.totals.cooling += 1,
+            State::Cooling { remaining, .. } => {
+                self.totals.cooling += 1;
+                self.cools_in = Some(self.cools_in.map_or(remaining, |soonest| soonest.min(remaining)));
+            }
             State::Suspect { .. } => self.totals.suspect += 1,
             State::Drained => self.totals.drained += 1,
         }

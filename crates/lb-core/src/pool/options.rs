@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::build_error::BuildError;
+use crate::{build_error::BuildError, pool::waiting::Wait};
 
 /// Users of the Python package `openai_priority_loadbalancer` get 10 s, when no header says otherwise.
 const DEFAULT_COOLDOWN: Duration = Duration::from_secs(10);
@@ -61,6 +61,18 @@ pub struct PoolOptions {
     pub fail_over_after_send: bool,
     /// Whether a 2xx with an HTML page fails over. Default: false.
     pub reject_html: bool,
+    /// How long, and how many, requests wait where all backends are cooling. Default: none waits.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub wait: Option<Wait>,
+    /// No attempt of a request begins later than so long after the request. Default: never too late.
+    #[cfg_attr(feature = "serde", serde(with = "optional_span", skip_serializing_if = "Option::is_none"))]
+    pub deadline: Option<Duration>,
+    /// A failure after which the request may have been executed is returned if it came later than this. Default: it fails
+    /// over however late it is.
+    #[cfg_attr(feature = "serde", serde(with = "optional_span", skip_serializing_if = "Option::is_none"))]
+    pub fail_over_within: Option<Duration>,
+    /// Whether a request whose path names something that is stored at one resource stays where it was sent. Default: false.
+    pub guard_stateful_paths: bool,
     /// Whether exhaustion is always answered with a synthesised 429. Default: false.
     pub always_synthesize: bool,
     /// How many attempts one request may make, at least 1. Default: each backend of the pool once.
@@ -91,6 +103,10 @@ impl Default for PoolOptions {
             on_status: BTreeMap::new(),
             fail_over_after_send: false,
             reject_html: false,
+            wait: None,
+            deadline: None,
+            fail_over_within: None,
+            guard_stateful_paths: false,
             always_synthesize: false,
             max_attempts: None,
         }
@@ -131,6 +147,15 @@ impl PoolOptions {
                 "every status must be from 400 to 499 and not 429; 429 and 5xx always fail over",
             );
         }
+        if self.wait.is_some_and(|wait| wait.longest.is_zero() || wait.queue == 0) {
+            return error("wait", "longest and queue must be more than zero; without the option nobody waits");
+        }
+        if self.deadline.is_some_and(|deadline| deadline.is_zero()) {
+            return error("deadline", "it must be more than zero, else no request is sent");
+        }
+        if self.fail_over_within.is_some_and(|within| within.is_zero()) {
+            return error("fail_over_within", "it must be more than zero, else no timeout and no 5xx fails over");
+        }
         if self.max_attempts == Some(0) {
             return error("max_attempts", "it must be at least 1");
         }
@@ -140,16 +165,16 @@ impl PoolOptions {
 
 /// Spans of time as text.
 #[cfg(feature = "serde")]
-mod span {
+pub(super) mod span {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::pool) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&humantime::format_duration(*span))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(in crate::pool) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
         humantime::parse_duration(&text).map_err(|error| {
             D::Error::custom(format!("`{text}` is no span of time ({error}); write \"250ms\" or \"1h 30m\""))

@@ -5,7 +5,10 @@ use std::time::Duration;
 use crate::{
     fault::Fault,
     outcome::{Outcome, Reason, Verdict},
-    pool::options::{PoolOptions, StatusAction},
+    pool::{
+        options::{PoolOptions, StatusAction},
+        waiting::Wait,
+    },
     retry_after::{Hint, HintSource},
 };
 
@@ -20,6 +23,11 @@ pub(crate) struct Policy {
     pub(crate) probe_after: Duration,
     /// From when on a dropped attempt is a strike.
     pub(crate) stalled_after: Option<Duration>,
+    /// A failure after which the request may have been executed is returned if it came later than this.
+    pub(crate) fail_over_within: Option<Duration>,
+    pub(crate) wait: Option<Wait>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) guards_stateful_paths: bool,
     /// What is done about each status from 400 on, where the table does not say.
     actions: [Option<StatusAction>; 100],
     fail_over_after_send: bool,
@@ -80,6 +88,10 @@ impl Policy {
             strikes: options.strikes,
             probe_after: options.probe_after,
             stalled_after: options.stalled_after,
+            fail_over_within: options.fail_over_within,
+            wait: options.wait,
+            deadline: options.deadline,
+            guards_stateful_paths: options.guard_stateful_paths,
             actions: std::array::from_fn(|above| {
                 let status = u16::try_from(400 + above).unwrap_or(u16::MAX);
                 options.on_status.get(&status).copied()
@@ -89,6 +101,11 @@ impl Policy {
             always_synthesize: options.always_synthesize,
             max_attempts: options.max_attempts.unwrap_or(u32::MAX),
         }
+    }
+
+    /// Whether it matters how long attempts take.
+    pub(crate) const fn times_attempts(&self) -> bool {
+        self.stalled_after.is_some() || self.fail_over_within.is_some()
     }
 
     /// Twice this wait, up to the longest that there is.

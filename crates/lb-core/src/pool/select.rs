@@ -1,21 +1,23 @@
-//! Selection: the lowest priority number that has an available, untried backend; inside it at random by weight. A suspect
-//! of that priority that is due goes first.
+//! Selection: the lowest priority number that has an available, untried backend; inside it at random by weight, or by a
+//! [key](super::affinity). A suspect of that priority that is due goes first.
 //!
 //! The cost does not depend on how many backends there are, how many are out, or how many threads pick: with equal
 //! weights a pick is one index into a [sparse set](super::states), with unequal ones a [tree](super::weights) is
 //! descended, in O(log N). Only a request that fails over inside a tier whose tried backends are available again looks
-//! at every backend of the tier, after it has waited for a network anyway.
+//! at every backend of the tier, after it has waited for a network anyway; and one with a key, or one that is pinned.
 
 use crate::{
     backend::Backend,
     clock::{Instant, Lazy},
     pool::{
+        affinity,
         policy::Policy,
         states::{Choice, States},
         tier::Tier,
         tried::Tried,
     },
     rng::{Rng, below},
+    wishes::Affinity,
 };
 
 /// The backends that a request does not want: those that it has tried.
@@ -27,8 +29,20 @@ pub(crate) trait Exclude: Copy {
 
     fn contains(self, slot: usize) -> bool;
 
-    /// Whether any excluded slot satisfies `condition`.
+    /// Whether any excluded slot satisfies `condition`, or might.
     fn any(self, condition: impl Fn(usize) -> bool) -> bool;
+
+    /// Whether the request may be the one that asks a suspect first.
+    #[inline(always)]
+    fn may_probe(self) -> bool {
+        Self::NOTHING
+    }
+
+    /// The key by which it chooses among equals; at random if it has none.
+    #[inline(always)]
+    fn affinity(self) -> Option<Affinity> {
+        None
+    }
 }
 
 /// Excludes nothing.
@@ -95,7 +109,7 @@ impl Selection<'_> {
             let available = if let Some(soonest) = tier.soonest() {
                 moment = now.get();
                 if soonest <= moment {
-                    let probes = E::NOTHING.then_some(self.policy);
+                    let probes = tried.may_probe().then_some(self.policy);
                     if let Some(probe) = self.states.recover(tier, moment, probes, &mut recovered) {
                         return Some(probe);
                     }
@@ -122,6 +136,10 @@ impl Selection<'_> {
     #[inline(never)]
     fn pick_in_tier<R: Rng + ?Sized>(self, tier: &Tier, tried: impl Exclude, now: Instant, rng: &R) -> Option<usize> {
         let is_candidate = |slot: usize| self.states.is_available(slot, now) && !tried.contains(slot);
+        if let Some(key) = tried.affinity() {
+            let candidates = tier.slots().filter(|&slot| is_candidate(slot));
+            return affinity::choose(candidates, self.backends, key, tier.weights().is_some());
+        }
         // Those that were tried are mostly cooling, or of another tier: then what is available are the candidates.
         let slots = tier.slots();
         let is_tried_and_available = |slot| slots.contains(&slot) && self.states.is_available(slot, now);

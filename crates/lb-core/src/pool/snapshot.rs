@@ -1,6 +1,6 @@
 //! What a pool knows about its backends at one moment.
 
-use super::{Counters, Pool};
+use super::{Counters, Pool, Waits};
 use crate::{backend::Backend, cause::Cause, clock::Instant, state::State};
 
 /// The state of every backend of a pool at one moment.
@@ -11,6 +11,8 @@ pub struct Snapshot {
     pub now: Instant,
     /// One entry per backend, sorted by priority.
     pub backends: Vec<BackendSnapshot>,
+    /// What requests have waited.
+    pub waits: Waits,
 }
 
 /// The state of one backend.
@@ -45,6 +47,6 @@ impl Pool {
             let counters = self.counters.snapshot(slot);
             BackendSnapshot { backend: Backend::clone(backend), state, strikes, last_failure, counters }
         };
-        Snapshot { now, backends: self.backends.iter().enumerate().map(entry).collect() }
+        Snapshot { now, backends: self.backends.iter().enumerate().map(entry).collect(), waits: self.waiting.waits() }
     }
 }

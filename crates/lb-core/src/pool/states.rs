@@ -96,12 +96,20 @@ impl Choice {
 pub(crate) struct Seeker<'t> {
     /// The backends that it has tried.
     pub(crate) tried: &'t Tried,
+    /// The only slots that can serve it, if not all can.
+    pub(crate) pin: Option<&'t [usize]>,
     /// Whether it may make another attempt.
     pub(crate) may_try: bool,
     /// The backend that it may ask again, after all others.
     pub(crate) again: Option<usize>,
     /// Any number, to choose among equals.
     pub(crate) draw: u64,
+}
+
+impl Seeker<'_> {
+    fn allows(&self, slot: usize) -> bool {
+        self.pin.is_none_or(|pin| pin.contains(&slot))
+    }
 }
 
 impl States {
@@ -259,7 +267,7 @@ impl States {
     ) -> Result<Choice, NoneLeft> {
         // Held to the end: no writer changes anything between two looks.
         let mut cold = lock(&self.cold);
-        let is_candidate = |slot: usize| seeker.may_try && !seeker.tried.contains(slot);
+        let is_candidate = |slot: usize| seeker.may_try && !seeker.tried.contains(slot) && seeker.allows(slot);
         if let Some(slot) = (0..cold.len()).find(|&slot| is_candidate(slot) && self.is_available(slot, now)) {
             return Ok(Choice::available(slot));
         }
@@ -279,8 +287,8 @@ impl States {
         if let Some(slot) = seeker.again.filter(|&slot| seeker.may_try && self.is_available(slot, now)) {
             return Ok(Choice::available(slot));
         }
-        let mut left = NoneLeft::of(cold.len());
-        for (slot, Cold { standing, .. }) in cold.iter().enumerate() {
+        let mut left = NoneLeft::of(seeker.pin.map_or(cold.len(), <[usize]>::len));
+        for (slot, Cold { standing, .. }) in cold.iter().enumerate().filter(|&(slot, _)| seeker.allows(slot)) {
             left.add(slot, standing, seeker.tried.contains(slot), now);
         }
         Err(left)

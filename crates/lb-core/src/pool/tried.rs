@@ -45,6 +45,11 @@ impl Tried {
         })
     }
 
+    /// Forgets all of them.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
     /// Adds a slot; it must not be in the set yet.
     pub(crate) fn insert(&mut self, slot: usize) {
         debug_assert!(!self.contains(slot), "each backend is tried at most once");

@@ -48,6 +48,32 @@ fn rewritten(prefix: &str, deployment: Option<&str>, path: &str, query: Option<&
     Ok(rewritten)
 }
 
+/// The collections whose members exist at one resource only.
+///
+/// OpenAI's API reference (<https://platform.openai.com/docs/api-reference>) and Azure's
+/// (<https://learn.microsoft.com/azure/ai-foundry/openai/latest>) have them under these names.
+const STATEFUL: [&str; 12] = [
+    "assistants",
+    "batches",
+    "containers",
+    "conversations",
+    "evals",
+    "files",
+    "fine_tuning",
+    "responses",
+    "threads",
+    "uploads",
+    "vector_stores",
+    "videos",
+];
+
+/// Whether a path names a member of such a collection: has a segment after one of their names.
+#[cold]
+pub(super) fn is_stateful(path: &str) -> bool {
+    let segments: Vec<_> = path.split('/').collect();
+    segments.windows(2).any(|pair| STATEFUL.contains(&pair[0]) && !pair[1].is_empty())
+}
+
 /// Whether a query has parameters in which callers send credentials.
 fn has_credential(backend: &Backend, query: &str) -> bool {
     let has_one = |parameter: &[u8]| backend.caller_credentials().has_parameter(parameter);

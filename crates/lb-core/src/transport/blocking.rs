@@ -1,9 +1,13 @@
 //! Blocking transports: the same loop, with futures that are always ready.
 
-use std::future::{Future, ready};
+use std::{
+    future::{Future, ready},
+    thread,
+    time::Duration,
+};
 
 use super::{Head, Transport};
-use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target};
+use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target, wishes::Wishes};
 
 /// An HTTP stack under a [`BlockingLoadBalancer`](crate::BlockingLoadBalancer).
 ///
@@ -32,6 +36,12 @@ pub trait BlockingTransport: Send + Sync {
     type Response: Send;
     /// Why no response head came.
     type Error: Send;
+
+    /// What the request itself wishes; see [`Transport::wishes`].
+    fn wishes(&self, request: &Self::Request) -> Option<Wishes> {
+        let _ = request;
+        None
+    }
 
     /// Makes the original from the caller's request; see [`Transport::prepare`].
     ///
@@ -69,6 +79,11 @@ pub trait BlockingTransport: Send + Sync {
     /// Puts on the response which backend served it.
     fn mark(&self, response: &mut Self::Response, served: Served);
 
+    /// Blocks for so long, where the request waits. By default the thread sleeps.
+    fn sleep(&self, duration: Duration) {
+        thread::sleep(duration);
+    }
+
     /// Takes a response that will not be returned; it must return at once. By default it is dropped, which is always
     /// correct; to read it takes a thread of its own.
     fn discard(&self, response: Self::Response) {
@@ -83,6 +98,10 @@ impl<T: BlockingTransport> Transport for Blocking<'_, T> {
     type Request = T::Request;
     type Response = T::Response;
     type Error = T::Error;
+
+    fn wishes(&self, request: &T::Request) -> Option<Wishes> {
+        self.0.wishes(request)
+    }
 
     fn prepare(&self, request: T::Request) -> impl Future<Output = Result<T::Request, T::Error>> + Send {
         ready(self.0.prepare(request))
@@ -118,6 +137,11 @@ impl<T: BlockingTransport> Transport for Blocking<'_, T> {
 
     fn mark(&self, response: &mut T::Response, served: Served) {
         self.0.mark(response, served);
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        self.0.sleep(duration);
+        ready(())
     }
 
     fn discard(&self, response: T::Response) {

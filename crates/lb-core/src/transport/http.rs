@@ -1,6 +1,6 @@
 //! Transports whose requests and responses are `http`'s: two methods make one.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -22,6 +22,10 @@ macro_rules! messages_of_http {
 
         fn mark(&self, response: &mut Self::Response, served: Served) {
             response.extensions_mut().insert(served);
+        }
+
+        fn wishes(&self, request: &Self::Request) -> Option<crate::wishes::Wishes> {
+            request.extensions().get().cloned()
         }
     };
 }
@@ -105,6 +109,11 @@ pub trait HttpTransport: Send + Sync {
         self.fault(error).to_string()
     }
 
+    /// Is ready after so long, see [`Transport::sleep`].
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        super::sleep::on_a_thread(duration)
+    }
+
     /// Takes a response that will not be returned, see [`Transport::discard`].
     fn discard(&self, response: Response<Self::ResponseBody>) {
         drop(response);
@@ -133,6 +142,10 @@ impl<T: HttpTransport> Transport for T {
 
     fn describe(&self, error: &T::Error) -> String {
         HttpTransport::describe(self, error)
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        HttpTransport::sleep(self, duration)
     }
 
     fn discard(&self, response: Self::Response) {

@@ -216,6 +216,7 @@ impl Play<'_> {
                 self.stories[call].walks.last_mut().unwrap().refused = true;
                 self.end_walk(call, Answer::Refused(exhausted.retry_after()));
             }
+            Step::Wait(_) => unreachable!("nobody waits in these worlds"),
         }
     }
 

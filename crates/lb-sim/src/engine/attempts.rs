@@ -52,6 +52,7 @@ impl Engine<'_, '_> {
         let end = match dispatch.next(|| Instant::from_nanos(now), &rng) {
             Step::Try(attempt) => return Some(self.pools.backend(attempt.slot())),
             Step::ReturnLast(_) => request.last_end,
+            Step::Wait(_) => unreachable!("no pool of a scenario lets requests wait"),
             Step::Exhausted(exhausted) => {
                 // All are drained: nothing here does that.
                 let delay = exhausted.retry_after().unwrap_or_default();

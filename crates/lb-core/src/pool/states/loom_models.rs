@@ -53,7 +53,7 @@ fn at(nanos: u64) -> Instant {
 fn search(states: &States, now: u64, tried: &[usize]) -> Result<usize, NoneLeft> {
     let mut set = Tried::new();
     tried.iter().for_each(|&slot| set.insert(slot));
-    let seeker = Seeker { tried: &set, may_try: true, again: None, draw: 0 };
+    let seeker = Seeker { tried: &set, pin: None, may_try: true, again: None, draw: 0 };
     states.search(at(now), seeker, &policy(), |_| 1).map(|choice| choice.slot)
 }
 

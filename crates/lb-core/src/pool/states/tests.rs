@@ -83,7 +83,7 @@ fn probed(states: &States, tier: usize, now: Instant) -> Option<Choice> {
 fn search(states: &States, now: Instant, tried: &[usize]) -> Result<usize, (Option<u64>, usize, usize, usize)> {
     let mut set = Tried::new();
     tried.iter().for_each(|&slot| set.insert(slot));
-    let seeker = Seeker { tried: &set, may_try: true, again: None, draw: 0 };
+    let seeker = Seeker { tried: &set, pin: None, may_try: true, again: None, draw: 0 };
     let found = states.search(now, seeker, &policy(), |_| 1);
     found.map(|choice| choice.slot).map_err(|NoneLeft { totals, .. }| {
         (totals.soonest.map(|soonest| soonest.as_secs()), totals.cooling, totals.suspect, totals.drained)

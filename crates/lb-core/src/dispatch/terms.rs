@@ -1,0 +1,126 @@
+//! On which terms a request goes: its wishes, and what its waits have come to.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    backend::Backend,
+    clock::Instant,
+    pool::{Exclude, Pool, Tried},
+    wishes::{Affinity, Pin, WishError, Wishes},
+};
+
+/// The terms of one request. One that wishes nothing, in a pool without a deadline, has none.
+#[derive(Debug, Default)]
+pub(super) struct Terms {
+    within: Option<Duration>,
+    /// No attempt begins, and no wait ends, after this.
+    pub(super) deadline: Option<Instant>,
+    has_begun: bool,
+    affinity: Option<Affinity>,
+    /// The only slots that can serve it, if it is pinned.
+    pub(super) pin: Option<Box<[usize]>>,
+    pub(super) refuses_to_wait: bool,
+    pub(super) head_timeout: Option<Duration>,
+    pub(super) wait: Waited,
+}
+
+/// What the waits of a request have come to.
+#[derive(Debug, Default)]
+pub(super) struct Waited {
+    /// Its place in order of age, once it has waited.
+    pub(super) ticket: Option<u64>,
+    /// Since when it waits, if it does.
+    pub(super) since: Option<Instant>,
+    /// When its patience, or the pool's, is over; known once it has waited.
+    pub(super) ends_at: Option<Instant>,
+    /// How long all its waits were that are over.
+    pub(super) total: Duration,
+}
+
+impl Waited {
+    /// It waits no longer.
+    pub(super) fn end(&mut self, now: Instant) {
+        if let Some(since) = self.since.take() {
+            self.total = self.total.saturating_add(now.saturating_since(since));
+        }
+    }
+}
+
+impl Terms {
+    /// The terms of these wishes in a pool; `None` if they change nothing.
+    pub(super) fn of(wishes: Wishes, pool: &Pool) -> Result<Option<Box<Self>>, WishError> {
+        if wishes.is_empty() {
+            return Ok(Self::of_none(pool));
+        }
+        let Wishes { within, deadline, affinity, pin, may_wait, head_timeout } = wishes;
+        Ok(Some(Box::new(Self {
+            within: [within, pool.policy.deadline].into_iter().flatten().min(),
+            deadline,
+            affinity,
+            pin: pin.map(|pin| slots(&pin, pool)).transpose()?,
+            refuses_to_wait: may_wait == Some(false),
+            head_timeout,
+            ..Self::default()
+        })))
+    }
+
+    /// The terms of a request that wishes nothing.
+    #[inline]
+    pub(super) fn of_none(pool: &Pool) -> Option<Box<Self>> {
+        pool.policy.deadline.map(|deadline| Box::new(Self { within: Some(deadline), ..Self::default() }))
+    }
+
+    /// Whether it is too late for another attempt.
+    pub(super) fn is_over(&mut self, mut now: impl FnMut() -> Instant) -> bool {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            let ends_at = self.within.map(|within| now().saturating_add(within));
+            self.deadline = [self.deadline, ends_at].into_iter().flatten().min();
+        }
+        self.deadline.is_some_and(|deadline| now() >= deadline)
+    }
+
+    /// Whether this slot can serve the request.
+    pub(super) fn allows(&self, slot: usize) -> bool {
+        self.pin.as_ref().is_none_or(|slots| slots.contains(&slot))
+    }
+}
+
+/// The slots of a pin.
+fn slots(pin: &Pin, pool: &Pool) -> Result<Box<[usize]>, WishError> {
+    let (Pin::Backend(name) | Pin::Resource(name)) = pin;
+    let slot = pool.slot(name).ok_or_else(|| WishError::UnknownBackend(Arc::clone(name)))?;
+    let pinned = &pool.backends()[slot];
+    let is_of_it = |backend: &Backend| backend.shares_resource_with(pinned);
+    Ok(match pin {
+        Pin::Backend(_) => [slot].into(),
+        Pin::Resource(_) => (0..pool.backends().len()).filter(|&slot| is_of_it(&pool.backends()[slot])).collect(),
+    })
+}
+
+/// The backends that a request does not want, on its terms: those that it has tried, and those that cannot serve it.
+#[derive(Clone, Copy)]
+pub(super) struct Unwanted<'d> {
+    pub(super) tried: &'d Tried,
+    pub(super) terms: &'d Terms,
+}
+
+impl Exclude for Unwanted<'_> {
+    const NOTHING: bool = false;
+
+    fn contains(self, slot: usize) -> bool {
+        self.tried.contains(slot) || !self.terms.allows(slot)
+    }
+
+    fn any(self, condition: impl Fn(usize) -> bool) -> bool {
+        // Where some cannot serve it, to look at those would take longer than to look at those that can.
+        self.terms.pin.is_some() || self.tried.any(condition)
+    }
+
+    fn may_probe(self) -> bool {
+        self.tried.is_empty() && self.terms.pin.is_none()
+    }
+
+    fn affinity(self) -> Option<Affinity> {
+        self.terms.affinity
+    }
+}
