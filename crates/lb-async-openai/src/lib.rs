@@ -118,8 +118,8 @@ mod transport;
 pub use attempt_error::AttemptError;
 #[doc(no_inline)]
 pub use lb_reqwest::{
-    Backend, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, ReqwestTransport, Served, State,
-    lb_core,
+    Backend, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, ReqwestTransport, Served,
+    ServedBy, State, Wait, Wishes, lb_core,
 };
 pub use service::BalancedService;
 pub use transport::FactoryTransport;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_openai::{error::OpenAIError, middleware::HttpRequestFactory};
-use lb_core::{LoadBalancer, Pools, Rng, ThreadRng, Transport};
+use lb_core::{LoadBalancer, Pools, Rng, ThreadRng, Transport, Wishes};
 use lb_reqwest::ReqwestTransport;
 use reqwest::{Request, Response};
 use tower_service::Service;
@@ -48,6 +48,7 @@ use crate::{attempt_error::openai_error, transport::FactoryTransport};
 #[derive(Debug, Clone)]
 pub struct BalancedService<T = ReqwestTransport, R = ThreadRng> {
     balancer: Arc<LoadBalancer<FactoryTransport<T>, R>>,
+    wishes: Wishes,
 }
 
 impl<T> BalancedService<T>
@@ -67,7 +68,26 @@ where
 {
     /// A service with every part; a [`SeededRng`](lb_core::SeededRng) makes its choices repeatable.
     pub fn with_parts(pools: impl Into<Pools>, transport: T, rng: R) -> Self {
-        Self { balancer: Arc::new(LoadBalancer::with_parts(pools, FactoryTransport::new(transport), rng)) }
+        Self {
+            balancer: Arc::new(LoadBalancer::with_parts(pools, FactoryTransport::new(transport), rng)),
+            wishes: Wishes::new(),
+        }
+    }
+
+    /// A clone whose requests have these wishes, in place of those of this one, for another client over the same balancer.
+    ///
+    /// ```
+    /// use async_openai::{Client, config::OpenAIConfig};
+    /// use lb_async_openai::{BalancedService, Wishes};
+    ///
+    /// /// A client that goes on with what this backend's resource has stored.
+    /// fn pinned(config: OpenAIConfig, service: &BalancedService, made_by: &str) -> Client<OpenAIConfig> {
+    ///     Client::with_config(config).with_http_service(service.with(Wishes::new().pin_resource(made_by)))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with(&self, wishes: Wishes) -> Self {
+        Self { balancer: Arc::clone(&self.balancer), wishes }
     }
 
     /// The balancer: its pool, and `try_send` for those who send a factory themselves.
@@ -92,8 +112,8 @@ where
     }
 
     fn call(&mut self, factory: HttpRequestFactory) -> Self::Future {
-        let balancer = Arc::clone(&self.balancer);
-        Box::pin(async move { balancer.send(factory).await.map_err(openai_error) })
+        let (balancer, wishes) = (Arc::clone(&self.balancer), self.wishes.clone());
+        Box::pin(async move { balancer.send_with(factory, wishes).await.map_err(openai_error) })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The transport: every attempt's request is built anew.
 
+use std::{future::Future, time::Duration};
+
 use async_openai::middleware::HttpRequestFactory;
 use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
 use lb_reqwest::ReqwestTransport;
@@ -65,6 +67,10 @@ where
 
     fn mark(&self, response: &mut Response, served: Served) {
         self.inner.mark(response, served);
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        self.inner.sleep(duration)
     }
 
     fn discard(&self, response: Response) {

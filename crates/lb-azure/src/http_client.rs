@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request};
 #[cfg(feature = "reqwest")]
 use lb_core::CONNECT_TIMEOUT;
-use lb_core::{Call, Error, OnExhaustion, Pool, Pools, Rng, ThreadRng, drive};
+use lb_core::{Call, Error, OnExhaustion, Pool, Pools, Rng, ThreadRng, Wishes, drive};
 use lb_drain::Drain;
 
 use crate::{
@@ -31,6 +31,7 @@ pub struct BalancedHttpClient<R = ThreadRng> {
     client: Arc<dyn HttpClient>,
     drain: Drain,
     rng: R,
+    wishes: Wishes,
 }
 
 impl BalancedHttpClient {
@@ -64,7 +65,17 @@ impl<R: Rng> BalancedHttpClient<R> {
     /// [`with_client_that_follows_no_redirects`](BalancedHttpClient::with_client_that_follows_no_redirects) asks of the
     /// client holds here too.
     pub fn with_parts(pools: impl Into<Pools>, client: Arc<dyn HttpClient>, rng: R) -> Self {
-        Self { pools: pools.into(), client, drain: Drain::new(), rng }
+        Self { pools: pools.into(), client, drain: Drain::new(), rng, wishes: Wishes::new() }
+    }
+
+    /// A clone whose requests have these wishes, in place of those of this one: for a client of its own, or for one call by
+    /// [`send`](BalancedHttpClient::send).
+    #[must_use]
+    pub fn with(&self, wishes: Wishes) -> Self
+    where
+        R: Clone,
+    {
+        Self { wishes, ..self.clone() }
     }
 
     /// The pool that serves a request which begins now, for its snapshot.
@@ -103,7 +114,7 @@ impl<R: Rng> BalancedHttpClient<R> {
 
     async fn drive(&self, request: &Request, call: Call) -> Result<BalancedResponse, Error<azure_core::Error>> {
         let transport = AzureTransport { client: self.client.as_ref(), drain: &self.drain, request };
-        drive(&self.pools, &transport, &self.rng, Replay::Copy, call).await
+        drive(&self.pools, &transport, &self.rng, Replay::Copy, call.wishes(self.wishes.clone())).await
     }
 }
 

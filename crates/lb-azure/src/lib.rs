@@ -112,7 +112,7 @@ pub use http_client::BalancedHttpClient;
 #[doc(no_inline)]
 pub use lb_core::{
     self, Backend, BackendBuilder, BuildError, Error, Event, Exhausted, Fault, Observer, Pool, RotatingCredential,
-    Served, State,
+    Served, ServedBy, State, Wait, Wishes,
 };
 pub use response::{ATTEMPTS, BalancedResponse, SERVED_BY};
 pub use token_source::{COGNITIVE_SERVICES_SCOPE, TokenSource, TokenSourceBuilder};

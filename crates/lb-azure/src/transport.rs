@@ -1,5 +1,7 @@
 //! The transport: it lives for one call only, and borrows the caller's request.
 
+use std::time::Duration;
+
 use azure_core::{
     Error as AzureError,
     http::{
@@ -89,6 +91,10 @@ impl Transport for AzureTransport<'_> {
 
     fn mark(&self, response: &mut BalancedResponse, served: Served) {
         response.mark(served);
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        lb_drain::sleep(duration).await;
     }
 
     fn discard(&self, response: BalancedResponse) {

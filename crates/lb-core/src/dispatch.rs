@@ -17,6 +17,7 @@ use crate::{
     outcome::Outcome,
     pool::{Choice, Claim, NoneLeft, Nothing, Place, Pool, Seeker, Tried},
     rng::Rng,
+    served::Served,
     wishes::{WishError, Wishes},
 };
 use terms::{Terms, Unwanted};
@@ -303,6 +304,13 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// Whether only some of the backends can serve the request.
     pub(crate) fn is_pinned(&self) -> bool {
         self.terms.as_ref().is_some_and(|terms| terms.pin.is_some())
+    }
+
+    /// Tells who served the request, if it wishes that.
+    pub(crate) fn tell_served(&self, served: &Served) {
+        if let Some(teller) = self.terms.as_ref().and_then(|terms| terms.teller.as_ref()) {
+            teller.set(served);
+        }
     }
 
     /// How long the request has waited, all its waits that are over together.

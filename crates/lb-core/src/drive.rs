@@ -186,7 +186,9 @@ async fn send<T: Transport>(
         }
     };
     let backend = Arc::clone(target.backend().shared_name());
-    transport.mark(&mut response, Served::new(backend, target.attempt(), dispatch.waited()));
+    let served = Served::new(backend, target.attempt(), dispatch.waited());
+    dispatch.tell_served(&served);
+    transport.mark(&mut response, served);
     Ok(response)
 }
 

@@ -106,5 +106,7 @@ pub use rng::{Rng, SeededRng, ThreadRng};
 pub use served::Served;
 pub use state::State;
 pub use target::Target;
-pub use transport::{BlockingHttpTransport, BlockingTransport, CONNECT_TIMEOUT, Head, HttpTransport, Transport};
-pub use wishes::{WishError, Wishes};
+pub use transport::{
+    BlockingHttpTransport, BlockingTransport, CONNECT_TIMEOUT, Head, HttpTransport, Transport, sleep_on_a_thread,
+};
+pub use wishes::{ServedBy, WishError, Wishes};

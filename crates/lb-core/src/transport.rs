@@ -16,6 +16,7 @@ pub use self::http::{BlockingHttpTransport, HttpTransport};
 pub(crate) use blocking::Blocking;
 pub use blocking::BlockingTransport;
 pub use head::Head;
+pub use sleep::sleep_on_a_thread;
 
 use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target, wishes::Wishes};
 
@@ -187,7 +188,7 @@ pub trait Transport: Send + Sync {
     /// Is ready after so long. By default a thread sleeps, one for each call: a stack that has a timer does better to use
     /// that one. The future is dropped where the sleep is no longer of use.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
-        sleep::on_a_thread(duration)
+        sleep_on_a_thread(duration)
     }
 
     /// Takes a response that will not be returned; failover waits for this call, so it must return at once. By default

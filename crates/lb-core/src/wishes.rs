@@ -1,8 +1,13 @@
 //! What a request may wish beside what it asks for.
 
-use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use crate::clock::Instant;
+use crate::{clock::Instant, served::Served};
 
 /// What one request wishes: by when, where, and whether it may wait. None of it is sent to a backend.
 ///
@@ -31,7 +36,50 @@ pub struct Wishes {
     pub(crate) pin: Option<Pin>,
     pub(crate) may_wait: Option<bool>,
     pub(crate) head_timeout: Option<Duration>,
+    pub(crate) teller: Option<ServedBy>,
 }
+
+/// Where a balancer says who served a request, for callers who do not see its response. Clones share what was said.
+///
+/// ```
+/// use lb_core::{ServedBy, Wishes};
+///
+/// let served_by = ServedBy::new();
+/// let wishes = Wishes::new().tell(&served_by);
+/// // The request is sent with these wishes, through an SDK's client. Then:
+/// if let Some(served) = served_by.get() {
+///     println!("store {} with the response's id, to pin what goes on with it", served.backend());
+/// }
+/// # let _ = wishes;
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct ServedBy(Arc<Mutex<Option<Served>>>);
+
+impl ServedBy {
+    /// Nobody has served yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Who served the last request that a backend answered; `None` if none was.
+    #[must_use]
+    pub fn get(&self) -> Option<Served> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, served: &Served) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(served.clone());
+    }
+}
+
+impl PartialEq for ServedBy {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ServedBy {}
 
 /// A key by which a request chooses among equals: a hash, which tells nobody what the key was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +98,15 @@ impl Wishes {
     /// No wish.
     #[must_use]
     pub const fn new() -> Self {
-        Self { within: None, deadline: None, affinity: None, pin: None, may_wait: None, head_timeout: None }
+        Self {
+            within: None,
+            deadline: None,
+            affinity: None,
+            pin: None,
+            may_wait: None,
+            head_timeout: None,
+            teller: None,
+        }
     }
 
     /// No attempt begins later than so long after the balancer got the request, and no wait ends later. An attempt that has
@@ -122,6 +178,13 @@ impl Wishes {
         self
     }
 
+    /// Tells who served: under SDKs, which keep the response's extensions to themselves.
+    #[must_use]
+    pub fn tell(mut self, served_by: &ServedBy) -> Self {
+        self.teller = Some(served_by.clone());
+        self
+    }
+
     /// These wishes, and where there is none the other's.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
@@ -132,6 +195,7 @@ impl Wishes {
             pin: self.pin.or(other.pin),
             may_wait: self.may_wait.or(other.may_wait),
             head_timeout: self.head_timeout.or(other.head_timeout),
+            teller: self.teller.or(other.teller),
         }
     }
 

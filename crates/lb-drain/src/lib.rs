@@ -1,4 +1,5 @@
-//! Draining discarded answers in the background of a tokio runtime, so that their connections are reused.
+//! What the adapters on tokio share: draining discarded answers in the background, so that their connections are reused, and
+//! the runtime's timer.
 //!
 //! HTTP/1.1 can reuse a connection only after the body was read. A refusal's body is small, but comes a little after the
 //! head: of 30 refusals whose bodies are dropped, each costs a new connection. The adapters of the load balancer that run
@@ -61,6 +62,18 @@ impl Drain {
 impl Default for Drain {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Sleeps by the timer of the tokio runtime; outside of one on a thread.
+///
+/// # Panics
+///
+/// In a runtime that was built without its timer.
+pub async fn sleep(duration: Duration) {
+    match Handle::try_current() {
+        Ok(_) => tokio::time::sleep(duration).await,
+        Err(_) => lb_core::sleep_on_a_thread(duration).await,
     }
 }
 

@@ -7,7 +7,7 @@ use isahc::{
     AsyncBody, Body, RequestExt,
     http::{Request, Response},
 };
-use lb_core::{BlockingTransport, Error, Exhausted, Fault, Head, Served, Target, causes};
+use lb_core::{BlockingTransport, Error, Exhausted, Fault, Head, Served, Target, Wishes, causes};
 use ref_cast::RefCast;
 
 use crate::{
@@ -81,6 +81,10 @@ impl BlockingTransport for IsahcTransport {
 
     fn mark(&self, response: &mut Response<Body>, served: Served) {
         response.extensions_mut().insert(served);
+    }
+
+    fn wishes(&self, request: &Request<Body>) -> Option<Wishes> {
+        request.extensions().get().cloned()
     }
 
     fn discard(&self, response: Response<Body>) {

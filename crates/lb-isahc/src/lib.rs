@@ -138,6 +138,6 @@ pub use isahc;
 #[doc(no_inline)]
 pub use lb_core::{
     self, Backend, BlockingLoadBalancer, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool,
-    Served, State,
+    Served, ServedBy, State, Wait, Wishes,
 };
 pub use transport::IsahcTransport;

@@ -6,6 +6,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use futures_lite::AsyncReadExt;
@@ -14,7 +15,7 @@ use isahc::{
     config::Configurable,
     http::{Request, Response},
 };
-use lb_core::{CONNECT_TIMEOUT, Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
+use lb_core::{CONNECT_TIMEOUT, Error, Exhausted, Fault, Head, Served, Target, Transport, Wishes, causes};
 use ref_cast::RefCast;
 
 use crate::{
@@ -149,6 +150,14 @@ impl Transport for IsahcTransport {
 
     fn mark(&self, response: &mut Response<AsyncBody>, served: Served) {
         response.extensions_mut().insert(served);
+    }
+
+    fn wishes(&self, request: &Request<AsyncBody>) -> Option<Wishes> {
+        request.extensions().get().cloned()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        async_io::Timer::after(duration).await;
     }
 
     fn discard(&self, response: Response<AsyncBody>) {

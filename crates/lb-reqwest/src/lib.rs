@@ -151,7 +151,7 @@ pub use fault::{fault, remove_query};
 #[doc(no_inline)]
 pub use lb_core::{
     self, Backend, BlockingLoadBalancer, BuildError, CONNECT_TIMEOUT, Error, Event, Exhausted, Fault, LoadBalancer,
-    Observer, Pool, Served, State,
+    Observer, Pool, Served, ServedBy, State, Wait, Wishes,
 };
 #[cfg(feature = "middleware")]
 pub use middleware::BalanceMiddleware;

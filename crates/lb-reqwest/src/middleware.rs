@@ -1,6 +1,6 @@
 //! The balancer as a middleware of reqwest-middleware.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::Extensions;
@@ -50,6 +50,10 @@ use crate::{
 /// Leave `RetryTransientMiddleware` out, or add it *before* this one, so that it goes around it. After it, it would retry
 /// each refusal at the backend that refused. It does not read `Retry-After`: outside, it comes back by its own backoff, and
 /// gets the same synthesised 429 until a backend is available again, at no cost to any backend.
+///
+/// # Wishes
+///
+/// A request has its [`Wishes`](lb_core::Wishes) among its extensions: `client.post(url).with_extension(wishes)`.
 ///
 /// # Errors
 ///
@@ -103,8 +107,9 @@ impl Middleware for BalanceMiddleware {
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
         buffer(&mut request, self.max_buffered);
+        let call = Call::default().wishes(extensions.get().cloned().unwrap_or_default());
         let chain = Chain { next, extensions: Mutex::new(extensions), drain: &self.drain };
-        let result = drive(&self.pools, &chain, &ThreadRng, request, Call::default()).await;
+        let result = drive(&self.pools, &chain, &ThreadRng, request, call).await;
         result.map_err(|error| error.into_transport().unwrap_or_else(reqwest_middleware::Error::middleware))
     }
 }
@@ -151,6 +156,10 @@ impl Transport for Chain<'_> {
 
     fn describe(&self, error: &reqwest_middleware::Error) -> String {
         causes(error)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        lb_drain::sleep(duration).await;
     }
 
     fn discard(&self, response: Response) {

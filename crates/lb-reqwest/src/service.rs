@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use lb_core::{Error, LoadBalancer, Rng, ThreadRng, Transport};
+use lb_core::{Error, LoadBalancer, Rng, ThreadRng, Transport, Wishes};
 use reqwest::{Request, Response};
 use tower_service::Service;
 
@@ -43,12 +43,23 @@ use crate::ReqwestTransport;
 #[derive(Debug, Clone)]
 pub struct ReqwestService<T = ReqwestTransport, R = ThreadRng> {
     balancer: LoadBalancer<T, R>,
+    wishes: Wishes,
 }
 
 impl<T, R> ReqwestService<T, R> {
     /// The balancer as a service. Its transport is a [`ReqwestTransport`], or any other of reqwest's requests and responses.
     pub const fn new(balancer: LoadBalancer<T, R>) -> Self {
-        Self { balancer }
+        Self { balancer, wishes: Wishes::new() }
+    }
+
+    /// A clone whose requests have these wishes, in place of those of this one.
+    #[must_use]
+    pub fn with(&self, wishes: Wishes) -> Self
+    where
+        T: Clone,
+        R: Clone,
+    {
+        Self { balancer: self.balancer.clone(), wishes }
     }
 
     /// The balancer.
@@ -73,7 +84,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let balancer = self.balancer.clone();
-        Box::pin(async move { balancer.send(request).await })
+        let Self { balancer, wishes } = self.clone();
+        Box::pin(async move { balancer.send_with(request, wishes).await })
     }
 }

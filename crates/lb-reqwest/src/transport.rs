@@ -1,8 +1,6 @@
 //! The async transport.
 
-use std::fmt;
-#[cfg(feature = "http2")]
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use lb_core::{CONNECT_TIMEOUT, Error, Fault, Target, Transport, causes};
 use lb_drain::Drain;
@@ -122,6 +120,10 @@ impl Transport for ReqwestTransport {
 
     fn describe(&self, error: &reqwest::Error) -> String {
         causes(error)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        lb_drain::sleep(duration).await;
     }
 
     fn discard(&self, response: Response) {

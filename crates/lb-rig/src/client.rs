@@ -5,7 +5,7 @@ use std::{future::Future, mem, sync::Arc};
 use bytes::Bytes;
 use futures::stream;
 use http::{Request, header::CONTENT_TYPE};
-use lb_core::{Error as BalancerError, LoadBalancer, Pools, Rng, ThreadRng, Transport};
+use lb_core::{Error as BalancerError, LoadBalancer, Pools, Rng, ThreadRng, Transport, Wishes};
 use lb_reqwest::ReqwestTransport;
 use rig_http::http_client::{
     BoxedStream, Error, HeaderValue, HttpClientExt, LazyBody, MultipartForm, Response, Result, StreamingResponse,
@@ -42,6 +42,7 @@ use crate::multipart;
 #[derive(Debug, Clone)]
 pub struct BalancedClient<T = ReqwestTransport, R = ThreadRng> {
     balancer: Arc<LoadBalancer<T, R>>,
+    wishes: Wishes,
 }
 
 impl<T> BalancedClient<T>
@@ -61,7 +62,13 @@ where
 {
     /// A client with every part; a [`SeededRng`](lb_core::SeededRng) makes its choices repeatable.
     pub fn with_parts(pools: impl Into<Pools>, transport: T, rng: R) -> Self {
-        Self { balancer: Arc::new(LoadBalancer::with_parts(pools, transport, rng)) }
+        Self { balancer: Arc::new(LoadBalancer::with_parts(pools, transport, rng)), wishes: Wishes::new() }
+    }
+
+    /// A clone whose requests have these wishes, in place of those of this one, for another model over the same balancer.
+    #[must_use]
+    pub fn with(&self, wishes: Wishes) -> Self {
+        Self { balancer: Arc::clone(&self.balancer), wishes }
     }
 
     /// The balancer, with its pool.
@@ -81,11 +88,11 @@ where
         &self,
         request: Request<Bytes>,
     ) -> impl Future<Output = Result<reqwest::Response>> + Send + 'static + use<T, R> {
-        let balancer = Arc::clone(&self.balancer);
+        let (balancer, wishes) = (Arc::clone(&self.balancer), self.wishes.clone());
         async move {
             // Bytes are shared by the copies that attempts are made from.
             let request = request.try_into().map_err(Error::instance::<reqwest::Error>)?;
-            let response = balancer.send(request).await.map_err(instance)?;
+            let response = balancer.send_with(request, wishes).await.map_err(instance)?;
             if response.status().is_success() { Ok(response) } else { Err(refused(response).await) }
         }
     }

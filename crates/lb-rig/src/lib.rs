@@ -98,6 +98,6 @@ mod multipart;
 pub use client::BalancedClient;
 #[doc(no_inline)]
 pub use lb_reqwest::{
-    Backend, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, ReqwestTransport, Served, State,
-    lb_core,
+    Backend, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, ReqwestTransport, Served,
+    ServedBy, State, Wait, Wishes, lb_core,
 };

@@ -127,7 +127,7 @@ pub use fault::fault;
 #[doc(no_inline)]
 pub use lb_core::{
     self, Backend, BuildError, CONNECT_TIMEOUT, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, Served,
-    State,
+    ServedBy, State, Wait, Wishes,
 };
 pub use replay::{ByClone, OneAttempt, Replay};
 pub use response_body::ResponseBody;

@@ -1,10 +1,10 @@
 //! The transport over a service.
 
-use std::{error::Error as StdError, fmt, future::poll_fn, marker::PhantomData, sync::Arc};
+use std::{error::Error as StdError, fmt, future::poll_fn, marker::PhantomData, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use http_body::Body;
-use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
+use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, Wishes, causes};
 use lb_drain::Drain;
 use tower_service::Service;
 
@@ -184,6 +184,14 @@ where
 
     fn mark(&self, response: &mut Self::Response, served: Served) {
         response.extensions_mut().insert(served);
+    }
+
+    fn wishes(&self, request: &Request<B>) -> Option<Wishes> {
+        request.extensions().get().cloned()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        lb_drain::sleep(duration).await;
     }
 
     fn discard(&self, response: Self::Response) {

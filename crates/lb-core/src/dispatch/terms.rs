@@ -6,7 +6,7 @@ use crate::{
     backend::Backend,
     clock::Instant,
     pool::{Exclude, Pool, Tried},
-    wishes::{Affinity, Pin, WishError, Wishes},
+    wishes::{Affinity, Pin, ServedBy, WishError, Wishes},
 };
 
 /// The terms of one request. One that wishes nothing, in a pool without a deadline, has none.
@@ -21,6 +21,7 @@ pub(super) struct Terms {
     pub(super) pin: Option<Box<[usize]>>,
     pub(super) refuses_to_wait: bool,
     pub(super) head_timeout: Option<Duration>,
+    pub(super) teller: Option<ServedBy>,
     pub(super) wait: Waited,
 }
 
@@ -52,7 +53,7 @@ impl Terms {
         if wishes.is_empty() {
             return Ok(Self::of_none(pool));
         }
-        let Wishes { within, deadline, affinity, pin, may_wait, head_timeout } = wishes;
+        let Wishes { within, deadline, affinity, pin, may_wait, head_timeout, teller } = wishes;
         Ok(Some(Box::new(Self {
             within: [within, pool.policy.deadline].into_iter().flatten().min(),
             deadline,
@@ -60,6 +61,7 @@ impl Terms {
             pin: pin.map(|pin| slots(&pin, pool)).transpose()?,
             refuses_to_wait: may_wait == Some(false),
             head_timeout,
+            teller,
             ..Self::default()
         })))
     }

@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{BlockingTransport, Head, Transport};
+use super::{BlockingTransport, Head, Transport, sleep_on_a_thread};
 use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target};
 
 /// The part of a transport, async or blocking, that is the same wherever its responses are `http`'s, with bodies that
@@ -111,7 +111,7 @@ pub trait HttpTransport: Send + Sync {
 
     /// Is ready after so long, see [`Transport::sleep`].
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
-        super::sleep::on_a_thread(duration)
+        sleep_on_a_thread(duration)
     }
 
     /// Takes a response that will not be returned, see [`Transport::discard`].

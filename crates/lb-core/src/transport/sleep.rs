@@ -24,10 +24,11 @@ impl Drop for Alarm {
     }
 }
 
-/// A sleep on a thread of its own, which begins with the first poll and ends with the sleep, or when that is dropped.
+/// A sleep on a thread of its own, which begins with the first poll and ends with the sleep, or when that is dropped: what
+/// [`Transport::sleep`](crate::Transport::sleep) does by default.
 ///
 /// Where the system gives no thread the calling one sleeps: late is better than never.
-pub(super) fn on_a_thread(duration: Duration) -> impl Future<Output = ()> + Send {
+pub fn sleep_on_a_thread(duration: Duration) -> impl Future<Output = ()> + Send {
     let sleeper = Arc::new(Mutex::new(Sleeper::default()));
     let mut alarm = None;
     poll_fn(move |context| {
@@ -83,7 +84,7 @@ mod tests {
         let (tell, told) = channel();
         let waker = Waker::from(Arc::new(Tell(tell)));
         let mut context = Context::from_waker(&waker);
-        let mut sleep = pin!(on_a_thread(Duration::from_millis(20)));
+        let mut sleep = pin!(sleep_on_a_thread(Duration::from_millis(20)));
         assert!(sleep.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         if sleep.as_mut().poll(&mut context).is_pending() {
             told.recv().unwrap();
