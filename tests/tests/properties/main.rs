@@ -23,6 +23,7 @@ mod selection;
 mod states;
 mod suspects;
 mod table;
+mod waiting;
 mod wire;
 mod world;
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
+mod affinity;
 mod credentials;
 mod discards;
 mod dispatch;
@@ -15,4 +16,6 @@ mod reasons;
 mod seed;
 mod stragglers;
 mod suspects;
+mod waiting;
 mod wire;
+mod wishes;

@@ -132,3 +132,72 @@ fn moment(opens_at: Instant, older: usize) -> Instant {
     let steps = (older + 1).ilog2();
     opens_at.saturating_add(GRACE.saturating_mul(steps))
 }
+
+#[cfg(all(test, not(lb_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steps_double() {
+        let opens_at = Instant::from_nanos(0);
+        let steps: Vec<_> = (0..16).map(|older| moment(opens_at, older).as_nanos() / 100_000_000).collect();
+        assert_eq!(steps, [0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 4]);
+    }
+}
+
+#[cfg(all(test, lb_loom))]
+mod loom_models {
+    use ::loom::{
+        model,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        thread,
+    };
+
+    use super::*;
+
+    fn newcomer(ticket: Option<u64>) -> Waiter {
+        Waiter { ticket, opens_at: Instant::from_nanos(5), ends_at: Instant::from_nanos(u64::MAX) }
+    }
+
+    #[test]
+    fn no_more_are_let_in_than_there_is_room_for_and_every_place_is_given_back() {
+        model(|| {
+            let (waiting, inside) = (Arc::new(Waiting::default()), Arc::new(AtomicUsize::new(0)));
+            let wait = Wait { longest: Duration::from_secs(1), queue: 1 };
+            let visit = |waiting: &Waiting, inside: &AtomicUsize| {
+                let Some(place) = waiting.enter(newcomer(None), wait) else { return };
+                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "the queue has one place");
+                assert_eq!(waiting.enter(newcomer(Some(place.ticket)), wait), Some(place), "who stands there stays");
+                inside.fetch_sub(1, Ordering::SeqCst);
+                waiting.leave(place.ticket, Duration::ZERO);
+            };
+            let threads: Vec<_> = (0..2)
+                .map(|_| {
+                    let (waiting, inside) = (Arc::clone(&waiting), Arc::clone(&inside));
+                    thread::spawn(move || visit(&waiting, &inside))
+                })
+                .collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!(waiting.waits().waiting, 0);
+            assert_eq!(waiting.waits().begun + waiting.waits().turned_away, 2);
+        });
+    }
+
+    #[test]
+    fn tickets_are_of_one_request_each() {
+        model(|| {
+            let waiting = Arc::new(Waiting::default());
+            let wait = Wait { longest: Duration::from_secs(1), queue: 9 };
+            let other = {
+                let waiting = Arc::clone(&waiting);
+                thread::spawn(move || waiting.enter(newcomer(None), wait).unwrap())
+            };
+            let (mine, other) = (waiting.enter(newcomer(None), wait).unwrap(), other.join().unwrap());
+            assert_ne!(mine.ticket, other.ticket);
+            assert_eq!([mine.older, other.older].iter().sum::<usize>(), 1, "one of them is the older one");
+        });
+    }
+}

@@ -67,11 +67,12 @@ const STATEFUL: [&str; 12] = [
     "videos",
 ];
 
-/// Whether a path names a member of such a collection: has a segment after one of their names.
+/// Whether a path names a member of such a collection: has a segment after one of their names, which is not a deployment's.
 #[cold]
 pub(super) fn is_stateful(path: &str) -> bool {
     let segments: Vec<_> = path.split('/').collect();
-    segments.windows(2).any(|pair| STATEFUL.contains(&pair[0]) && !pair[1].is_empty())
+    let is_member = |three: &[&str]| three[0] != "deployments" && STATEFUL.contains(&three[1]) && !three[2].is_empty();
+    segments.windows(3).any(is_member)
 }
 
 /// Whether a query has parameters in which callers send credentials.
