@@ -50,11 +50,17 @@ pub struct Hyper {
 
 impl Hyper {
     pub fn new(protocol: Protocol) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        // Else each request over HTTP/2 waits 40 ms for an acknowledgement between its head and its body.
+        tcp.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new();
         let connector = match protocol {
-            Protocol::Http1 => connector.try_with_platform_verifier().unwrap().https_or_http().enable_http1().build(),
-            Protocol::Http2 => connector.with_tls_config(tls()).https_or_http().enable_http2().build(),
-            Protocol::Tls => connector.with_tls_config(tls()).https_only().enable_all_versions().build(),
+            Protocol::Http1 => {
+                connector.try_with_platform_verifier().unwrap().https_or_http().enable_http1().wrap_connector(tcp)
+            }
+            Protocol::Http2 => connector.with_tls_config(tls()).https_or_http().enable_http2().wrap_connector(tcp),
+            Protocol::Tls => connector.with_tls_config(tls()).https_only().enable_all_versions().wrap_connector(tcp),
         };
         let client = Client::builder(TokioExecutor::new()).http2_only(protocol == Protocol::Http2).build(connector);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
