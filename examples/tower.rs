@@ -29,6 +29,8 @@ async fn main() -> Result<(), BoxError> {
 
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
+    // What is written goes out at once: HTTP/2 would wait between a request's head and its body.
+    tcp.set_nodelay(true);
     // Who does not answer the call has no connection: the request goes to the next one.
     tcp.set_connect_timeout(Some(Duration::from_secs(5)));
     let tls = HttpsConnectorBuilder::new().try_with_platform_verifier()?;

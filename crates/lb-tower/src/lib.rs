@@ -16,7 +16,9 @@
 //!     Backend::builder("ptu.openai.azure.com").api_key(std::env::var("PTU_KEY")?).build()?,
 //!     Backend::builder("standard.openai.azure.com").priority(2).api_key(std::env::var("STANDARD_KEY")?).build()?,
 //! ])?;
-//! # let connector = hyper_util::client::legacy::connect::HttpConnector::new();
+//! # let mut connector = hyper_util::client::legacy::connect::HttpConnector::new();
+//! // Else each request over HTTP/2 waits, often 40 ms, for an acknowledgement between its head and its body.
+//! connector.set_nodelay(true);
 //! // With a TLS connector of your choice, such as hyper-rustls's. A backend that is not there fails over after 10 s, whether
 //! // TCP or TLS is what hangs.
 //! let connector = BoxCloneSyncService::new(Timeout::new(connector, CONNECT_TIMEOUT));

@@ -32,6 +32,7 @@ use crate::{
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = Pool::new([Backend::new("ptu.openai.azure.com", 1)?, Backend::new("eu.openai.azure.com", 2)?])?;
 /// # let mut connector = hyper_util::client::legacy::connect::HttpConnector::new();
+/// connector.set_nodelay(true);
 /// // Around a TLS connector a timeout of its own; see the documentation of the crate.
 /// connector.set_connect_timeout(Some(lb_tower::CONNECT_TIMEOUT));
 /// let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(connector);
