@@ -44,4 +44,4 @@ faults!(AsyncOpenAi);
 dropped!(AsyncOpenAi);
 http1!(AsyncOpenAi);
 over!(http2, Http2, AsyncOpenAi);
-over!(tls, Tls, AsyncOpenAi);
+over_tls_of_another!(AsyncOpenAi);

@@ -46,4 +46,4 @@ faults!(Azure);
 dropped!(Azure);
 http1!(Azure);
 over!(http2, Http2, Azure);
-over!(tls, Tls, Azure);
+over_tls_of_another!(Azure);

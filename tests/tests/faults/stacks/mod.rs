@@ -119,6 +119,42 @@ macro_rules! tests_of {
     };
 }
 
+/// An async stack, over another protocol.
+macro_rules! speaking {
+    ($protocol:ident, $stack:ident) => {
+        use std::sync::Arc;
+
+        use futures::future::LocalBoxFuture;
+        use lb_core::Pool;
+
+        use crate::{
+            reply::Reply,
+            stack::{AsyncStack, Encoded, Failure, Protocol, Settings},
+        };
+
+        pub struct $protocol(super::$stack);
+
+        impl AsyncStack for $protocol {
+            const TELLS_UNSENT: bool = <super::$stack as AsyncStack>::TELLS_UNSENT;
+            const HAS_TLS: bool = <super::$stack as AsyncStack>::HAS_TLS;
+            const SPEAKS_HTTP2: bool = <super::$stack as AsyncStack>::SPEAKS_HTTP2;
+            const HEADERS_ARE_BYTES: bool = <super::$stack as AsyncStack>::HEADERS_ARE_BYTES;
+            const SEES_EXCESS: bool = <super::$stack as AsyncStack>::SEES_EXCESS;
+            const DRAINS_BRIEFLY: bool = <super::$stack as AsyncStack>::DRAINS_BRIEFLY;
+            const ENCODED_ERRORS: Encoded = <super::$stack as AsyncStack>::ENCODED_ERRORS;
+            const PROTOCOL: Protocol = Protocol::$protocol;
+
+            fn new(settings: Settings) -> Self {
+                Self(AsyncStack::new(settings))
+            }
+
+            fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<Reply, Failure>> {
+                self.0.sending(pool, id)
+            }
+        }
+    };
+}
+
 /// An async stack once more, over another protocol; with `http1` if it speaks no HTTP/2.
 macro_rules! over {
     ($module:ident, $protocol:ident, $stack:ident) => {
@@ -126,41 +162,22 @@ macro_rules! over {
     };
     ($module:ident, $protocol:ident, $stack:ident, $also:ident $(, $limits:ident)?) => {
         mod $module {
-            use std::sync::Arc;
-
-            use futures::future::LocalBoxFuture;
-            use lb_core::Pool;
-
-            use crate::{
-                reply::Reply,
-                stack::{AsyncStack, Encoded, Failure, Protocol, Settings},
-            };
-
-            pub struct $protocol(super::$stack);
-
-            impl AsyncStack for $protocol {
-                const TELLS_UNSENT: bool = <super::$stack as AsyncStack>::TELLS_UNSENT;
-                const HAS_TLS: bool = <super::$stack as AsyncStack>::HAS_TLS;
-                const SPEAKS_HTTP2: bool = <super::$stack as AsyncStack>::SPEAKS_HTTP2;
-                const HEADERS_ARE_BYTES: bool = <super::$stack as AsyncStack>::HEADERS_ARE_BYTES;
-                const SEES_EXCESS: bool = <super::$stack as AsyncStack>::SEES_EXCESS;
-                const DRAINS_BRIEFLY: bool = <super::$stack as AsyncStack>::DRAINS_BRIEFLY;
-                const ENCODED_ERRORS: Encoded = <super::$stack as AsyncStack>::ENCODED_ERRORS;
-                const PROTOCOL: Protocol = Protocol::$protocol;
-
-                fn new(settings: Settings) -> Self {
-                    Self(AsyncStack::new(settings))
-                }
-
-                fn sending(&self, pool: &Arc<Pool>, id: &str) -> LocalBoxFuture<'static, Result<Reply, Failure>> {
-                    self.0.sending(pool, id)
-                }
-            }
-
+            speaking!($protocol, $stack);
             faults!($protocol);
             dropped!($protocol);
             tests_of!($protocol, $protocol, $also);
             $(tests_for! { $protocol, streams: [$limits] })?
+        }
+    };
+}
+
+/// What of TLS is an adapter's own where its client is another stack's here, which runs everything over it: what it makes
+/// of a certificate.
+macro_rules! over_tls_of_another {
+    ($stack:ident) => {
+        mod tls {
+            speaking!(Tls, $stack);
+            certificates!(Tls);
         }
     };
 }

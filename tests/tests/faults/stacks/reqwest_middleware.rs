@@ -41,4 +41,4 @@ faults!(Middleware);
 dropped!(Middleware);
 http1!(Middleware);
 over!(http2, Http2, Middleware);
-over!(tls, Tls, Middleware);
+over_tls_of_another!(Middleware);

@@ -35,4 +35,4 @@ faults!(Service);
 dropped!(Service);
 http1!(Service);
 over!(http2, Http2, Service);
-over!(tls, Tls, Service);
+over_tls_of_another!(Service);

@@ -58,4 +58,4 @@ faults!(Rig);
 dropped!(Rig);
 http1!(Rig);
 over!(http2, Http2, Rig);
-over!(tls, Tls, Rig);
+over_tls_of_another!(Rig);

@@ -40,4 +40,4 @@ faults!(Layer);
 dropped!(Layer);
 http1!(Layer);
 over!(http2, Http2, Layer);
-over!(tls, Tls, Layer);
+over_tls_of_another!(Layer);
