@@ -167,7 +167,7 @@ mod loom_models {
         model(|| {
             let (waiting, inside) = (Arc::new(Waiting::default()), Arc::new(AtomicUsize::new(0)));
             let wait = Wait { longest: Duration::from_secs(1), queue: 1 };
-            let visit = |waiting: &Waiting, inside: &AtomicUsize| {
+            let visit = move |waiting: &Waiting, inside: &AtomicUsize| {
                 let Some(place) = waiting.enter(newcomer(None), wait) else { return };
                 assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "the queue has one place");
                 assert_eq!(waiting.enter(newcomer(Some(place.ticket)), wait), Some(place), "who stands there stays");
