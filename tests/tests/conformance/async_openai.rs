@@ -54,7 +54,7 @@ impl Stack for AsyncOpenAi {
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        let result = self.0.runtime.block_on(self.service(pool).oneshot(factory(call)));
+        let result = self.0.runtime.block_on(self.service(pool).with(call.wishes.clone()).oneshot(factory(call)));
         let mut reply = self.0.reply(result.map_err(balancers))?;
         if reply.exhausted.is_some() {
             // No request was built whose URL it could have.
@@ -68,8 +68,8 @@ impl SocketStack for AsyncOpenAi {}
 
 impl AsyncStack for AsyncOpenAi {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        self.0.run_until(self.service(pool).oneshot(factory(call)), until);
+        self.0.run_until(self.service(pool).with(call.wishes.clone()).oneshot(factory(call)), until);
     }
 }
 
-tests_over!(AsyncOpenAi, [protocol, failover, wire, faults, streaming, reuse, cancel]);
+tests_over!(AsyncOpenAi, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);

@@ -43,7 +43,7 @@ impl Azure {
             None => Arc::clone(&self.client),
             Some(timeout) => made_by(client(self.protocol).timeout(timeout)),
         };
-        BalancedHttpClient::with_client_that_follows_no_redirects(Arc::clone(pool), client)
+        BalancedHttpClient::with_client_that_follows_no_redirects(Arc::clone(pool), client).with(call.wishes.clone())
     }
 
     fn reply(&self, raw: AsyncRawResponse, exhausted: Option<Exhausted>, served: Option<Served>) -> Reply {
@@ -152,7 +152,7 @@ impl AsyncStack for Azure {
     }
 }
 
-tests_over!(Azure, [protocol, failover, wire, faults, streaming, reuse, cancel]);
+tests_over!(Azure, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);
 
 /// A stream whose clones share their position, as those over a file do.
 #[derive(Debug, Clone)]

@@ -1,11 +1,14 @@
 //! A caller that gives up blames nobody.
 
+use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
+
 use http::Version;
+use lb_core::Wait;
 use lb_emulator::Reply;
 
 use crate::{
     protocol::Protocol,
-    stack::{AsyncStack, Call, assert_counted, backend, cooling, pool, snapshot},
+    stack::{AsyncStack, Call, assert_counted, backend, cooling, pool, pool_with, snapshot},
     upstream::{Answer, PATIENCE, Upstream},
 };
 
@@ -43,6 +46,26 @@ pub fn a_future_dropped_on_its_second_attempt_keeps_what_the_first_one_taught<S:
     assert_counted(&pool, &first);
 }
 
+pub fn a_future_dropped_while_it_waits_gives_its_place_back<S: AsyncStack>(protocol: Protocol) {
+    let stack = S::new(protocol);
+    let only = stack.upstream("only");
+    let (pool, clock) =
+        pool_with([backend(&only, 1)], |pool| pool.wait(Wait { longest: Duration::from_secs(60), queue: 1 }));
+    only.script(Answer::throttled(30));
+    let waits = {
+        let pool = Arc::clone(&pool);
+        poll_fn(move |context| {
+            context.waker().wake_by_ref();
+            if pool.snapshot().waits.waiting == 1 { Poll::Ready(true) } else { Poll::Pending }
+        })
+    };
+    stack.send_until(&pool, Call::chat(), Box::pin(waits));
+    assert_eq!((pool.snapshot().waits.waiting, pool.snapshot().waits.begun), (0, 1));
+    clock.advance(Duration::from_secs(30));
+    assert_eq!(stack.send(&pool, Call::chat()).unwrap().served(), ("only", 1));
+    assert_counted(&pool, &only);
+}
+
 macro_rules! cancel {
     ($stack:ty, $protocol:expr) => {
         tests_for!(
@@ -52,6 +75,7 @@ macro_rules! cancel {
             [
                 a_dropped_future_blames_nobody_and_abandons_its_request,
                 a_future_dropped_on_its_second_attempt_keeps_what_the_first_one_taught,
+                a_future_dropped_while_it_waits_gives_its_place_back,
             ]
         );
     };

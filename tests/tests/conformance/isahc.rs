@@ -76,7 +76,7 @@ pub fn request<B>(call: Call, body: impl FnOnce(Body) -> B) -> Request<B> {
     if let Some(timeout) = call.timeout {
         request = request.timeout(timeout);
     }
-    request.body(body(call.body)).unwrap()
+    request.extension(call.wishes).body(body(call.body)).unwrap()
 }
 
 fn body(body: Body) -> AsyncBody {
@@ -129,4 +129,4 @@ impl AsyncStack for Isahc {
     }
 }
 
-tests_over!(Isahc, [protocol, failover, wire, faults, streaming, reuse, cancel]);
+tests_over!(Isahc, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);

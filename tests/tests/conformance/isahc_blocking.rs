@@ -65,6 +65,7 @@ impl Stack for Isahc {
 }
 
 impl SocketStack for Isahc {
+    const IS_BLOCKING: bool = true;
     const HEAD_NEEDS_NO_BODY: bool = false;
     // Over TLS, libcurl may meet the reset while it still decrypts what came before.
     const GIVES_ALL_BEFORE_A_RESET: bool = false;
@@ -72,4 +73,4 @@ impl SocketStack for Isahc {
     const TELLS_REFUSED_STREAMS: bool = false;
 }
 
-tests_over!(Isahc, [protocol, failover, wire, faults, streaming, reuse]);
+tests_over!(Isahc, [protocol, failover, wire, wishes, faults, streaming, reuse]);

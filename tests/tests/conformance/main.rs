@@ -1,7 +1,7 @@
 //! The conformance suite: what every transport must do, run once per HTTP stack and protocol.
 //!
-//! `failover` and `wire` run on all stacks, the scripted one included; `protocol`, `faults`, `streaming` and `reuse` on
-//! those that have sockets, `cancel` on the async ones, and `streams` over HTTP/2. Servers are emulators on 127.0.0.1; the
+//! `failover`, `wire` and `wishes` run on all stacks, the scripted one included; `protocol`, `waits`, `faults`, `streaming`
+//! and `reuse` on those that have sockets, `cancel` on the async ones, and `streams` over HTTP/2. Servers are emulators on 127.0.0.1; the
 //! pools' time is a mock clock's.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
@@ -24,6 +24,8 @@ macro_rules! tests_over {
     ($stack:ident, $modules:tt) => {
         mod http1 {
             tests_of!(super::$stack, $crate::protocol::Protocol::Http1, $modules);
+            // Time passes alike over all of them.
+            tests_of!(super::$stack, $crate::protocol::Protocol::Http1, [waits]);
         }
         mod http2 {
             tests_of!(super::$stack, $crate::protocol::Protocol::Http2, $modules);
@@ -53,7 +55,9 @@ mod stack;
 mod streaming;
 mod streams;
 mod upstream;
+mod waits;
 mod wire;
+mod wishes;
 
 mod async_openai;
 mod azure;

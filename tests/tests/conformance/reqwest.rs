@@ -102,11 +102,11 @@ impl Stack for Reqwest {
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(self.runtime.block_on(self.balancer(pool).send(request(call))))
+        self.reply(self.runtime.block_on(self.balancer(pool).send_with(request(call.clone()), call.wishes)))
     }
 
     fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(self.runtime.block_on(self.balancer(pool).try_send(request(call))))
+        self.reply(self.runtime.block_on(self.balancer(pool).try_send_with(request(call.clone()), call.wishes)))
     }
 }
 
@@ -115,8 +115,8 @@ impl SocketStack for Reqwest {}
 impl AsyncStack for Reqwest {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
         let balancer = self.balancer(pool);
-        self.run_until(balancer.send(request(call)), until);
+        self.run_until(balancer.send_with(request(call.clone()), call.wishes), until);
     }
 }
 
-tests_over!(Reqwest, [protocol, failover, wire, faults, streaming, reuse, cancel]);
+tests_over!(Reqwest, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);

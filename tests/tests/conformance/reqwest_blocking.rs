@@ -87,17 +87,18 @@ impl Stack for Reqwest {
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(self.balancer(pool).send(request(call)))
+        self.reply(self.balancer(pool).send_with(request(call.clone()), call.wishes))
     }
 
     fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(self.balancer(pool).try_send(request(call)))
+        self.reply(self.balancer(pool).try_send_with(request(call.clone()), call.wishes))
     }
 }
 
 impl SocketStack for Reqwest {
+    const IS_BLOCKING: bool = true;
     // Drained by threads, which the next request may overtake.
     const DRAINS_BEFORE_THE_NEXT: bool = false;
 }
 
-tests_over!(Reqwest, [protocol, failover, wire, faults, streaming, reuse]);
+tests_over!(Reqwest, [protocol, failover, wire, wishes, faults, streaming, reuse]);

@@ -21,6 +21,12 @@ impl Middleware {
         ClientBuilder::new(client).with(BalanceMiddleware::new(Arc::clone(pool))).build()
     }
 
+    async fn sending(&self, pool: &Arc<Pool>, call: Call) -> reqwest_middleware::Result<reqwest::Response> {
+        let mut extensions = http::Extensions::new();
+        extensions.insert(call.wishes.clone());
+        self.client(pool).execute_with_extensions(request(call), &mut extensions).await
+    }
+
     /// reqwest's errors come through as they are; others are the balancer's.
     fn failure(&self, error: &reqwest_middleware::Error) -> Failure {
         match error {
@@ -47,7 +53,7 @@ impl Stack for Middleware {
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        match self.0.runtime.block_on(self.client(pool).execute(request(call))) {
+        match self.0.runtime.block_on(self.sending(pool, call)) {
             Ok(response) => self.0.reply(Ok(response)),
             Err(error) => {
                 let text = format!("{error} {error:?}");
@@ -62,8 +68,8 @@ impl SocketStack for Middleware {}
 
 impl AsyncStack for Middleware {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        self.0.run_until(self.client(pool).execute(request(call)), until);
+        self.0.run_until(self.sending(pool, call), until);
     }
 }
 
-tests_over!(Middleware, [protocol, failover, wire, faults, streaming, reuse, cancel]);
+tests_over!(Middleware, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);

@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use lb_core::{LoadBalancer, Pool};
+use lb_core::{LoadBalancer, Pool, Wishes};
 use lb_reqwest::{ReqwestService, ReqwestTransport};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
@@ -18,9 +18,9 @@ pub struct Tower(Reqwest);
 type Service = BoxCloneSyncService<reqwest::Request, reqwest::Response, lb_core::Error<reqwest::Error>>;
 
 impl Tower {
-    fn service(&self, pool: &Arc<Pool>) -> Service {
+    fn service(&self, pool: &Arc<Pool>, wishes: Wishes) -> Service {
         let transport: ReqwestTransport = self.0.transport.clone();
-        BoxCloneSyncService::new(ReqwestService::new(LoadBalancer::new(Arc::clone(pool), transport)))
+        BoxCloneSyncService::new(ReqwestService::new(LoadBalancer::new(Arc::clone(pool), transport)).with(wishes))
     }
 }
 
@@ -38,7 +38,7 @@ impl Stack for Tower {
     }
 
     fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.0.reply(self.0.runtime.block_on(self.service(pool).oneshot(request(call))))
+        self.0.reply(self.0.runtime.block_on(self.service(pool, call.wishes.clone()).oneshot(request(call))))
     }
 }
 
@@ -46,8 +46,8 @@ impl SocketStack for Tower {}
 
 impl AsyncStack for Tower {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        self.0.run_until(self.service(pool).oneshot(request(call)), until);
+        self.0.run_until(self.service(pool, call.wishes.clone()).oneshot(request(call)), until);
     }
 }
 
-tests_over!(Tower, [protocol, failover, wire, faults, streaming, reuse, cancel]);
+tests_over!(Tower, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);

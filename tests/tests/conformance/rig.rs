@@ -28,7 +28,7 @@ impl Rig {
             None => self.0.transport.clone(),
             Some(timeout) => ReqwestTransport::from_builder(client(self.0.protocol).timeout(timeout)).unwrap(),
         };
-        BalancedClient::new(Arc::clone(pool), transport)
+        BalancedClient::new(Arc::clone(pool), transport).with(call.wishes.clone())
     }
 
     fn chunks(&self, mut body: http_client::BoxedStream) -> NextChunk {
@@ -130,4 +130,4 @@ impl AsyncStack for Rig {
     }
 }
 
-tests_over!(Rig, [protocol, failover, wire, faults, streaming, reuse, cancel]);
+tests_over!(Rig, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);

@@ -74,6 +74,7 @@ fn request(call: Call) -> http::Request<Bytes> {
     for (name, value) in &call.headers {
         request = request.header(*name, value);
     }
+    request = request.extension(call.wishes);
     match call.body {
         Body::Bytes(body) => request.body(body.into()),
         Body::OneShot(body) => request.extension(OneShot).body(body.into()),
@@ -142,9 +143,11 @@ impl Stack for Blocking {
 mod asynchronous {
     crate::failover::failover!(super::Async, crate::protocol::Protocol::Http1);
     crate::wire::wire!(super::Async, crate::protocol::Protocol::Http1);
+    crate::wishes::wishes!(super::Async, crate::protocol::Protocol::Http1);
 }
 
 mod blocking {
     crate::failover::failover!(super::Blocking, crate::protocol::Protocol::Http1);
     crate::wire::wire!(super::Blocking, crate::protocol::Protocol::Http1);
+    crate::wishes::wishes!(super::Blocking, crate::protocol::Protocol::Http1);
 }

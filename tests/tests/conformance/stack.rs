@@ -3,7 +3,9 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use http::Method;
-use lb_core::{Backend, BackendBuilder, BackendSnapshot, Exhausted, Fault, MockClock, Pool, PoolBuilder, Served};
+use lb_core::{
+    Backend, BackendBuilder, BackendSnapshot, Exhausted, Fault, MockClock, Pool, PoolBuilder, Served, WishError, Wishes,
+};
 
 use crate::{
     protocol::Protocol,
@@ -45,6 +47,9 @@ pub trait SocketStack: Stack<Upstream = Emulated> {
     /// A stream of HTTP/2 that was refused is told from one that broke. A stack that cannot must not send it again.
     const TELLS_REFUSED_STREAMS: bool = true;
 
+    /// Its calls block: there is no future to give up.
+    const IS_BLOCKING: bool = false;
+
     /// A discarded answer has given its connection back before the next request starts, unless that hurries.
     const DRAINS_BEFORE_THE_NEXT: bool = true;
 }
@@ -66,6 +71,7 @@ pub struct Call {
     pub headers: Vec<(&'static str, String)>,
     pub body: Body,
     pub timeout: Option<Duration>,
+    pub wishes: Wishes,
 }
 
 #[derive(Debug, Clone)]
@@ -79,7 +85,14 @@ impl Call {
     pub fn post(path_and_query: &str) -> Self {
         let body = Body::Bytes(br#"{"messages":[]}"#.to_vec());
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self { method: Method::POST, path_and_query: path_and_query.to_owned(), headers, body, timeout: None }
+        Self {
+            method: Method::POST,
+            path_and_query: path_and_query.to_owned(),
+            headers,
+            body,
+            timeout: None,
+            wishes: Wishes::new(),
+        }
     }
 
     /// A chat completion on a deployment named `caller`.
@@ -94,6 +107,11 @@ impl Call {
 
     pub fn body(mut self, body: Body) -> Self {
         self.body = body;
+        self
+    }
+
+    pub fn wishing(mut self, wishes: Wishes) -> Self {
+        self.wishes = wishes;
         self
     }
 
@@ -186,6 +204,8 @@ pub enum Failure {
     Address(String),
     Credential,
     Exhausted(Exhausted),
+    HeadTimeout,
+    Wish(WishError),
 }
 
 impl Failure {
@@ -218,6 +238,8 @@ impl Failure {
             lb_core::Error::Address(error) => Self::Address(error.to_string()),
             lb_core::Error::Credential { .. } => Self::Credential,
             lb_core::Error::Exhausted(exhausted) => Self::Exhausted(exhausted.clone()),
+            lb_core::Error::HeadTimeout { .. } => Self::HeadTimeout,
+            lb_core::Error::Wish(error) => Self::Wish(error.clone()),
             other => panic!("unknown error {other:?}"),
         }
     }

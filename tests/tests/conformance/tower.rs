@@ -120,7 +120,7 @@ pub fn request(call: Call) -> Request<Outgoing> {
             Either::Right(BodyExt::boxed(StreamBody::new(futures::stream::iter(frames))))
         }
     };
-    request.body(body).unwrap()
+    request.extension(call.wishes).body(body).unwrap()
 }
 
 pub fn copy(body: &Outgoing) -> Option<Outgoing> {
@@ -175,4 +175,4 @@ impl AsyncStack for Transport {
     }
 }
 
-tests_over!(Transport, [protocol, failover, wire, faults, streaming, reuse, cancel]);
+tests_over!(Transport, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);
