@@ -76,13 +76,16 @@ where
 
     /// A clone whose requests have these wishes, in place of those of this one, for another client over the same balancer.
     ///
+    /// That takes no time; `Client::with_config` takes milliseconds, because it makes a `reqwest::Client` that only builds
+    /// requests here. So clone a client, and give the clone the service:
+    ///
     /// ```
     /// use async_openai::{Client, config::OpenAIConfig};
     /// use lb_async_openai::{BalancedService, Wishes};
     ///
     /// /// A client that goes on with what this backend's resource has stored.
-    /// fn pinned(config: OpenAIConfig, service: &BalancedService, made_by: &str) -> Client<OpenAIConfig> {
-    ///     Client::with_config(config).with_http_service(service.with(Wishes::new().pin_resource(made_by)))
+    /// fn pinned(client: &Client<OpenAIConfig>, service: &BalancedService, made_by: &str) -> Client<OpenAIConfig> {
+    ///     client.clone().with_http_service(service.with(Wishes::new().pin_resource(made_by)))
     /// }
     /// ```
     #[must_use]
