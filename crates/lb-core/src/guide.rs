@@ -65,6 +65,31 @@
 //! makes sense, in the form that the SDKs' own retry layers read. Set their number of retries with the balancer in
 //! mind: one layer should retry, not two.
 //!
+//! # What may a request wish?
+//!
+//! [`Wishes`](crate::Wishes) are what a balancer cannot know: by when the answer is of use, where the prompt is cached, who
+//! knows the id. They come with the request and are never sent. One that wishes nothing takes the way that it always took.
+//!
+//! - A **deadline** bounds when attempts begin, not how long they take: what is under way has been paid for. The client's
+//!   timeout bounds an attempt.
+//! - A **head timeout** is a wish and no option of a pool, because only the caller knows whether its head is the first token
+//!   or the whole answer. It fails over where timeouts do.
+//! - [`fail_over_within`](crate::PoolBuilder::fail_over_within) is for the 504 that comes after two minutes: three backends
+//!   would be six minutes, of work that was probably done each time.
+//!
+//! # Affinity or a pin?
+//!
+//! An **affinity** is a wish: the prompt cache is warm there. It chooses inside a tier, among what is available: a better
+//! priority goes before it, and so does health. Each key has an order of the backends of its own, by a hash of both names
+//! (rendezvous hashing). So all processes agree without talking, if they name their backends alike; where a backend goes out
+//! its keys spread over the others evenly, and come back with it. A key is worth it where many requests share a long
+//! prefix, and no more of them per minute than one deployment can take: the requests of one key are not spread.
+//!
+//! A **pin** is a must: only this resource knows the id. The request gets that backend's own answer, a 429 with its own hint;
+//! while the backend is cooling it is refused without a send, or waits. It fails over inside the resource only. A resource
+//! is an origin with a path prefix. Without a pin, [`guard_stateful_paths`](crate::PoolBuilder::guard_stateful_paths) at least
+//! lets nobody be answered by a resource that has never heard of the id, where the path tells that there is one.
+//!
 //! # Why does a timeout not fail over?
 //!
 //! Because the first backend may have executed the request, and billed it. A fault before anything was sent fails

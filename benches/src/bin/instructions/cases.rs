@@ -7,7 +7,7 @@ use lb_benches::{
     floor::Floor,
     state::{Shape, State, leaked, pool, pool_in, pool_with_cooldown},
 };
-use lb_core::{Backend, Clock, Instant, Outcome, Pool, SeededRng, Step, SystemClock, Target, ThreadRng};
+use lb_core::{Backend, Clock, Instant, Outcome, Pool, SeededRng, Step, SystemClock, Target, ThreadRng, Wishes};
 
 /// The name by which callgrind finds [`counted_region`].
 pub(crate) const REGION: &str = "counted_region";
@@ -63,6 +63,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(Shape::matrix().map(|shape| pick(&format!("pick, {shape}, all cooling"), pool_in(shape, State::All))));
     cases.extend(SIZES.map(mark_and_recover));
     cases.extend(SIZES.map(dispatch));
+    cases.extend([3, 16, 64].map(keyed_dispatch));
     cases.push(address_again());
     cases.push(restore());
     cases.push(restore_and_address());
@@ -156,6 +157,18 @@ fn dispatch(backends: usize) -> Case {
     let (pool, clock) = (leaked(pool(Shape { backends, tiers: 1 })), SystemClock::new());
     Case::new(format!("a request that succeeds, {backends}"), move || {
         let mut dispatch = black_box(pool).dispatch();
+        let is_open = matches!(dispatch.next(|| clock.now(), &ThreadRng), Step::Try(_));
+        (is_open, dispatch.settle(Outcome::Answered { status: 200, hint: None }, || clock.now()))
+    })
+}
+
+/// The same for a request with a key, whose walk has terms.
+fn keyed_dispatch(backends: usize) -> Case {
+    let (pool, clock, mut key) = (leaked(pool(Shape { backends, tiers: 1 })), SystemClock::new(), 0_u64);
+    Case::new(format!("a request with a key that succeeds, {backends}"), move || {
+        key += 1;
+        let wishes = Wishes::new().affinity(key.to_le_bytes());
+        let Ok(mut dispatch) = black_box(pool).dispatch_with(wishes) else { unreachable!("it is pinned to nobody") };
         let is_open = matches!(dispatch.next(|| clock.now(), &ThreadRng), Step::Try(_));
         (is_open, dispatch.settle(Outcome::Answered { status: 200, hint: None }, || clock.now()))
     })
