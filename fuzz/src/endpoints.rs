@@ -15,6 +15,10 @@ pub fn endpoints(input: &[u8]) {
         }
         Err(error) => assert!(!format!("{error} {error:?}").is_empty()),
     }
+    if text.contains("CANARY") {
+        // The fuzzer has found the word, and uses it where nothing is secret.
+        return;
+    }
     for secret in [
         format!("CANARY@{text}"),
         format!("user:CANARY@{text}"),
