@@ -97,8 +97,8 @@
 //!
 //! - The SDK returns bodies, not responses: which backend served is told by [`Observer`], by `tracing` events and by
 //!   `pool.snapshot()`.
-//! - What is stored at a resource exists at one backend only: files, batches, vector stores, stored responses and
-//!   conversations. Use a client without a balancer for those.
+//! - What is stored at a resource exists there only: files, batches, stored responses, conversations. [Pin](lb_core::Wishes::pin_resource)
+//!   what uses an id to who made it, by [`with`](BalancedService::with); [`ServedBy`] tells who made it.
 //! - A file given by its path is read anew for each attempt.
 //! - WebSockets (the realtime API) do not go through the client's HTTP service.
 //! - The runtime is tokio, which reqwest needs.

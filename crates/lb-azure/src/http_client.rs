@@ -24,7 +24,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// An [`HttpClient`] that sends each request to the best available backend of a [`Pool`], over another `HttpClient`.
 ///
 /// It goes into [`ClientOptions::transport`](azure_core::http::ClientOptions::transport), and so under every policy of
-/// a client's pipeline. Clones share the pool and the client.
+/// a client's pipeline. Clones share the pool and the client; those that [`with`](BalancedHttpClient::with) makes have wishes of
+/// their own, such as a pin to the resource that stores what the client works on.
 #[derive(Clone)]
 pub struct BalancedHttpClient<R = ThreadRng> {
     pools: Pools,

@@ -47,6 +47,9 @@
 //! # }
 //! ```
 //!
+//! [`Wishes`] are an extension of the request, `.extension(Wishes::new().pin_resource(made_by))`, or an argument of `send_with`.
+//! Async waits share one thread, async-io's.
+//!
 //! # What counts as which fault
 //!
 //! | isahc's error | [`Fault`] | because |

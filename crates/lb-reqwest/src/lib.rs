@@ -108,8 +108,8 @@
 //!
 //! # Limits
 //!
-//! - What is stored at a resource exists at one backend only: files, batches, stored responses, conversations. Use a client
-//!   without a balancer for those, or a pool of that backend alone.
+//! - What is stored at a resource exists there only: files, batches, stored responses, conversations. [Pin](lb_core::Wishes::pin_resource)
+//!   what uses an id to who made it, by `send_with`.
 //! - A user name or password in the request's URL is never sent: backends have credentials instead.
 //! - Credentials do not belong into a client's `default_headers`, nor has it a cookie store: reqwest adds both to every
 //!   request, below the balancer, which then cannot take them off.

@@ -79,8 +79,8 @@
 //!   `pool.snapshot()`. Its body is text: bytes that are not UTF-8 are replaced.
 //! - A multipart form is sent from one buffer, so that it can be sent again. Quotes and line breaks in the names of
 //!   parts and files are percent-encoded, as browsers do.
-//! - What is stored at a resource exists at one backend only: files, stored responses, conversations. Use a client
-//!   without a balancer for those.
+//! - What is stored at a resource exists there only: files, batches, stored responses, conversations. [Pin](lb_core::Wishes::pin_resource)
+//!   what uses an id to who made it, by [`with`](BalancedClient::with); [`ServedBy`] tells who made it.
 //! - The runtime is tokio, which reqwest needs. rig's own client starts one if there is none; this one does not.
 //! - WebSocket sessions are another contract, `WebSocketClientExt`.
 //!

@@ -71,6 +71,11 @@
 //!
 //! A response's body is the service's own, as a stream, inside a [`ResponseBody`], which can also be the synthesised answer.
 //!
+//! # What a request wishes
+//!
+//! [`Wishes`] are an extension of the request: `request.extensions_mut().insert(Wishes::new().within(..))`. Waits sleep by
+//! tokio's timer; without a runtime a thread sleeps, one for each request that waits.
+//!
 //! # What counts as which fault
 //!
 //! The error and its causes are looked through, outermost first ([`fault`]):
@@ -99,8 +104,8 @@
 //!
 //! # Limits
 //!
-//! - What is stored at a resource exists at one backend only: files, batches, stored responses, conversations. Use a client
-//!   without a balancer for those, or a pool of that backend alone.
+//! - What is stored at a resource exists there only: files, batches, stored responses, conversations.
+//!   [Pin](lb_core::Wishes::pin_resource) what uses an id to who made it ([`Served`]), by an extension of the request.
 //! - hyper's bare connections (`client::conn`) set no `host`, and addressing takes the caller's off: a service over one sets it
 //!   from the URI. hyper-util's client does.
 //! - Discarded answers are drained in the background, so that connections are reused: up to 64 KiB, 100 ms and 32 at a
