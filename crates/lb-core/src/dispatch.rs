@@ -181,6 +181,7 @@ impl Pool {
 
 impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// Begins one request's walk over a pool: a `&Pool`, an `Arc<Pool>`, or whatever always leads to the same one.
+    #[inline]
     #[must_use]
     pub fn new(pool: P) -> Self {
         let terms = Terms::of_none(&pool);
@@ -197,6 +198,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         Ok(Self::on(pool, terms))
     }
 
+    #[inline(always)]
     const fn on(pool: P, terms: Option<Box<Terms>>) -> Self {
         let beginning = Beginning { marks: 0, claim: None, at: Instant::from_nanos(0) };
         let answers = Answers { throttled: false, failed: false, other: false, any: false };

@@ -69,7 +69,12 @@ impl Terms {
     /// The terms of a request that wishes nothing.
     #[inline]
     pub(super) fn of_none(pool: &Pool) -> Option<Box<Self>> {
-        pool.policy.deadline.map(|deadline| Box::new(Self { within: Some(deadline), ..Self::default() }))
+        if pool.policy.deadline.is_some() { Some(Self::within(pool.policy.deadline)) } else { None }
+    }
+
+    #[cold]
+    fn within(deadline: Option<Duration>) -> Box<Self> {
+        Box::new(Self { within: deadline, ..Self::default() })
     }
 
     /// Whether it is too late for another attempt.
