@@ -68,6 +68,7 @@ use date::HttpDate;
 use headers::{longest, trimmed};
 use moment::Moment;
 
+pub(crate) use bucket::is_any_empty;
 pub use headers::Headers;
 pub use source::HintSource;
 
@@ -99,7 +100,7 @@ impl Hint {
         self.delay
     }
 
-    /// The header that said so.
+    /// What said so.
     #[must_use]
     pub const fn source(&self) -> HintSource {
         self.source
@@ -134,6 +135,8 @@ pub(crate) fn hint_in(headers: &(impl Headers + ?Sized), wall: impl FnOnce() -> 
                     .or_else(|| HttpDate::parse(text)?.near(|| reference.moment).and_then(until))
             }),
             HintSource::RateLimitReset => bucket::longest_reset(headers, until),
+            // No header says it.
+            HintSource::Event => None,
         }?;
         Some(Hint::new(whole_millis(delay), source))
     };
@@ -181,7 +184,7 @@ fn seconds_list(text: &[u8]) -> Option<Duration> {
 }
 
 /// Up to whole milliseconds, because earlier than asked is too early, and at most [`MAX_HINT`].
-fn whole_millis(delay: Duration) -> Duration {
+pub(crate) fn whole_millis(delay: Duration) -> Duration {
     let millis = delay.min(MAX_HINT).as_nanos().div_ceil(1_000_000);
     u64::try_from(millis).map_or(MAX_HINT, Duration::from_millis)
 }

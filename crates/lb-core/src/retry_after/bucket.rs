@@ -67,6 +67,11 @@ impl Bucket {
     }
 }
 
+/// Whether a bucket is used up by its own word. Azure's "unknown" is none.
+pub(crate) fn is_any_empty(headers: &(impl Headers + ?Sized)) -> bool {
+    BUCKETS.iter().any(|bucket| bucket.emptiness(headers) == Empty::Yes)
+}
+
 /// The longest wait for a bucket that may be empty.
 pub(super) fn longest_reset(
     headers: &(impl Headers + ?Sized),

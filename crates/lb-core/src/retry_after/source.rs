@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Which header a hint came from.
+/// Where a hint came from: which header, or an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HintSource {
@@ -12,6 +12,8 @@ pub enum HintSource {
     RetryAfter,
     /// `x-ratelimit-reset-requests` or `x-ratelimit-reset-tokens`, in either spelling.
     RateLimitReset,
+    /// `retry_after` or `retry_after_ms` of an event in a stream that refused, see [`Refusal`](crate::Refusal).
+    Event,
 }
 
 impl HintSource {
@@ -19,7 +21,7 @@ impl HintSource {
     pub(super) const PRECEDENCE: [Self; 4] =
         [Self::RetryAfterMs, Self::XMsRetryAfterMs, Self::RetryAfter, Self::RateLimitReset];
 
-    /// The header's name in lower case; `x-ratelimit-reset-*` stands for that whole family.
+    /// The header's name in lower case; `x-ratelimit-reset-*` stands for that whole family, `retry_after` for an event.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -27,6 +29,7 @@ impl HintSource {
             Self::XMsRetryAfterMs => "x-ms-retry-after-ms",
             Self::RetryAfter => "retry-after",
             Self::RateLimitReset => "x-ratelimit-reset-*",
+            Self::Event => "retry_after",
         }
     }
 }
