@@ -17,12 +17,13 @@ use crate::{
     fault::Fault,
     observe::NotRepeated,
     outcome::{Outcome, Verdict},
+    peek::{PEEK_FOR, Refusal, announces_refusal},
     pool::Pool,
     pools::Pools,
     rng::Rng,
     served::Served,
     target::Target,
-    transport::{Blocking, BlockingTransport, Transport},
+    transport::{Blocking, BlockingTransport, Head, Transport, sleep_on_a_thread},
     wishes::WishError,
 };
 
@@ -125,14 +126,16 @@ async fn run<T: Transport, R: Rng + ?Sized>(
                 None => {
                     // It can be sent once only: whatever comes is the caller's.
                     let answer = send(transport, original, &target, &dispatch).await;
-                    if settle(&mut dispatch, transport, &target, &answer) == Verdict::FailOver {
+                    let (answer, refusal) = peek(pool, transport, answer, mode).await;
+                    if settle(&mut dispatch, transport, &target, &answer, refusal) == Verdict::FailOver {
                         dispatch.cannot_repeat(NotRepeated::BodySpent);
                     }
                     return answer;
                 }
             },
         };
-        match settle(&mut dispatch, transport, &target, &answer) {
+        let (answer, refusal) = peek(pool, transport, answer, mode).await;
+        match settle(&mut dispatch, transport, &target, &answer, refusal) {
             Verdict::Return => return answer,
             Verdict::FailOver if target.is_guarded() && !dispatch.is_pinned() => {
                 dispatch.cannot_repeat(NotRepeated::StatefulPath);
@@ -192,6 +195,30 @@ async fn send<T: Transport>(
     Ok(response)
 }
 
+/// Looks into a stream whose head announces a refusal, before the answer is settled: its caller has seen nothing of it.
+async fn peek<T: Transport>(pool: &Pool, transport: &T, answer: Answer<T>, mode: Mode) -> (Answer<T>, Option<Refusal>) {
+    match answer {
+        Ok(response) if pool.peeks() && has_announced(transport.head(&response)) => {
+            let enough = async {
+                match (pool.clock().sleep(PEEK_FOR), mode) {
+                    (Some(sleep), _) => sleep.await,
+                    (None, Mode::Async) => transport.sleep(PEEK_FOR).await,
+                    // That of a blocking transport would block before anything was read.
+                    (None, Mode::Blocking) => sleep_on_a_thread(PEEK_FOR).await,
+                }
+            };
+            // Boxed: it is rare, and would make the future of every request larger.
+            let (response, refusal) = Box::pin(transport.peek(response, enough)).await;
+            (Ok(response), refusal)
+        }
+        answer => (answer, None),
+    }
+}
+
+fn has_announced(head: Head<'_>) -> bool {
+    announces_refusal(head.status(), head.headers())
+}
+
 /// What the future gives, unless `too_late` is ready before it.
 async fn first<T>(future: impl Future<Output = T>, too_late: impl Future<Output = ()>) -> Option<T> {
     let (mut future, mut too_late) = (pin!(future), pin!(too_late));
@@ -207,6 +234,7 @@ fn settle<T: Transport>(
     transport: &T,
     target: &Target<'_>,
     answer: &Answer<T>,
+    refusal: Option<Refusal>,
 ) -> Verdict {
     let pool = *dispatch.pool();
     let detail = || match answer {
@@ -215,14 +243,23 @@ fn settle<T: Transport>(
         Err(Error::Credential { source, .. }) => Detail::from_text(&causes(source)),
         Err(Error::Address(_) | Error::Exhausted(_) | Error::HeadTimeout { .. } | Error::Wish(_)) => Detail::default(),
     };
-    dispatch.settle_with(outcome(pool, transport, target, answer), detail, || pool.now())
+    dispatch.settle_with(outcome(pool, transport, target, answer, refusal), detail, || pool.now())
 }
 
-fn outcome<T: Transport>(pool: &Pool, transport: &T, target: &Target<'_>, answer: &Answer<T>) -> Outcome {
+fn outcome<T: Transport>(
+    pool: &Pool,
+    transport: &T,
+    target: &Target<'_>,
+    answer: &Answer<T>,
+    refusal: Option<Refusal>,
+) -> Outcome {
     match answer {
         Ok(response) => {
             let head = transport.head(response);
-            pool.outcome(head.status(), head.headers())
+            match refusal {
+                Some(refusal) => refusal.outcome(head.headers(), || pool.wall()),
+                None => pool.outcome(head.status(), head.headers()),
+            }
         }
         Err(Error::Transport(error)) => Outcome::Faulted(target.told_fault().unwrap_or_else(|| transport.fault(error))),
         Err(Error::Credential { .. }) => Outcome::Faulted(Fault::Credential),

@@ -121,6 +121,11 @@ impl Pool {
         Outcome::answered(status, headers, || self.wall())
     }
 
+    /// Whether streams that announce a refusal are looked into.
+    pub(crate) const fn peeks(&self) -> bool {
+        self.policy.peeks
+    }
+
     /// The backend that a request's first attempt goes to, for the benchmarks: the hot path without its bookkeeping.
     #[doc(hidden)]
     #[inline]

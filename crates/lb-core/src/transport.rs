@@ -18,7 +18,9 @@ pub use blocking::BlockingTransport;
 pub use head::Head;
 pub use sleep::sleep_on_a_thread;
 
-use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target, wishes::Wishes};
+use crate::{
+    error::Error, exhausted::Exhausted, fault::Fault, peek::Refusal, served::Served, target::Target, wishes::Wishes,
+};
 
 /// How long the clients that adapters make by themselves wait for a connection: DNS, TCP and TLS together. Then the
 /// request goes to the next backend.
@@ -42,12 +44,13 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///    is sent, and no further attempt follows;
 /// 3. [`send`](Transport::send) with that request, at most once per backend;
 /// 4. [`mark`](Transport::mark) and [`head`](Transport::head) on the response, or [`fault`](Transport::fault) on the error;
-/// 5. [`sleep`](Transport::sleep) where the request waits or has a head timeout, if the pool's clock cannot;
-/// 6. at the end [`synthesize`](Transport::synthesize) if nothing was left; and [`discard`](Transport::discard) on every
+/// 5. [`peek`](Transport::peek) where the head [announces](crate::announces_refusal) a refusal in the stream;
+/// 6. [`sleep`](Transport::sleep) where the request waits or has a head timeout, if the pool's clock cannot;
+/// 7. at the end [`synthesize`](Transport::synthesize) if nothing was left; and [`discard`](Transport::discard) on every
 ///    response that is not returned, after the next target is known.
 ///
 /// All methods are called from any thread, for many requests at once. The loop runs in the caller's task: no method
-/// may block, and none may retry, follow redirects or read a response's body.
+/// may block, and none may retry, follow redirects or, but for `peek`, read a response's body.
 ///
 /// # Errors
 ///
@@ -184,6 +187,21 @@ pub trait Transport: Send + Sync {
 
     /// Puts on the response which backend served it: into its extensions, if the response type has any.
     fn mark(&self, response: &mut Self::Response, served: Served);
+
+    /// Reads the beginning of a stream whose head announces a refusal, until it is known whether it is one, or until
+    /// `enough` is ready. Gives the response back as if nothing had been read, and the refusal if it is one.
+    ///
+    /// By default nothing is read, and the caller gets the stream, whatever is in it. Over a body of the `http-body` crate
+    /// `lb_peek::peek` does all of it. What a response without a refusal gives must be the same bytes, then the rest,
+    /// errors and trailers included.
+    fn peek(
+        &self,
+        response: Self::Response,
+        enough: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = (Self::Response, Option<Refusal>)> + Send {
+        drop(enough);
+        ready((response, None))
+    }
 
     /// Is ready after so long. By default a thread sleeps, one for each call: a stack that has a timer does better to use
     /// that one. The future is dropped where the sleep is no longer of use.

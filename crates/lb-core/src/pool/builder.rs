@@ -130,6 +130,14 @@ impl PoolBuilder {
         self
     }
 
+    /// Whether a 200 stream whose head [announces](crate::announces_refusal) a refusal is held until its first real event, for
+    /// two seconds at most, so that a refusal in it fails over as a 429 does. Default: true. Streams that announce nothing
+    /// are not touched either way.
+    pub fn peek(mut self, peeks: bool) -> Self {
+        self.options.peek = peeks;
+        self
+    }
+
     /// Lets a request wait where it would be refused because backends are cooling: until the first of them is back, and behind
     /// those that wait already. Default: it is refused at once, which is what interactive callers and the retries of SDKs
     /// want to hear.

@@ -61,6 +61,8 @@ pub struct PoolOptions {
     pub fail_over_after_send: bool,
     /// Whether a 2xx with an HTML page fails over. Default: false.
     pub reject_html: bool,
+    /// Whether a 200 stream whose head announces a refusal is held until its first real event. Default: true.
+    pub peek: bool,
     /// How long, and how many, requests wait where all backends are cooling. Default: none waits.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub wait: Option<Wait>,
@@ -103,6 +105,7 @@ impl Default for PoolOptions {
             on_status: BTreeMap::new(),
             fail_over_after_send: false,
             reject_html: false,
+            peek: true,
             wait: None,
             deadline: None,
             fail_over_within: None,

@@ -33,6 +33,8 @@ pub(crate) struct Policy {
     fail_over_after_send: bool,
     /// Whether a page is no success.
     pub(crate) rejects_html: bool,
+    /// Whether streams that announce a refusal are looked into.
+    pub(crate) peeks: bool,
     pub(crate) always_synthesize: bool,
     /// How many attempts one request may make.
     pub(crate) max_attempts: u32,
@@ -98,6 +100,7 @@ impl Policy {
             }),
             fail_over_after_send: options.fail_over_after_send,
             rejects_html: options.reject_html,
+            peeks: options.peek,
             always_synthesize: options.always_synthesize,
             max_attempts: options.max_attempts.unwrap_or(u32::MAX),
         }

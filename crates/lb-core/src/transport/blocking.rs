@@ -7,7 +7,9 @@ use std::{
 };
 
 use super::{Head, Transport};
-use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target, wishes::Wishes};
+use crate::{
+    error::Error, exhausted::Exhausted, fault::Fault, peek::Refusal, served::Served, target::Target, wishes::Wishes,
+};
 
 /// An HTTP stack under a [`BlockingLoadBalancer`](crate::BlockingLoadBalancer).
 ///
@@ -79,6 +81,18 @@ pub trait BlockingTransport: Send + Sync {
     /// Puts on the response which backend served it.
     fn mark(&self, response: &mut Self::Response, served: Served);
 
+    /// Reads the beginning of a stream that announces a refusal, and blocks meanwhile; see [`Transport::peek`]. `enough` is
+    /// for a stack that can wait for a future and for its body at once. One that cannot leaves the stream to the caller, as
+    /// this does by default: how long a read blocks has no bound.
+    fn peek(
+        &self,
+        response: Self::Response,
+        enough: impl Future<Output = ()> + Send,
+    ) -> (Self::Response, Option<Refusal>) {
+        drop(enough);
+        (response, None)
+    }
+
     /// Blocks for so long, where the request waits. By default the thread sleeps.
     fn sleep(&self, duration: Duration) {
         thread::sleep(duration);
@@ -137,6 +151,14 @@ impl<T: BlockingTransport> Transport for Blocking<'_, T> {
 
     fn mark(&self, response: &mut T::Response, served: Served) {
         self.0.mark(response, served);
+    }
+
+    fn peek(
+        &self,
+        response: T::Response,
+        enough: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = (T::Response, Option<Refusal>)> + Send {
+        ready(self.0.peek(response, enough))
     }
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {

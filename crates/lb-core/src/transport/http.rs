@@ -1,12 +1,15 @@
 //! Transports whose requests and responses are `http`'s: two methods make one.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::{Future, ready},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
 
 use super::{BlockingTransport, Head, Transport, sleep_on_a_thread};
-use crate::{error::Error, exhausted::Exhausted, fault::Fault, served::Served, target::Target};
+use crate::{error::Error, exhausted::Exhausted, fault::Fault, peek::Refusal, served::Served, target::Target};
 
 /// The part of a transport, async or blocking, that is the same wherever its responses are `http`'s, with bodies that
 /// bytes can be made into.
@@ -109,6 +112,16 @@ pub trait HttpTransport: Send + Sync {
         self.fault(error).to_string()
     }
 
+    /// Reads the beginning of a stream that announces a refusal, see [`Transport::peek`].
+    fn peek(
+        &self,
+        response: Response<Self::ResponseBody>,
+        enough: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = (Response<Self::ResponseBody>, Option<Refusal>)> + Send {
+        drop(enough);
+        ready((response, None))
+    }
+
     /// Is ready after so long, see [`Transport::sleep`].
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         sleep_on_a_thread(duration)
@@ -142,6 +155,14 @@ impl<T: HttpTransport> Transport for T {
 
     fn describe(&self, error: &T::Error) -> String {
         HttpTransport::describe(self, error)
+    }
+
+    fn peek(
+        &self,
+        response: Self::Response,
+        enough: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = (Self::Response, Option<Refusal>)> + Send {
+        HttpTransport::peek(self, response, enough)
     }
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
