@@ -139,6 +139,7 @@ mod fault;
 mod messages;
 #[cfg(feature = "middleware")]
 mod middleware;
+mod peek;
 #[cfg(feature = "tower")]
 mod service;
 mod synthesize;

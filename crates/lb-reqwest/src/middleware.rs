@@ -1,10 +1,10 @@
 //! The balancer as a middleware of reqwest-middleware.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::Extensions;
-use lb_core::{Call, Error, Fault, Pool, Pools, Target, ThreadRng, Transport, causes, drive};
+use lb_core::{Call, Error, Fault, Pool, Pools, Refusal, Target, ThreadRng, Transport, causes, drive};
 use lb_drain::Drain;
 use reqwest::{Body, Request, Response};
 use reqwest_middleware::{Middleware, Next};
@@ -15,6 +15,7 @@ use crate::{
     buffer::buffer,
     fault::{fault, without_query},
     messages::{MAX_BUFFERED, messages_of_reqwest},
+    peek::peek,
 };
 
 /// A [`Middleware`] that balances the requests of a
@@ -156,6 +157,10 @@ impl Transport for Chain<'_> {
 
     fn describe(&self, error: &reqwest_middleware::Error) -> String {
         causes(error)
+    }
+
+    async fn peek(&self, response: Response, enough: impl Future<Output = ()> + Send) -> (Response, Option<Refusal>) {
+        peek(response, enough).await
     }
 
     async fn sleep(&self, duration: Duration) {

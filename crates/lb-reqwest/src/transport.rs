@@ -1,8 +1,8 @@
 //! The async transport.
 
-use std::{fmt, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
-use lb_core::{CONNECT_TIMEOUT, Error, Fault, Target, Transport, causes};
+use lb_core::{CONNECT_TIMEOUT, Error, Fault, Refusal, Target, Transport, causes};
 use lb_drain::Drain;
 use reqwest::{Body, Client, ClientBuilder, Request, Response, redirect::Policy, retry};
 
@@ -11,6 +11,7 @@ use crate::{
     buffer::buffer,
     fault::{fault, without_query},
     messages::{MAX_BUFFERED, messages_of_reqwest},
+    peek::peek,
     upload::Upload,
 };
 
@@ -120,6 +121,10 @@ impl Transport for ReqwestTransport {
 
     fn describe(&self, error: &reqwest::Error) -> String {
         causes(error)
+    }
+
+    async fn peek(&self, response: Response, enough: impl Future<Output = ()> + Send) -> (Response, Option<Refusal>) {
+        peek(response, enough).await
     }
 
     async fn sleep(&self, duration: Duration) {
