@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use async_openai::middleware::HttpRequestFactory;
-use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
+use lb_core::{Error, Exhausted, Fault, Head, Refusal, Served, Target, Transport, causes};
 use lb_reqwest::ReqwestTransport;
 use reqwest::{Request, Response};
 
@@ -67,6 +67,14 @@ where
 
     fn mark(&self, response: &mut Response, served: Served) {
         self.inner.mark(response, served);
+    }
+
+    fn peek(
+        &self,
+        response: Response,
+        enough: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = (Response, Option<Refusal>)> + Send {
+        self.inner.peek(response, enough)
     }
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
