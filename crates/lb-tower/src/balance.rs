@@ -9,6 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use lb_core::{Call, Fault, Pool, Pools, ThreadRng, drive};
@@ -152,7 +153,8 @@ where
     S::Future: Send,
     S::Error: Into<BoxError>,
     B: Send + 'static,
-    D: Body + Send + 'static,
+    D: Body<Data = Bytes> + Send + 'static,
+    D::Error: Send,
     R: Replay<B> + Clone + 'static,
 {
     type Response = Response<ResponseBody<D>>;

@@ -1,10 +1,18 @@
 //! The transport over a service.
 
-use std::{error::Error as StdError, fmt, future::poll_fn, marker::PhantomData, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    fmt,
+    future::{Future, poll_fn},
+    marker::PhantomData,
+    sync::Arc,
+    time::Duration,
+};
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, Wishes, causes};
+use lb_core::{Error, Exhausted, Fault, Head, Refusal, Served, Target, Transport, Wishes, causes};
 use lb_drain::Drain;
 use tower_service::Service;
 
@@ -137,7 +145,8 @@ where
     S::Future: Send,
     S::Error: StdError + Send + 'static,
     B: Send,
-    D: Body + Send + 'static,
+    D: Body<Data = Bytes> + Send + 'static,
+    D::Error: Send,
     R: Replay<B>,
 {
     type Request = Request<B>;
@@ -191,13 +200,21 @@ where
         request.extensions().get().cloned()
     }
 
+    async fn peek(
+        &self,
+        response: Self::Response,
+        enough: impl Future<Output = ()> + Send,
+    ) -> (Self::Response, Option<Refusal>) {
+        let (parts, body) = response.into_parts();
+        let (body, refusal) = body.peek(enough).await;
+        (Response::from_parts(parts, body), refusal)
+    }
+
     async fn sleep(&self, duration: Duration) {
         lb_drain::sleep(duration).await;
     }
 
     fn discard(&self, response: Self::Response) {
-        if let Some(body) = response.into_body().into_inner() {
-            self.seams.drain.discard(body);
-        }
+        self.seams.drain.discard(response.into_body());
     }
 }
