@@ -1,10 +1,16 @@
 //! A response, and what the balancer knows about it.
 
+use std::future::Future;
+
 use azure_core::http::{
     AsyncRawResponse, StatusCode,
     headers::{HeaderName, Headers},
 };
-use lb_core::{Exhausted, Served};
+use futures::TryStreamExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use lb_core::{Exhausted, Refusal, Served};
+use lb_peek::peek;
 
 /// The response header that names the backend that served; a synthesised 429 has none.
 pub const SERVED_BY: HeaderName = HeaderName::from_static("x-lb-served-by");
@@ -69,7 +75,16 @@ impl BalancedResponse {
         AsyncRawResponse::new(status, headers, Box::pin(body))
     }
 
-    /// The response as the inner client gave it.
+    /// The same, after a look at the beginning of its body.
+    pub(crate) async fn peek(self, enough: impl Future<Output = ()> + Send) -> (Self, Option<Refusal>) {
+        let Self { raw, served, exhausted } = self;
+        let (status, headers, body) = raw.deconstruct();
+        let (body, refusal) = peek(StreamBody::new(body.map_ok(Frame::data)), enough).await;
+        let raw = AsyncRawResponse::new(status, headers, Box::pin(body.into_data_stream()));
+        (Self { raw, served, exhausted }, refusal)
+    }
+
+    /// The response as the inner client gave it, and with what was read before the rest.
     pub(crate) fn into_unmarked(self) -> AsyncRawResponse {
         self.raw
     }

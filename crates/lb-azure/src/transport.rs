@@ -1,6 +1,6 @@
 //! The transport: it lives for one call only, and borrows the caller's request.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use azure_core::{
     Error as AzureError,
@@ -12,7 +12,7 @@ use azure_core::{
 use futures::TryStreamExt;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use lb_core::{Error, Exhausted, Fault, Head, Served, Target, Transport, causes};
+use lb_core::{Error, Exhausted, Fault, Head, Refusal, Served, Target, Transport, causes};
 use lb_drain::{Drain, MAX_BYTES};
 
 use crate::{address::address, error::without_query, fault::fault, response::BalancedResponse};
@@ -91,6 +91,14 @@ impl Transport for AzureTransport<'_> {
 
     fn mark(&self, response: &mut BalancedResponse, served: Served) {
         response.mark(served);
+    }
+
+    async fn peek(
+        &self,
+        response: BalancedResponse,
+        enough: impl Future<Output = ()> + Send,
+    ) -> (BalancedResponse, Option<Refusal>) {
+        response.peek(enough).await
     }
 
     async fn sleep(&self, duration: Duration) {
