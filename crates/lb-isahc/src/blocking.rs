@@ -1,13 +1,16 @@
 //! The transport's blocking face.
 
-use std::io::{self, Read};
+use std::{
+    future::Future,
+    io::{self, Read},
+};
 
 use futures_lite::future::block_on;
 use isahc::{
     AsyncBody, Body, RequestExt,
     http::{Request, Response},
 };
-use lb_core::{BlockingTransport, Error, Exhausted, Fault, Head, Served, Target, Wishes, causes};
+use lb_core::{BlockingTransport, Error, Exhausted, Fault, Head, Refusal, Served, Target, Wishes, causes};
 use ref_cast::RefCast;
 
 use crate::{
@@ -15,6 +18,7 @@ use crate::{
     drain::drain,
     fault::fault,
     headers::ResponseHeaders,
+    peek::peek,
     request_body::{explain, sent_once, streamed_once},
     response_body::ResponseBody,
     synthesize::synthesize,
@@ -85,6 +89,18 @@ impl BlockingTransport for IsahcTransport {
 
     fn wishes(&self, request: &Request<Body>) -> Option<Wishes> {
         request.extensions().get().cloned()
+    }
+
+    fn peek(
+        &self,
+        response: Response<Body>,
+        enough: impl Future<Output = ()> + Send,
+    ) -> (Response<Body>, Option<Refusal>) {
+        // isahc alone reads the answer to a body that streams, and not beside anything else.
+        let Some(body) = ResponseBody::take(&response) else { return (response, None) };
+        let (parts, _) = response.into_parts();
+        let (response, refusal) = block_on(peek(Response::from_parts(parts, body), enough));
+        (ResponseBody::block_on(response), refusal)
     }
 
     fn discard(&self, response: Response<Body>) {

@@ -130,6 +130,7 @@ mod drain;
 mod fault;
 mod headers;
 mod mark;
+mod peek;
 mod request_body;
 mod response_body;
 mod synthesize;

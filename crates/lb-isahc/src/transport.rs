@@ -15,7 +15,7 @@ use isahc::{
     config::Configurable,
     http::{Request, Response},
 };
-use lb_core::{CONNECT_TIMEOUT, Error, Exhausted, Fault, Head, Served, Target, Transport, Wishes, causes};
+use lb_core::{CONNECT_TIMEOUT, Error, Exhausted, Fault, Head, Refusal, Served, Target, Transport, Wishes, causes};
 use ref_cast::RefCast;
 
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     drain::drain,
     fault::fault,
     headers::ResponseHeaders,
+    peek::peek,
     request_body::{explain, sent_once},
     synthesize::synthesize,
     transfer::{Sending, receiving},
@@ -154,6 +155,14 @@ impl Transport for IsahcTransport {
 
     fn wishes(&self, request: &Request<AsyncBody>) -> Option<Wishes> {
         request.extensions().get().cloned()
+    }
+
+    async fn peek(
+        &self,
+        response: Response<AsyncBody>,
+        enough: impl Future<Output = ()> + Send,
+    ) -> (Response<AsyncBody>, Option<Refusal>) {
+        peek(response, enough).await
     }
 
     async fn sleep(&self, duration: Duration) {
