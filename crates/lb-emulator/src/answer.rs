@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     fields::{Fields, missing},
     files, headers, models,
-    openai::Completion,
+    openai::{self, Completion},
     play::Step,
     problem::Problem,
     prompt::{Operation, Prompt},
@@ -101,9 +101,18 @@ impl Answer {
                 answer
             }
             Kind::ThrottledStream(wait) => {
-                let problem = Problem::throttled(Operation::Responses, Unit::Tokens, whole_seconds(*wait));
-                let id = shared.store.long_id("resp_", request.number);
-                let mut answer = Self::events(responses::refused(&id, problem.message()));
+                let operation = Route::of(&config.path_prefix, request.path()).map(|route| route.operation());
+                let events = match operation {
+                    Some(operation @ Operation::Chat) => {
+                        openai::refused(&Problem::throttled(operation, Unit::Tokens, whole_seconds(*wait)))
+                    }
+                    _ => {
+                        let problem = Problem::throttled(Operation::Responses, Unit::Tokens, whole_seconds(*wait));
+                        let id = shared.store.long_id("resp_", request.number);
+                        responses::refused(&id, problem.message())
+                    }
+                };
+                let mut answer = Self::events(events);
                 headers::write_hint(&mut answer.headers, config.hint, *wait);
                 answer
             }

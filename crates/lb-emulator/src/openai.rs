@@ -7,7 +7,7 @@ use bytes::Bytes;
 use lb_limits::Usage;
 use serde_json::{Value, json};
 
-use crate::{config::Config, filter, prompt::Prompt};
+use crate::{config::Config, filter, problem::Problem, prompt::Prompt};
 
 /// Length of the vectors that the embeddings operation returns.
 const EMBEDDING_LENGTH: usize = 8;
@@ -153,6 +153,12 @@ fn filter_chunk() -> Value {
         "choices": [],
         "prompt_filter_results": filter::prompt_results(),
     })
+}
+
+/// The events of a stream that refuses its request when the head has promised an answer already, behind what comes first
+/// in every stream of Azure's.
+pub(crate) fn refused(problem: &Problem) -> Vec<Bytes> {
+    vec![event(&filter_chunk().to_string()), event(&problem.body.to_string()), event("[DONE]")]
 }
 
 /// A server-sent event with this data.

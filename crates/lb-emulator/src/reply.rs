@@ -106,6 +106,9 @@ impl Reply {
     /// A refusal inside a 200 stream, as Azure's `/openai/v1/responses` sends it with `"stream": true`: the head is a
     /// 200 with `hint` in the emulator's [`HintForm`](crate::HintForm), the events are `response.failed` and `error`
     /// with the code `rate_limit_exceeded` (earendil-works/pi#7983).
+    ///
+    /// On the path of chat completions the events are the first chunk of Azure's streams, which is about the prompt, the
+    /// error that a 429 has for its body, and `[DONE]`.
     pub fn throttled_stream(hint: Duration) -> Self {
         Self::new(Kind::ThrottledStream(hint))
     }

@@ -41,6 +41,23 @@ fn a_stream_has_an_event_per_token_a_finish_reason_and_done_each_in_its_own_chun
 }
 
 #[test]
+fn a_chat_can_be_refused_inside_its_stream() {
+    let emulator = emulator();
+    emulator.script(Reply::throttled_stream(Duration::from_secs(7)));
+    let mut raw = Raw::post(&emulator, STREAM);
+    let head = raw.head();
+    assert!(head.starts_with("HTTP/1.1 200 OK") && head.contains("retry-after: 7"), "{head}");
+    let [first, error] = [(); 2].map(|()| {
+        let chunk = raw.chunk();
+        serde_json::from_str::<serde_json::Value>(chunk.strip_prefix("data: ").unwrap()).unwrap()
+    });
+    assert_eq!(first["choices"], json!([]));
+    assert_eq!(error["error"]["code"], "429");
+    assert!(error["error"]["message"].as_str().unwrap().contains("retry after 7 seconds"));
+    assert_eq!(raw.chunk(), "data: [DONE]\n\n");
+}
+
+#[test]
 fn azures_content_filter_annotates_streams_and_sends_a_chunk_without_choices_first() {
     let emulator = Emulator::builder().completion_tokens(1).content_filter(true).start().unwrap();
     let mut raw = Raw::post(&emulator, STREAM);
