@@ -72,4 +72,4 @@ impl AsyncStack for AsyncOpenAi {
     }
 }
 
-tests_over!(AsyncOpenAi, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);
+tests_over!(AsyncOpenAi, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);

@@ -129,4 +129,4 @@ impl AsyncStack for Isahc {
     }
 }
 
-tests_over!(Isahc, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);
+tests_over!(Isahc, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);

@@ -73,4 +73,4 @@ impl SocketStack for Isahc {
     const TELLS_REFUSED_STREAMS: bool = false;
 }
 
-tests_over!(Isahc, [protocol, failover, wire, wishes, faults, streaming, reuse]);
+tests_over!(Isahc, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse]);

@@ -1,8 +1,8 @@
 //! The conformance suite: what every transport must do, run once per HTTP stack and protocol.
 //!
-//! `failover`, `wire` and `wishes` run on all stacks, the scripted one included; `protocol`, `waits`, `faults`, `streaming`
-//! and `reuse` on those that have sockets, `cancel` on the async ones, and `streams` over HTTP/2. Servers are emulators on 127.0.0.1; the
-//! pools' time is a mock clock's.
+//! `failover`, `wire` and `wishes` run on all stacks, the scripted one included; `protocol`, `waits`, `faults`, `streaming`,
+//! `peeking` and `reuse` on those that have sockets, `cancel` on the async ones, and `streams` over HTTP/2. Servers are
+//! emulators on 127.0.0.1; the pools' time is a mock clock's.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 #![expect(unreachable_pub, reason = "a test binary exports nothing: `pub` says that other modules use it")]
@@ -49,6 +49,7 @@ macro_rules! tests_of {
 mod cancel;
 mod failover;
 mod faults;
+mod peeking;
 mod protocol;
 mod reuse;
 mod stack;

@@ -119,4 +119,4 @@ impl AsyncStack for Reqwest {
     }
 }
 
-tests_over!(Reqwest, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);
+tests_over!(Reqwest, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);

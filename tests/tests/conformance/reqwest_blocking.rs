@@ -97,8 +97,10 @@ impl Stack for Reqwest {
 
 impl SocketStack for Reqwest {
     const IS_BLOCKING: bool = true;
+    // How long a read blocks has no bound.
+    const LOOKS_INTO_STREAMS: bool = false;
     // Drained by threads, which the next request may overtake.
     const DRAINS_BEFORE_THE_NEXT: bool = false;
 }
 
-tests_over!(Reqwest, [protocol, failover, wire, wishes, faults, streaming, reuse]);
+tests_over!(Reqwest, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse]);

@@ -72,4 +72,4 @@ impl AsyncStack for Middleware {
     }
 }
 
-tests_over!(Middleware, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);
+tests_over!(Middleware, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);

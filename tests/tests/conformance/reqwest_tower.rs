@@ -50,4 +50,4 @@ impl AsyncStack for Tower {
     }
 }
 
-tests_over!(Tower, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);
+tests_over!(Tower, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);

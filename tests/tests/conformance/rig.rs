@@ -130,4 +130,4 @@ impl AsyncStack for Rig {
     }
 }
 
-tests_over!(Rig, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);
+tests_over!(Rig, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);

@@ -50,6 +50,10 @@ pub trait SocketStack: Stack<Upstream = Emulated> {
     /// Its calls block: there is no future to give up.
     const IS_BLOCKING: bool = false;
 
+    /// A stream whose head announces a refusal is held until its first real event. A stack that cannot read a body beside
+    /// a timer hands it on as it comes.
+    const LOOKS_INTO_STREAMS: bool = true;
+
     /// A discarded answer has given its connection back before the next request starts, unless that hurries.
     const DRAINS_BEFORE_THE_NEXT: bool = true;
 }

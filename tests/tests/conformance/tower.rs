@@ -175,4 +175,4 @@ impl AsyncStack for Transport {
     }
 }
 
-tests_over!(Transport, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);
+tests_over!(Transport, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);

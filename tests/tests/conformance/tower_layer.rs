@@ -64,4 +64,4 @@ impl AsyncStack for Layer {
     }
 }
 
-tests_over!(Layer, [protocol, failover, wire, wishes, faults, streaming, reuse, cancel]);
+tests_over!(Layer, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
