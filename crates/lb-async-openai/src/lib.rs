@@ -95,6 +95,9 @@
 //!
 //! # Limits
 //!
+//! - A 200 whose head announces a refusal in its stream is held until the first real event, so that the refusal fails over
+//!   before the SDK saw a byte: for at most two seconds, and no other stream is
+//!   ([`PoolBuilder::peek`](lb_reqwest::lb_core::PoolBuilder::peek)).
 //! - The SDK returns bodies, not responses: which backend served is told by [`Observer`], by `tracing` events and by
 //!   `pool.snapshot()`.
 //! - What is stored at a resource exists there only: files, batches, stored responses, conversations. [Pin](lb_core::Wishes::pin_resource)

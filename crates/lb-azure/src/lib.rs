@@ -80,6 +80,9 @@
 //!
 //! # Limits
 //!
+//! - A 200 whose head announces a refusal in its stream is held until the first real event, so that the refusal fails over
+//!   before the SDK saw a byte: for at most two seconds, and no other stream is
+//!   ([`PoolBuilder::peek`](lb_core::PoolBuilder::peek)).
 //! - azure_core keeps one value per header name, as text: of repeated lines of an answer the last one counts, and one
 //!   that is not ASCII is not seen.
 //! - A body that is a stream is rewound for each attempt, by its `reset`; one that cannot be gets one attempt, and its real

@@ -109,6 +109,20 @@
 //! [`max_cooldown`](crate::PoolBuilder::max_cooldown) a hint is not credible, and the answer is a strike. If all backends
 //! answer a request so, it gets the last answer as it came: it tells that the prompt is the matter.
 //!
+//! # What about a 200 whose stream refuses?
+//!
+//! Azure accepts some streaming requests with a 200, and refuses them in the first events. Where the head
+//! [announces](crate::announces_refusal) that (a `Retry-After`, which no success has, or a limit that is used up), the stream is
+//! held until its first real event. A refusal is then judged as the 429 or 503 that it would have been, with the event's own
+//! hint or the head's, and the next backend is asked before the caller saw a byte. Anything else is the caller's, from its
+//! first byte on, also where nothing was said after 64 events, 64 KiB or [two seconds](crate::PEEK_FOR). `lb-peek` says which
+//! events and codes are which.
+//!
+//! It costs other streams one look at their headers, and nothing of what they send is read or delayed. A healthy stream that
+//! used its limit up comes with its first token, instead of with the empty events before it: at most two seconds later. Where
+//! even that matters, [`peek(false)`](crate::PoolBuilder::peek) switches it off. A refusal after the first token is the
+//! caller's, always: what was seen cannot be taken back.
+//!
 //! # Why does a cooldown only get longer?
 //!
 //! Answers overtake each other. A 429 that was sent earlier, but arrives later, knows less; so a shorter deadline never
@@ -199,8 +213,8 @@
 //! - State is per process: workers do not know of each other's cooldowns.
 //! - Quota is not predicted. A backend is asked until it refuses; a refusal costs one round trip.
 //! - Backends cannot be added to or removed from a running pool; build a new one and swap the balancer.
-//! - A refusal inside a 200 (Azure's `/responses` can send a rate limit as the first event of a stream) is not seen:
-//!   bodies are never read.
+//! - A refusal inside a 200 stream is seen only where the head announces it, and not over every stack: reqwest's blocking
+//!   client cannot read beside a timer. One in a 200 that is no stream is not seen.
 //! - All callers see a cooldown end at the same moment; there is no jitter.
 //! - A bad prompt that is answered with a *credible* hint (a 503 with ten seconds) takes backends out all the same: to tell it
 //!   from an overload takes the error's body, which is not read.

@@ -3,6 +3,7 @@
 //! | answer | this request | the backend |
 //! | --- | --- | --- |
 //! | 2xx, 3xx | returned (a redirect is the caller's to see) | alive |
+//! | a 200 whose stream [refuses](crate::Refusal), where its head announces it | as the 429 or 503 that it would have been, unless the pool does not [look](crate::PoolBuilder::peek) | likewise |
 //! | 2xx with an HTML page, where the pool [rejects](crate::PoolBuilder::reject_html) such | next backend at once | a strike |
 //! | 429, with a credible hint or none | next backend at once | cooling until its hint, else for [10 s](crate::PoolBuilder::default_cooldown) |
 //! | 429 whose hint is above [`max_cooldown`](crate::PoolBuilder::max_cooldown) | next backend at once | a strike |

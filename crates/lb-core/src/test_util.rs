@@ -46,7 +46,8 @@ use crate::{
 
 /// A transport without a network, async and blocking. Clones share the script and the record.
 ///
-/// A backend without a script answers 200 with an empty body.
+/// A backend without a script answers 200 with an empty body. Streams are not looked into, whatever their heads
+/// [announce](crate::announces_refusal).
 #[derive(Clone, Default)]
 pub struct ScriptedTransport {
     script: Arc<Mutex<Script>>,

@@ -98,6 +98,13 @@
 //! where it fires before the request was sent whole. Prefer `connect_timeout`, which always does and which
 //! [`IsahcTransport::new`] sets to 10 s, and `low_speed_timeout`.
 //!
+//! # Refusals inside streams
+//!
+//! A 200 whose head announces a refusal in its stream is held until the first real event, async and blocking: a refusal fails
+//! over before you saw a byte, anything else is yours from its first byte on
+//! ([`PoolBuilder::peek`](lb_core::PoolBuilder::peek)). While it is held, a blocking call has one thread more, for the two
+//! seconds that this may take. The answer to a blocking request whose body streams is handed on as it comes.
+//!
 //! # What it costs, and limits
 //!
 //! - A body in memory is copied for each attempt. A body that streams cannot be sent twice: such a request gets one

@@ -79,6 +79,13 @@
 //! | a form on the blocking client | with [`buffer_forms`](BlockingReqwestTransport::buffer_forms) |
 //! | any other stream or reader, such as a file | no: it is sent once, and the answer returned whatever it is; [`Event::NotRepeated`] tells |
 //!
+//! # Refusals inside streams
+//!
+//! A 200 whose head announces a refusal in its stream is held until the first real event: a refusal fails over before you saw a
+//! byte, anything else is yours from its first byte on ([`PoolBuilder::peek`](lb_core::PoolBuilder::peek)). The response is
+//! made anew around its body: URL, version, headers and extensions stay, and an error of the body is wrapped in one more. The
+//! blocking client cannot read beside a timer: it hands such streams on as they come.
+//!
 //! # Under reqwest-middleware, and as a tower service
 //!
 //! `BalanceMiddleware` (feature `middleware`) balances a `ClientWithMiddleware`, and `ReqwestService` (feature `tower`) is a

@@ -75,6 +75,9 @@
 //!
 //! # Limits
 //!
+//! - A 200 whose head announces a refusal in its stream is held until the first real event, so that the refusal fails over
+//!   before the SDK saw a byte: for at most two seconds, and no other stream is
+//!   ([`PoolBuilder::peek`](lb_reqwest::lb_core::PoolBuilder::peek)).
 //! - An error has no extensions: which backend refused is told by [`Observer`], by `tracing` events and by
 //!   `pool.snapshot()`. Its body is text: bytes that are not UTF-8 are replaced.
 //! - A multipart form is sent from one buffer, so that it can be sent again. Quotes and line breaks in the names of

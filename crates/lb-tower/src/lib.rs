@@ -71,6 +71,10 @@
 //!
 //! A response's body is the service's own, as a stream, inside a [`ResponseBody`], which can also be the synthesised answer.
 //!
+//! Of a stream whose head announces a refusal the beginning is read, and held until its first real event: a refusal fails over
+//! before you saw a byte, anything else is yours from its first byte on
+//! ([`PoolBuilder::peek`](lb_core::PoolBuilder::peek)). Layers below the balancer see the stream as it is.
+//!
 //! # What a request wishes
 //!
 //! [`Wishes`] are an extension of the request: `request.extensions_mut().insert(Wishes::new().within(..))`. Waits sleep by
