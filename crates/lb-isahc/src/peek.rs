@@ -86,3 +86,81 @@ impl AsyncRead for Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        future::{pending, ready},
+    };
+
+    use futures_lite::{AsyncReadExt, future::block_on};
+
+    use super::*;
+
+    const CREATED: &[u8] = b"data: {\"type\":\"response.created\"}\n\n";
+    const REFUSED: &[u8] = b"data: {\"error\":{\"code\":\"429\"}}\n\n";
+
+    /// Gives these pieces one by one, and errors once each; then its end, if it ends.
+    struct Reader {
+        pieces: VecDeque<io::Result<&'static [u8]>>,
+        ends: bool,
+    }
+
+    impl AsyncRead for Reader {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+            match self.pieces.pop_front() {
+                Some(piece) => Poll::Ready(piece.map(|bytes| {
+                    buffer[..bytes.len()].copy_from_slice(bytes);
+                    bytes.len()
+                })),
+                None if self.ends => Poll::Ready(Ok(0)),
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    fn looked_into(
+        pieces: impl IntoIterator<Item = io::Result<&'static [u8]>>,
+        ends: bool,
+        enough: impl Future<Output = ()>,
+    ) -> (AsyncBody, Option<Refusal>) {
+        let body = AsyncBody::from_reader(Reader { pieces: pieces.into_iter().collect(), ends });
+        let (response, refusal) = block_on(peek(Response::new(body), enough));
+        (response.into_body(), refusal)
+    }
+
+    #[test]
+    fn an_error_comes_once_and_behind_what_came_before_it() {
+        let error = Err(io::ErrorKind::ConnectionReset.into());
+        let (mut body, refusal) = looked_into([Ok(CREATED), error], true, pending());
+        assert_eq!(refusal, None);
+        let mut read = vec![0; CREATED.len()];
+        // In pieces that are smaller than what was read.
+        for piece in read.chunks_mut(5) {
+            block_on(body.read_exact(piece)).unwrap();
+        }
+        assert_eq!(read, CREATED);
+        let mut rest = [0; 8];
+        assert_eq!(block_on(body.read(&mut rest)).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(block_on(body.read(&mut rest)).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_refusal_is_found_and_handed_on_as_well() {
+        let (mut body, refusal) = looked_into([Ok(CREATED), Ok(REFUSED)], true, pending());
+        assert_eq!(refusal, Some(Refusal::new(429)));
+        let mut read = Vec::new();
+        block_on(body.read_to_end(&mut read)).unwrap();
+        assert_eq!(read, [CREATED, REFUSED].concat());
+    }
+
+    #[test]
+    fn when_it_is_enough_the_stream_is_the_callers() {
+        let (mut body, refusal) = looked_into([Ok(CREATED)], false, ready(()));
+        assert_eq!(refusal, None);
+        let mut read = vec![0; CREATED.len()];
+        block_on(body.read_exact(&mut read)).unwrap();
+        assert_eq!(read, CREATED);
+    }
+}
