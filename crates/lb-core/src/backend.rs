@@ -6,6 +6,8 @@ mod destination;
 mod dot_segment;
 mod endpoint;
 mod host;
+#[cfg(feature = "json")]
+mod models;
 
 use std::{
     fmt,
@@ -24,6 +26,8 @@ pub use caller_credentials::{CALLER_CREDENTIAL_PARAMETERS, CALLER_CREDENTIALS};
 pub(crate) use destination::Destination;
 pub(crate) use dot_segment::has_dot_segment;
 use endpoint::Endpoint;
+#[cfg(feature = "json")]
+use models::Models;
 
 /// One deployment that can serve requests: an origin, a priority, and optionally a weight, a credential, a path
 /// prefix and a deployment name.
@@ -100,6 +104,8 @@ struct Parts {
     deployment: Option<String>,
     /// What its name is to keys of affinity.
     name_hash: u64,
+    #[cfg(feature = "json")]
+    models: Models,
     auth: Auth,
     caller_credentials: CallerCredentials,
     /// Whether somebody was told that its path prefix and a request's path overlap.
@@ -202,6 +208,32 @@ impl Backend {
         self.0.deployment.as_deref()
     }
 
+    /// The name for the model in the bodies of requests, whatever their callers call it.
+    #[cfg(feature = "json")]
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.0.models.general()
+    }
+
+    /// The name for the model that a caller calls `callers`; `None` if that name stays.
+    #[cfg(feature = "json")]
+    #[must_use]
+    pub fn model_for(&self, callers: &str) -> Option<&str> {
+        self.0.models.at_backend(callers)
+    }
+
+    /// Whether it has names of its own for models. If not, the bodies of requests are not looked at.
+    #[cfg(feature = "json")]
+    #[must_use]
+    pub fn has_models(&self) -> bool {
+        !self.0.models.is_empty()
+    }
+
+    #[cfg(feature = "json")]
+    fn models(&self) -> &Models {
+        &self.0.models
+    }
+
     /// Whether requests to this backend carry a credential of its own instead of the caller's.
     #[must_use]
     pub fn has_credential(&self) -> bool {
@@ -225,14 +257,16 @@ impl Backend {
 
 impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Backend")
+        let mut debug = f.debug_struct("Backend");
+        debug
             .field("name", &self.0.name)
             .field("priority", &self.0.priority)
             .field("weight", &self.0.weight)
             .field("origin", &self.origin())
             .field("path_prefix", &self.path_prefix())
-            .field("deployment", &self.0.deployment)
-            .field("auth", &self.0.auth)
-            .finish()
+            .field("deployment", &self.0.deployment);
+        #[cfg(feature = "json")]
+        debug.field("models", &self.0.models);
+        debug.field("auth", &self.0.auth).finish()
     }
 }

@@ -15,7 +15,7 @@ pub enum BuildError {
         /// What is wrong with it.
         problem: BackendProblem,
     },
-    /// Two backends are one endpoint: the same origin, path prefix, deployment and credential.
+    /// Two backends are one endpoint: the same origin, path prefix, deployment, names of models and credential.
     ///
     /// A request would fail over from it to itself, and a cooldown would hold for half of it.
     DuplicateEndpoint {
@@ -50,8 +50,8 @@ impl fmt::Display for BuildError {
             Self::Backend { backend, problem } => write!(f, "backend {backend}: {problem}"),
             Self::DuplicateEndpoint { first, second } => write!(
                 f,
-                "backends {first} and {second}: they have the same endpoint, deployment and credential; keep one of them \
-                 and give it more weight, or give them different deployments or keys"
+                "backends {first} and {second}: they have the same endpoint, deployment, models and credential; keep one of \
+                 them and give it more weight, or give them different deployments, models or keys"
             ),
             Self::DuplicateName { backend } => {
                 write!(f, "backend {backend}: another one has the same name; give each its own with name(..)")
@@ -113,6 +113,12 @@ pub enum BackendProblem {
     Name,
     /// The deployment name is not made of letters, digits, `-`, `_`, `.` and `~`, or it is `.` or `..`.
     Deployment,
+    /// A name given to `model`, or the second one given to `model_for`, is empty or has control characters.
+    Model,
+    /// The first name given to `model_for`, which is the caller's, is empty or has control characters.
+    CallersModel,
+    /// The same name of callers was given to `model_for` twice.
+    ModelConflict,
     /// The credential is empty.
     CredentialEmpty,
     /// The credential has control characters, which no header can carry, or characters beyond ASCII, which no key has.
@@ -163,6 +169,9 @@ impl fmt::Display for BackendProblem {
             Self::Weight => "the weight is not from 1 to 100",
             Self::Name => "the name is empty or has control characters",
             Self::Deployment => "the deployment name has characters other than letters, digits, - _ . ~",
+            Self::Model => "the backend's name for a model is empty or has control characters",
+            Self::CallersModel => "a caller's name for a model is empty or has control characters",
+            Self::ModelConflict => "model_for(..) was called twice with the same name of callers; keep one of them",
             Self::CredentialEmpty => "the credential is empty",
             Self::CredentialCharacters => "the credential has control characters, or characters beyond ASCII; remove them",
             Self::CredentialWhiteSpace => {

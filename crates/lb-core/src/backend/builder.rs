@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+#[cfg(feature = "json")]
+use super::Models;
 use super::{Auth, Backend, CallerCredentials, Parts, endpoint};
 use crate::{
     build_error::{BackendProblem, BuildError},
@@ -32,6 +34,8 @@ impl Backend {
             priority: 1,
             weight: 1,
             deployment: None,
+            #[cfg(feature = "json")]
+            models: Models::default(),
             auth: Auth::Unspecified,
             caller_credentials: CallerCredentials::default(),
             problem: None,
@@ -47,6 +51,8 @@ pub struct BackendBuilder {
     priority: u32,
     weight: u32,
     deployment: Option<String>,
+    #[cfg(feature = "json")]
+    models: Models,
     auth: Auth,
     caller_credentials: CallerCredentials,
     problem: Option<BackendProblem>,
@@ -75,6 +81,45 @@ impl BackendBuilder {
     pub fn deployment(mut self, deployment: impl Into<String>) -> Self {
         self.deployment = Some(deployment.into());
         self
+    }
+
+    /// This backend's name for the model, which replaces the one in a JSON body where the path has no deployment, as with
+    /// Azure's `/openai/v1/..`. Default: the request's own. [`Backend`] says what is replaced, and when.
+    ///
+    /// ```
+    /// use lb_core::Backend;
+    ///
+    /// # fn main() -> Result<(), lb_core::BuildError> {
+    /// let backend = Backend::builder("eu.openai.azure.com").model("chat-eu").model_for("gpt-4.1-mini", "mini-eu").build()?;
+    /// assert_eq!(backend.model_for("gpt-4.1-mini"), Some("mini-eu"));
+    /// assert_eq!(backend.model_for("gpt-4.1"), Some("chat-eu"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn model(mut self, name: impl Into<String>) -> Self {
+        self.models.set_general(name.into());
+        self
+    }
+
+    /// The same for one name of callers, which goes before [`model`](BackendBuilder::model): where a caller writes `callers`,
+    /// it becomes `backends`. Call it once for each name. A name that is not among them stays, unless there is a `model`.
+    #[cfg(feature = "json")]
+    pub fn model_for(mut self, callers: impl Into<String>, backends: impl Into<String>) -> Self {
+        if !self.models.add_exact(callers.into(), backends.into()) {
+            self.problem = Some(BackendProblem::ModelConflict);
+        }
+        self
+    }
+
+    #[cfg(feature = "json")]
+    fn problem_of_models(&self) -> Option<BackendProblem> {
+        self.models.problem()
+    }
+
+    #[cfg(not(feature = "json"))]
+    const fn problem_of_models(&self) -> Option<BackendProblem> {
+        None
     }
 
     /// An Azure OpenAI key: sent as `api-key`, to this backend only, in place of the caller's credential.
@@ -155,7 +200,7 @@ impl BackendBuilder {
         } else if self.deployment.as_deref().is_some_and(|name| !is_path_segment(name)) {
             Some(BackendProblem::Deployment)
         } else {
-            None
+            self.problem_of_models()
         };
         match (endpoint, problem) {
             (Ok(endpoint), None) => {
@@ -167,6 +212,8 @@ impl BackendBuilder {
                     weight: self.weight,
                     endpoint,
                     deployment: self.deployment,
+                    #[cfg(feature = "json")]
+                    models: self.models,
                     auth: self.auth,
                     caller_credentials: self.caller_credentials,
                     overlap_is_told: AtomicBool::new(false),
@@ -183,14 +230,16 @@ impl BackendBuilder {
 
 impl fmt::Debug for BackendBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BackendBuilder")
+        let mut debug = f.debug_struct("BackendBuilder");
+        debug
             .field("endpoint", &endpoint::printable(&self.endpoint))
             .field("name", &self.name)
             .field("priority", &self.priority)
             .field("weight", &self.weight)
-            .field("deployment", &self.deployment)
-            .field("auth", &self.auth)
-            .finish_non_exhaustive()
+            .field("deployment", &self.deployment);
+        #[cfg(feature = "json")]
+        debug.field("models", &self.models);
+        debug.field("auth", &self.auth).finish_non_exhaustive()
     }
 }
 
@@ -225,6 +274,14 @@ mod tests {
         assert_eq!(problem(host().name("a\nb")), BackendProblem::Name);
         for deployment in ["", "a/b", "..", "a b", "a%2fb", "a?b", "gpt\u{e9}"] {
             assert_eq!(problem(host().deployment(deployment)), BackendProblem::Deployment, "{deployment:?}");
+        }
+        #[cfg(feature = "json")]
+        for name in ["", " ", "a\nb"] {
+            assert_eq!(problem(host().model(name)), BackendProblem::Model, "{name:?}");
+            assert_eq!(problem(host().model_for("a", name)), BackendProblem::Model, "{name:?}");
+            assert_eq!(problem(host().model("a").model_for(name, "a")), BackendProblem::CallersModel, "{name:?}");
+            let twice = host().model_for("a", "b").model_for("a", "b");
+            assert_eq!(problem(twice), BackendProblem::ModelConflict);
         }
         for (key, expected) in [
             ("", BackendProblem::CredentialEmpty),

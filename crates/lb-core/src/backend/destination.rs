@@ -4,6 +4,8 @@ use std::{borrow::Cow, net::Ipv6Addr, sync::Arc};
 
 use http::uri::Scheme;
 
+#[cfg(feature = "json")]
+use super::Models;
 use super::{Auth, Backend};
 
 /// Where the requests to a backend end up and under which credential, however it was written.
@@ -16,6 +18,8 @@ pub(crate) struct Destination<'b> {
     port: u16,
     path_prefix: &'b str,
     deployment: Option<&'b str>,
+    #[cfg(feature = "json")]
+    models: &'b Models,
     sender: Sender<'b>,
 }
 
@@ -36,6 +40,8 @@ impl<'b> Destination<'b> {
             port: backend.authority().port_u16().unwrap_or(if is_https { 443 } else { 80 }),
             path_prefix: backend.path_prefix(),
             deployment: backend.deployment(),
+            #[cfg(feature = "json")]
+            models: backend.models(),
             sender: match backend.auth() {
                 Auth::Unspecified | Auth::Caller => Sender::Caller,
                 Auth::Fixed(credential) => {
@@ -120,6 +126,17 @@ mod tests {
         assert!(are_one(at("a.example").deployment("x"), at("a.example").deployment("x")));
         assert!(!are_one(at("a.example").deployment("x"), at("a.example").deployment("y")));
         assert!(!are_one(at("a.example").deployment("x"), at("a.example")));
+    }
+
+    #[cfg(feature = "json")]
+    #[test]
+    fn a_model_is_a_place_of_its_own() {
+        let host = || at("a.example");
+        assert!(are_one(host().model("x").model_for("y", "z"), host().model_for("y", "z").model("x")));
+        assert!(!are_one(host().model("x"), host().model("y")));
+        assert!(!are_one(host().model("x"), host()));
+        assert!(!are_one(host().model_for("a", "x"), host().model_for("b", "x")));
+        assert!(!are_one(host().model_for("a", "x"), host().model_for("a", "y")));
     }
 
     #[test]
