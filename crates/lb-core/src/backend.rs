@@ -27,7 +27,7 @@ pub(crate) use destination::Destination;
 pub(crate) use dot_segment::has_dot_segment;
 use endpoint::Endpoint;
 #[cfg(feature = "json")]
-use models::Models;
+pub(crate) use models::Models;
 
 /// One deployment that can serve requests: an origin, a priority, and optionally a weight, a credential, a path
 /// prefix and a deployment name.
@@ -230,7 +230,7 @@ impl Backend {
     }
 
     #[cfg(feature = "json")]
-    fn models(&self) -> &Models {
+    pub(crate) fn models(&self) -> &Models {
         &self.0.models
     }
 

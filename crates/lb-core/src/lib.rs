@@ -47,6 +47,7 @@
 //! # Features
 //!
 //! - `tracing` (default): events with fields for every decision, see [`Event`].
+//! - `json`: a backend's name for the model in JSON bodies, see [`Backend`].
 //! - `serde`: [`PoolOptions`] from configuration files, and to them.
 //! - `test-util`: a scripted transport for your own tests, see `lb_core::test_util`.
 
@@ -82,6 +83,8 @@ mod target;
 pub mod test_util;
 mod transport;
 mod wishes;
+#[cfg(feature = "json")]
+mod unmapped;
 
 pub use attempt::Attempt;
 pub use backend::{Backend, BackendBuilder, CALLER_CREDENTIAL_PARAMETERS, CALLER_CREDENTIALS};
@@ -112,3 +115,5 @@ pub use transport::{
     BlockingHttpTransport, BlockingTransport, CONNECT_TIMEOUT, Head, HttpTransport, Transport, sleep_on_a_thread,
 };
 pub use wishes::{ServedBy, WishError, Wishes};
+#[cfg(feature = "json")]
+pub use unmapped::Unmapped;

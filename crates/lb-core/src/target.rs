@@ -1,6 +1,8 @@
 //! A target: the backend of one attempt, with its credential, and how a request is addressed to it.
 
 mod headers;
+#[cfg(feature = "json")]
+mod model;
 mod overlap;
 mod path;
 #[cfg(feature = "url")]
@@ -20,6 +22,8 @@ use std::{
 
 use http::{HeaderMap, Uri, header::HOST, uri::PathAndQuery};
 
+#[cfg(feature = "json")]
+use crate::unmapped::Unmapped;
 use crate::{
     attempt::Attempt,
     backend::{Auth, Backend, CALLER_CREDENTIALS},
@@ -37,6 +41,8 @@ use crate::{
 /// What addressing does, always from the caller's unchanged request, never from an earlier attempt's:
 /// - scheme and authority become the backend's, its path prefix is put before the path, and its deployment name
 ///   replaces the segment after `/deployments/`;
+/// - with the feature `json` its name for the model replaces the one in a JSON body, if the transport puts it there
+///   (`Target::address_body`);
 /// - `host` is removed, so that the HTTP stack sets it from the URI;
 /// - if the backend has a credential of its own, the caller's are removed from headers and query, and the backend's is
 ///   set; [`Backend`] has the list. Otherwise the caller's headers and query stay as they are.
@@ -48,6 +54,9 @@ pub struct Target<'p> {
     fault: OnceLock<Fault>,
     /// Whether the request's path names what is stored at one resource, where the pool looks at that.
     stateful: Option<AtomicBool>,
+    /// Whether the caller's model went out, and why; nothing as long as nobody looked.
+    #[cfg(feature = "json")]
+    unmapped: OnceLock<Option<Unmapped>>,
 }
 
 enum TargetAuth<'p> {
@@ -79,7 +88,15 @@ impl<'p> Target<'p> {
             Auth::Fixed(credential) => TargetAuth::Own(Cow::Borrowed(credential)),
             Auth::Source(source) => TargetAuth::Pending(source.as_ref()),
         };
-        Self { backend, attempt, auth, fault: OnceLock::new(), stateful: None }
+        Self {
+            backend,
+            attempt,
+            auth,
+            fault: OnceLock::new(),
+            stateful: None,
+            #[cfg(feature = "json")]
+            unmapped: OnceLock::new(),
+        }
     }
 
     /// The backend of this attempt.
@@ -205,6 +222,8 @@ impl<'p> Target<'p> {
         if let Some(stateful) = &self.stateful {
             stateful.store(path::is_stateful(path), Ordering::Relaxed);
         }
+        #[cfg(feature = "json")]
+        self.note_path(path);
         let rewritten = path::rewrite(self.backend, path, query).map_err(|problem| self.error(problem))?;
         if rewritten.is_some() {
             overlap::warn(self.backend, path);
