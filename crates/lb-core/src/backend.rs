@@ -45,9 +45,23 @@ pub(crate) use models::Models;
 /// # Deployment
 ///
 /// [`deployment`](BackendBuilder::deployment) rewrites exactly the path segment after `/deployments/`, so that one
-/// request fits resources whose deployments have different names. A path without that segment is left alone. That
-/// includes Azure's `/openai/v1/...`, where the deployment is the `model` in the JSON body: the balancer never
-/// reads or changes bodies, so for `/openai/v1` give the deployments the same name on every resource.
+/// request fits resources whose deployments have different names. A path without that segment is left alone.
+///
+/// # Model
+///
+/// On Azure's `/openai/v1/..` the path has no deployment: the `model` of the JSON body is its name. With the feature `json`
+/// a backend can have a name of its own for every model (`BackendBuilder::model`), or for some
+/// (`BackendBuilder::model_for`). It replaces the value of the top-level member `model`, from the caller's own body for
+/// each attempt, and no other byte changes. That is done where
+///
+/// - the path has no `/deployments/`;
+/// - the content type is `application/json` or `application/..+json`;
+/// - the body is in memory: an object with one `model`, which is text;
+/// - the adapter has its feature `json` on.
+///
+/// Else the body goes out as it is, which is no error but an event, `Event::Unmapped`. So goes a multipart form, which has
+/// the model in a part: there deployments need the same name on every resource. Without the feature, bodies are never read
+/// or changed, and deployments need the same name for all of `/openai/v1`.
 ///
 /// # Credentials
 ///

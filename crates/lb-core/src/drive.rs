@@ -236,6 +236,10 @@ fn settle<T: Transport>(
     answer: &Answer<T>,
     refusal: Option<Refusal>,
 ) -> Verdict {
+    #[cfg(feature = "json")]
+    if let (Some(why), Ok(_) | Err(Error::Transport(_))) = (target.unmapped(), answer) {
+        dispatch.tell_unmapped(why);
+    }
     let pool = *dispatch.pool();
     let detail = || match answer {
         Ok(response) => Detail::from_headers(transport.head(response).headers()),

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+#[cfg(feature = "json")]
+use crate::unmapped::Unmapped;
 use crate::{
     backend::Backend, cause::Cause, clock::Instant, exhausted::Exhausted, outcome::Outcome, retry_after::HintSource,
 };
@@ -26,6 +28,19 @@ pub enum Event<'a> {
         attempt: u32,
         /// Whether it goes to a suspect before all others, to see.
         is_probe: bool,
+    },
+    /// A request went to a backend with the model that the caller named, though the backend has names of its own for models.
+    /// Level: debug.
+    #[cfg(feature = "json")]
+    Unmapped {
+        /// The request's number.
+        request: u64,
+        /// The backend.
+        backend: &'a Backend,
+        /// Which attempt of the request this is, from 1.
+        attempt: u32,
+        /// Why.
+        why: Unmapped,
     },
     /// An attempt ended. Level: trace.
     Settled {
@@ -274,6 +289,15 @@ pub(crate) fn trace(event: &Event<'_>) {
             attempt,
             is_probe,
             "sent"
+        ),
+        #[cfg(feature = "json")]
+        Event::Unmapped { request, backend, attempt, why } => tracing::debug!(
+            target: TARGET,
+            request,
+            backend = backend.name(),
+            attempt,
+            %why,
+            "sent with the caller's model"
         ),
         Event::Settled { request, backend, attempt, outcome, cause } => tracing::trace!(
             target: TARGET,

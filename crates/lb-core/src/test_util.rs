@@ -190,6 +190,11 @@ impl ScriptedTransport {
     /// Addresses and records the request; gives what the backend does with it.
     fn begin(&self, mut request: Request<Bytes>, target: &Target<'_>) -> Result<Reply, Error<ScriptedFault>> {
         target.address(&mut request)?;
+        // What can be sent once only stands for a stream, which nobody reads.
+        #[cfg(feature = "json")]
+        if request.extensions().get::<OneShot>().is_none() {
+            target.address_body(&mut request);
+        }
         let backend = target.backend().name().to_owned();
         let mut script = self.script();
         let once = script.once.get_mut(&backend).and_then(VecDeque::pop_front);

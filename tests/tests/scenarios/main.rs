@@ -10,6 +10,7 @@ mod exhaustion;
 mod faults;
 mod hints;
 mod large;
+mod models;
 mod panics;
 mod reads;
 mod reasons;

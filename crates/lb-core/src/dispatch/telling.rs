@@ -3,6 +3,8 @@
 use std::{ops::Deref, time::Duration};
 
 use super::Dispatch;
+#[cfg(feature = "json")]
+use crate::unmapped::Unmapped;
 use crate::{
     attempt::Attempt,
     cause::Cause,
@@ -62,6 +64,17 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
             let is_probe = self.beginning.claim.is_some_and(|claim| claim.is_probe);
             let backend = self.backend(attempt.slot());
             self.pool.emit(&Event::Sent { request, backend, attempt: attempt.number(), is_probe });
+        }
+    }
+
+    /// The open attempt went out with the caller's model.
+    #[cfg(feature = "json")]
+    #[cold]
+    pub(crate) fn tell_unmapped(&mut self, why: Unmapped) {
+        let Some(slot) = self.open else { return };
+        if let Some(request) = self.number(Level::Debug) {
+            let (backend, attempt) = (self.backend(slot), self.attempts());
+            self.pool.emit(&Event::Unmapped { request, backend, attempt, why });
         }
     }
 

@@ -72,7 +72,7 @@ impl Target<'_> {
     /// It is the value of the top-level member `model` that is replaced, and nothing else: every other byte stays. That is
     /// done where the backend has [names](crate::BackendBuilder::model) for models, the path has no `/deployments/`, and
     /// the content type is `application/json` or `application/..+json`. A body that is no JSON object with one such member
-    /// of text is left alone, and [`unmapped`](Target::unmapped) says why. Time and memory are
+    /// of text is left alone, and [`Event::Unmapped`](crate::Event::Unmapped) says why. Time and memory are
     /// linear in the length of the body; without names for models it is one comparison.
     ///
     /// Give it the caller's own body for each attempt, never one that was replaced. Where it is not called because the body
@@ -116,7 +116,8 @@ impl Target<'_> {
     /// Why the request goes out with the caller's model, if this backend has names for models; `None` if it has none, or if
     /// the request's is right.
     ///
-    /// Ask for it after sending, if you drive a [`Dispatch`](crate::Dispatch) by hand.
+    /// The balancers' loop tells it as an event. Ask for it after sending, if you drive a [`Dispatch`](crate::Dispatch) by
+    /// hand.
     #[must_use]
     pub fn unmapped(&self) -> Option<Unmapped> {
         if !self.backend.has_models() {
