@@ -45,6 +45,9 @@ pub(crate) use messages_of_http;
 ///
 /// As [`Transport`]'s, but that [`send`](HttpTransport::send) is given a request that is addressed already.
 ///
+/// The body is the caller's. With the feature `json`, `Target::address_body` puts the backend's name for the model into it:
+/// call it before sending, if your bodies are bytes.
+///
 /// # Errors and cancel safety
 ///
 /// As [`Transport`]'s.
