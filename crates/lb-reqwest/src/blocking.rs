@@ -134,6 +134,8 @@ impl BlockingTransport for BlockingReqwestTransport {
     fn send(&self, mut request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest::Error>> {
         address(request.url_mut(), target)?;
         target.authenticate(request.headers_mut())?;
+        #[cfg(feature = "json")]
+        crate::model::address_blocking_body(&mut request, target);
         self.client.execute(request).map_err(|error| Error::Transport(without_query(error)))
     }
 

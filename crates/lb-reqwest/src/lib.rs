@@ -117,6 +117,9 @@
 //!
 //! - What is stored at a resource exists there only: files, batches, stored responses, conversations. [Pin](lb_core::Wishes::pin_resource)
 //!   what uses an id to who made it, by `send_with`.
+//! - On paths without a deployment (`/openai/v1/..`) a backend's name for the model goes into JSON bodies with the feature
+//!   `json`, and into those that are in memory. Streams and multipart forms go out with the caller's, which
+//!   `Event::Unmapped` tells; without the feature all bodies do.
 //! - A user name or password in the request's URL is never sent: backends have credentials instead.
 //! - Credentials do not belong into a client's `default_headers`, nor has it a cookie store: reqwest adds both to every
 //!   request, below the balancer, which then cannot take them off.
@@ -130,6 +133,7 @@
 //!
 //! - `http2` (default): HTTP/2 where the server speaks it, and what it says of a stream that failed. If another crate of
 //!   yours enables reqwest's `http2`, leave this on: else refused streams are resets.
+//! - `json`: a backend's [name for the model](lb_core::Backend#model) in JSON bodies, for Azure's `/openai/v1`.
 //! - `blocking`: [`BlockingReqwestTransport`], the same over `reqwest::blocking`.
 //! - `middleware`: [`BalanceMiddleware`], a middleware of reqwest-middleware 0.5. It says where reqwest-retry goes.
 //! - `tower`: [`ReqwestService`], a tower service of [`reqwest::Request`]s.
@@ -147,6 +151,8 @@ mod messages;
 #[cfg(feature = "middleware")]
 mod middleware;
 mod peek;
+#[cfg(feature = "json")]
+mod model;
 #[cfg(feature = "tower")]
 mod service;
 mod synthesize;

@@ -135,6 +135,8 @@ impl Transport for Chain<'_> {
     ) -> Result<Response, Error<reqwest_middleware::Error>> {
         address(request.url_mut(), target)?;
         target.authenticate(request.headers_mut())?;
+        #[cfg(feature = "json")]
+        crate::model::address_body(&mut request, target);
         let mut extensions = self.extensions.lock().await;
         let result = self.next.clone().run(request, &mut extensions).await;
         result.map_err(|error| {

@@ -108,6 +108,8 @@ impl Transport for ReqwestTransport {
     async fn send(&self, mut request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest::Error>> {
         address(request.url_mut(), target)?;
         target.authenticate(request.headers_mut())?;
+        #[cfg(feature = "json")]
+        crate::model::address_body(&mut request, target);
         let upload = Upload::of(&mut request);
         self.client.execute(request).await.map_err(|error| {
             target.tell_fault(upload.fault(fault(&error)));
