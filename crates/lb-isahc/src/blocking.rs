@@ -45,7 +45,10 @@ impl BlockingTransport for IsahcTransport {
     }
 
     fn send(&self, request: Request<Body>, target: &Target<'_>) -> Result<Response<Body>, Error<isahc::Error>> {
-        let (parts, mut body) = address(request, target)?.into_parts();
+        let request = address(request, target)?;
+        #[cfg(feature = "json")]
+        let request = crate::model::address_body(request, target);
+        let (parts, mut body) = request.into_parts();
         let client = self.clients.lend();
         let body = if body.is_empty() {
             AsyncBody::empty()
@@ -111,7 +114,7 @@ impl BlockingTransport for IsahcTransport {
 }
 
 /// What is in a body in memory.
-fn read(body: &mut Body) -> io::Result<Vec<u8>> {
+pub(crate) fn read(body: &mut Body) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(body.len().and_then(|length| usize::try_from(length).ok()).unwrap_or_default());
     body.read_to_end(&mut bytes)?;
     Ok(bytes)

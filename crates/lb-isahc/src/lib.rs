@@ -107,6 +107,9 @@
 //!
 //! # What it costs, and limits
 //!
+//! - On paths without a deployment (`/openai/v1/..`) a backend's [name for the model](lb_core::Backend#model) goes into JSON
+//!   bodies with the crate's only feature, `json`, and into those that are in memory, which are copied once more for it.
+//!   Bodies that stream go out with the caller's, which `Event::Unmapped` tells; without the feature all do.
 //! - A body in memory is copied for each attempt. A body that streams cannot be sent twice: such a request gets one
 //!   attempt, and its real answer.
 //! - Options of isahc go with every attempt. Extensions of another crate go only with a body that streams: `http` 0.2
@@ -138,6 +141,8 @@ mod fault;
 mod headers;
 mod mark;
 mod peek;
+#[cfg(feature = "json")]
+mod model;
 mod request_body;
 mod response_body;
 mod synthesize;

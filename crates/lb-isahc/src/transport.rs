@@ -121,7 +121,10 @@ impl Transport for IsahcTransport {
         request: Request<AsyncBody>,
         target: &Target<'_>,
     ) -> Result<Response<AsyncBody>, Error<isahc::Error>> {
-        let (parts, body) = address(request, target)?.into_parts();
+        let request = address(request, target)?;
+        #[cfg(feature = "json")]
+        let request = crate::model::address_body(request, target);
+        let (parts, body) = request.into_parts();
         let (body, progress) = sent_once(body);
         let client = self.clients.lend();
         let sending = Sending::new(&client.abandoned, progress.as_ref());
@@ -175,7 +178,7 @@ impl Transport for IsahcTransport {
 }
 
 /// What is in a body in memory: it knows its length, and reading it is never pending.
-fn read(body: &mut AsyncBody) -> Option<Vec<u8>> {
+pub(crate) fn read(body: &mut AsyncBody) -> Option<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(body.len()?).ok()?];
     match pin!(body.read_exact(&mut bytes)).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(())) => Some(bytes),
