@@ -83,6 +83,9 @@
 //! - A 200 whose head announces a refusal in its stream is held until the first real event, so that the refusal fails over
 //!   before the SDK saw a byte: for at most two seconds, and no other stream is
 //!   ([`PoolBuilder::peek`](lb_core::PoolBuilder::peek)).
+//! - On paths without a deployment (`/openai/v1/..`) a backend's [name for the model](lb_core::Backend#model) goes into JSON
+//!   bodies with the feature `json`, and into those that are bytes. Streams go out with the caller's, which
+//!   `Event::Unmapped` tells; without the feature all bodies do.
 //! - azure_core keeps one value per header name, as text: of repeated lines of an answer the last one counts, and one
 //!   that is not ASCII is not seen.
 //! - A body that is a stream is rewound for each attempt, by its `reset`; one that cannot be gets one attempt, and its real
@@ -96,6 +99,7 @@
 //!
 //! # Features
 //!
+//! - `json`: a backend's name for the model in JSON bodies, for Azure's `/openai/v1`.
 //! - `reqwest` (default): `BalancedHttpClient::new`, and the last word on reqwest's errors. It enables no TLS; azure_core's
 //!   default features do (`reqwest_rustls`).
 //!
@@ -106,6 +110,8 @@ mod address;
 mod error;
 mod fault;
 mod http_client;
+#[cfg(feature = "json")]
+mod model;
 mod response;
 mod token_source;
 mod transport;

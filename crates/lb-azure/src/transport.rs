@@ -57,6 +57,8 @@ impl Transport for AzureTransport<'_> {
     async fn send(&self, replay: Replay, target: &Target<'_>) -> Result<BalancedResponse, Error<AzureError>> {
         let mut request = self.request.clone();
         address(&mut request, target)?;
+        #[cfg(feature = "json")]
+        crate::model::address_body(&mut request, target);
         if replay == Replay::Rewind {
             request.body_mut().reset().await.map_err(Error::Transport)?;
         }
