@@ -110,6 +110,9 @@
 //!
 //! - What is stored at a resource exists there only: files, batches, stored responses, conversations.
 //!   [Pin](lb_core::Wishes::pin_resource) what uses an id to who made it ([`Served`]), by an extension of the request.
+//! - On paths without a deployment (`/openai/v1/..`) a backend's [name for the model](lb_core::Backend#model) goes into JSON
+//!   bodies with the feature `json` and `replay_with(InMemory)`, or a [`Replay`] of yours that gives their bytes. By default
+//!   nothing is known of a service's bodies, and they go out with the caller's, which `Event::Unmapped` tells.
 //! - hyper's bare connections (`client::conn`) set no `host`, and addressing takes the caller's off: a service over one sets it
 //!   from the URI. hyper-util's client does.
 //! - Discarded answers are drained in the background, so that connections are reused: up to 64 KiB, 100 ms and 32 at a
@@ -118,8 +121,8 @@
 //!
 //! # Features
 //!
-//! All are on by default, and only tell what errors mean: `hyper-util` for its client's, `http2` for those of hyper's
-//! HTTP/2, `tower` for its middleware's.
+//! On by default are those that only tell what errors mean: `hyper-util` for its client's, `http2` for those of hyper's
+//! HTTP/2, `tower` for its middleware's. `json` puts a backend's name for the model into JSON bodies, see Limits.
 //!
 //! Minimum Rust version: 1.85.
 //!
@@ -128,6 +131,10 @@
 mod balance;
 mod box_errors;
 mod fault;
+#[cfg(feature = "json")]
+mod in_memory;
+#[cfg(feature = "json")]
+mod model;
 mod replay;
 mod response_body;
 mod transport;
@@ -135,11 +142,15 @@ mod transport;
 pub use balance::{Balance, BalanceLayer};
 pub use box_errors::{BoxErrors, BoxErrorsFuture, ServiceError};
 pub use fault::fault;
+#[cfg(feature = "json")]
+pub use in_memory::InMemory;
 #[doc(no_inline)]
 pub use lb_core::{
     self, Backend, BuildError, CONNECT_TIMEOUT, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, Served,
     ServedBy, State, Wait, Wishes,
 };
+#[cfg(feature = "json")]
+pub use replay::MakeBody;
 pub use replay::{ByClone, OneAttempt, Replay};
 pub use response_body::ResponseBody;
 pub use transport::TowerTransport;

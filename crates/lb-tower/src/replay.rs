@@ -24,7 +24,22 @@ pub trait Replay<B>: Send + Sync {
     /// A copy that reads the same bytes from their start, or `None`: the request is then sent once, and its answer
     /// returned whatever it is.
     fn replay(&self, body: &B) -> Option<B>;
+
+    /// What is in a body in memory, and how a body is made of other bytes: so that a backend's name for the model can be put
+    /// into it. `None` leaves the body as the caller wrote it, which [`Event::Unmapped`](crate::Event::Unmapped) tells. By
+    /// default it is that: of bodies in general nothing is known.
+    ///
+    /// [`InMemory`](crate::InMemory) gives it for bodies that are made of bytes.
+    #[cfg(feature = "json")]
+    fn bytes(&self, body: &B) -> Option<(bytes::Bytes, MakeBody<B>)> {
+        let _ = body;
+        None
+    }
 }
+
+/// Makes a body of bytes.
+#[cfg(feature = "json")]
+pub type MakeBody<B> = fn(bytes::Bytes) -> B;
 
 /// Every body is copied by its `Clone`, which must not depend on how much of it was read: as with `Full<Bytes>`.
 #[derive(Debug, Clone, Copy, Default)]

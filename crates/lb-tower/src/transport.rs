@@ -16,6 +16,8 @@ use lb_core::{Error, Exhausted, Fault, Head, Refusal, Served, Target, Transport,
 use lb_drain::Drain;
 use tower_service::Service;
 
+#[cfg(feature = "json")]
+use crate::model;
 use crate::{
     box_errors::ServiceError,
     fault::{Faults, fault},
@@ -165,6 +167,8 @@ where
 
     async fn send(&self, mut request: Request<B>, target: &Target<'_>) -> Result<Self::Response, Error<S::Error>> {
         target.address(&mut request)?;
+        #[cfg(feature = "json")]
+        model::address_body(&mut request, &self.seams.replay, target);
         // A clone of its own: readiness belongs to the value that was polled, and another attempt could use it up.
         let mut service = self.service.clone();
         poll_fn(|cx| service.poll_ready(cx)).await.map_err(Error::Transport)?;
