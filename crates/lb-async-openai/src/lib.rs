@@ -32,7 +32,7 @@
 //! | your backends | the SDK's configuration | the backend |
 //! | --- | --- | --- |
 //! | Azure OpenAI, a deployment each | `AzureConfig`, with any deployment id and an API version | `deployment(..)` replaces the id in the path |
-//! | Azure OpenAI, `/openai/v1` | `OpenAIConfig` with the base `https://any.host/openai/v1` | the request's `model` names the deployment, so all need the same name |
+//! | Azure OpenAI, `/openai/v1` | `OpenAIConfig` with the base `https://any.host/openai/v1` | the request's `model` names the deployment; `model(..)` and `model_for(..)` replace it, with the feature `json` |
 //! | OpenAI, and services like it | `OpenAIConfig` with the base `https://any.host/v1` | a path prefix in the endpoint if it has one |
 //!
 //! A request in Azure's form goes to Azure only, and one in OpenAI's form also to Azure's `/openai/v1` if that is the
@@ -102,13 +102,16 @@
 //!   `pool.snapshot()`.
 //! - What is stored at a resource exists there only: files, batches, stored responses, conversations. [Pin](lb_core::Wishes::pin_resource)
 //!   what uses an id to who made it, by [`with`](BalancedService::with); [`ServedBy`] tells who made it.
+//! - An upload has the model in a part of its form, where no backend's name is put: deployments for audio and image edits
+//!   need the same name on every resource. `Event::Unmapped` tells of each.
 //! - A file given by its path is read anew for each attempt.
 //! - WebSockets (the realtime API) do not go through the client's HTTP service.
 //! - The runtime is tokio, which reqwest needs.
 //!
 //! # Features and versions
 //!
-//! This crate has no features and enables no TLS: take async-openai's `rustls` (on by default) or `native-tls`, or one
+//! `json` puts a backend's [name for the model](lb_core::Backend#model) into JSON bodies; without it all of `/openai/v1`
+//! needs the same names on every resource. No feature enables TLS: take async-openai's `rustls` (on by default) or `native-tls`, or one
 //! of reqwest's. It goes with async-openai 0.43, whose minor versions come about monthly. The minimum supported Rust
 //! version is 1.85.
 //!

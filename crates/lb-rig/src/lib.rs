@@ -32,7 +32,7 @@
 //! | your backends | rig's configuration | the backend |
 //! | --- | --- | --- |
 //! | Azure OpenAI, a deployment each | `OpenAIConfig::with_key(&AZURE, ..)` with the base `https://any.host` | `deployment(..)` replaces the model's name in the path |
-//! | Azure OpenAI, `/openai/v1` | `OpenAIConfig::new(..)` with the base `https://any.host/openai/v1` | the request's `model` names the deployment, so all need the same name |
+//! | Azure OpenAI, `/openai/v1` | `OpenAIConfig::new(..)` with the base `https://any.host/openai/v1` | the request's `model` names the deployment; `model(..)` and `model_for(..)` replace it, with the feature `json` |
 //! | OpenAI, and services like it | `OpenAIConfig::new(..)` with the base `https://any.host/v1` | a path prefix in the endpoint if it has one |
 //!
 //! The configuration's key goes to backends without a credential only. If all have their own, it is never sent. With
@@ -84,12 +84,15 @@
 //!   parts and files are percent-encoded, as browsers do.
 //! - What is stored at a resource exists there only: files, batches, stored responses, conversations. [Pin](lb_core::Wishes::pin_resource)
 //!   what uses an id to who made it, by [`with`](BalancedClient::with); [`ServedBy`] tells who made it.
+//! - A multipart form has the model in a part, where no backend's name is put: deployments for audio need the same name on
+//!   every resource. `Event::Unmapped` tells of each.
 //! - The runtime is tokio, which reqwest needs. rig's own client starts one if there is none; this one does not.
 //! - WebSocket sessions are another contract, `WebSocketClientExt`.
 //!
 //! # Features and versions
 //!
-//! This crate has no features and enables no TLS: take one of reqwest's, such as
+//! `json` puts a backend's [name for the model](lb_core::Backend#model) into JSON bodies; without it all of `/openai/v1`
+//! needs the same names on every resource. No feature enables TLS: take one of reqwest's, such as
 //! `reqwest = { version = "0.13", features = ["rustls"] }`. It goes with `rig-http` 0.44 to 0.46, whose contract is the
 //! same. The minimum supported Rust version is rig's: 1.95 with `rig-http` 0.44, 1.97.1 with the later ones.
 //!
