@@ -73,3 +73,4 @@ impl AsyncStack for AsyncOpenAi {
 }
 
 tests_over!(AsyncOpenAi, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
+tests_over!(AsyncOpenAi, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);

@@ -74,3 +74,4 @@ impl SocketStack for Isahc {
 }
 
 tests_over!(Isahc, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse]);
+tests_over!(Isahc, [protocol, failover, wire, models, deployments, faults, streaming, reuse]);

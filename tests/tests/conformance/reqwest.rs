@@ -120,3 +120,4 @@ impl AsyncStack for Reqwest {
 }
 
 tests_over!(Reqwest, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
+tests_over!(Reqwest, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);

@@ -104,3 +104,4 @@ impl SocketStack for Reqwest {
 }
 
 tests_over!(Reqwest, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse]);
+tests_over!(Reqwest, [protocol, failover, wire, models, deployments, faults, streaming, reuse]);

@@ -51,3 +51,4 @@ impl AsyncStack for Tower {
 }
 
 tests_over!(Tower, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
+tests_over!(Tower, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);

@@ -144,10 +144,12 @@ mod asynchronous {
     crate::failover::failover!(super::Async, crate::protocol::Protocol::Http1);
     crate::wire::wire!(super::Async, crate::protocol::Protocol::Http1);
     crate::wishes::wishes!(super::Async, crate::protocol::Protocol::Http1);
+    crate::models::models!(super::Async, crate::protocol::Protocol::Http1);
 }
 
 mod blocking {
     crate::failover::failover!(super::Blocking, crate::protocol::Protocol::Http1);
     crate::wire::wire!(super::Blocking, crate::protocol::Protocol::Http1);
     crate::wishes::wishes!(super::Blocking, crate::protocol::Protocol::Http1);
+    crate::models::models!(super::Blocking, crate::protocol::Protocol::Http1);
 }

@@ -11,7 +11,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use lb_core::{LoadBalancer, Pool};
-use lb_tower::{BoxError, BoxErrors, ResponseBody, TowerTransport};
+use lb_tower::{BoxError, BoxErrors, InMemory, MakeBody, Replay, ResponseBody, TowerTransport};
 use tokio::runtime::Runtime;
 use tokio_rustls::rustls::{
     ClientConfig, RootCertStore,
@@ -123,22 +123,39 @@ pub fn request(call: Call) -> Request<Outgoing> {
     request.extension(call.wishes).body(body).unwrap()
 }
 
-pub fn copy(body: &Outgoing) -> Option<Outgoing> {
-    match body {
-        Either::Left(bytes) => Some(Either::Left(bytes.clone())),
-        Either::Right(_) => None,
+/// Copies what is in memory, and tells what is in it.
+#[derive(Clone, Copy)]
+pub struct Copies;
+
+impl Replay<Outgoing> for Copies {
+    fn replay(&self, body: &Outgoing) -> Option<Outgoing> {
+        match body {
+            Either::Left(bytes) => Some(Either::Left(bytes.clone())),
+            Either::Right(_) => None,
+        }
     }
+
+    fn bytes(&self, body: &Outgoing) -> Option<(Bytes, MakeBody<Outgoing>)> {
+        match body {
+            Either::Left(body) => InMemory.bytes(body).map(|(bytes, _)| (bytes, made_of as MakeBody<_>)),
+            Either::Right(_) => None,
+        }
+    }
+}
+
+fn made_of(bytes: Bytes) -> Outgoing {
+    Either::Left(Full::new(bytes))
 }
 
 /// A [`TowerTransport`] under a balancer.
 pub struct Transport(Hyper);
 
-type Over = TowerTransport<BoxErrors<Service>, Outgoing, fn(&Outgoing) -> Option<Outgoing>>;
+type Over = TowerTransport<BoxErrors<Service>, Outgoing, Copies>;
 
 impl Transport {
     fn balancer(&self, pool: &Arc<Pool>, call: &Call) -> LoadBalancer<Over> {
         let service = BoxErrors::new(self.0.service(call));
-        LoadBalancer::new(Arc::clone(pool), TowerTransport::new(service).replay_with(copy as fn(&_) -> _))
+        LoadBalancer::new(Arc::clone(pool), TowerTransport::new(service).replay_with(Copies))
     }
 }
 
@@ -176,3 +193,4 @@ impl AsyncStack for Transport {
 }
 
 tests_over!(Transport, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
+tests_over!(Transport, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);

@@ -10,7 +10,7 @@ use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use crate::{
     protocol::Protocol,
     stack::{AsyncStack, Call, Failure, Reply, SocketStack, Stack},
-    tower::{Hyper, Incoming, copy, request},
+    tower::{Copies, Hyper, Incoming, request},
     upstream::Emulated,
 };
 
@@ -23,7 +23,7 @@ impl Layer {
         pool: &Arc<Pool>,
         call: Call,
     ) -> impl Future<Output = Result<Response<ResponseBody<Incoming>>, BoxError>> + use<> {
-        let balanced = BalanceLayer::new(Arc::clone(pool)).replay_with(copy);
+        let balanced = BalanceLayer::new(Arc::clone(pool)).replay_with(Copies);
         let service = ServiceBuilder::new().layer(balanced).service(self.0.service(&call));
         BoxCloneSyncService::new(service).oneshot(request(call))
     }
@@ -65,3 +65,4 @@ impl AsyncStack for Layer {
 }
 
 tests_over!(Layer, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
+tests_over!(Layer, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);

@@ -105,6 +105,12 @@ impl Emulated {
         emulator.always(Reply::status(200).body(name.to_owned()));
         Self { name: name.to_owned(), emulator }
     }
+
+    /// One that answers as Azure does, and has this deployment only.
+    pub fn with_deployment(name: &str, deployment: &str, protocol: Protocol) -> Self {
+        let emulator = emulator(protocol).name(name).deployment(deployment).start().unwrap();
+        Self { name: name.to_owned(), emulator }
+    }
 }
 
 impl Upstream for Emulated {
