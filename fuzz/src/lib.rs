@@ -6,7 +6,9 @@
 mod addressing;
 mod endpoints;
 mod hints;
+mod models;
 
 pub use addressing::addressing;
 pub use endpoints::endpoints;
 pub use hints::hints;
+pub use models::models;

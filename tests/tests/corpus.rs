@@ -36,6 +36,11 @@ fn addressing() {
 }
 
 #[test]
+fn models() {
+    run("models", 30, fuzz::models);
+}
+
+#[test]
 fn endpoints() {
     run("endpoints", 30, fuzz::endpoints);
 }
