@@ -2,6 +2,8 @@
 
 pub mod adapters;
 pub mod lifecycle;
+#[cfg(feature = "json")]
+pub mod models;
 pub mod overhead;
 pub mod pieces;
 pub mod request;
