@@ -151,6 +151,22 @@
 //! [`forward_caller_credential`](crate::BackendBuilder::forward_caller_credential). What counts as the caller's is a table at
 //! [`Backend`](crate::Backend), which the builder's `caller_credential_header` and `caller_credential_parameter` add to.
 //!
+//! # Which model goes where?
+//!
+//! Azure's `/openai/deployments/NAME/..` has the deployment in the path, and `/openai/v1/..` has it in the body, as `model`.
+//! [`deployment`](crate::BackendBuilder::deployment) is a backend's name for the one, and with the feature `json` `model` and
+//! `model_for` are for the other: a name for every model, and names for some of them. Where a path has a deployment, the body
+//! is not looked at.
+//!
+//! The name is written over the caller's, in the caller's own body for each attempt, and no byte else changes: a body that is
+//! parsed and written anew would change in numbers, escapes and order, and a prompt cache would see another prompt. A body
+//! that is odd (no JSON, no model, two of them) goes out as it is, with an event: what the backend says of it is a better
+//! error than ours. The feature is off by default, because a body is read whole for it: about 2 us for each KiB
+//! (`docs/performance.md`), where a backend has a name for models, and nothing where none has.
+//!
+//! Not replaced are models in multipart forms (audio, image edits), in streams that are not in memory, and in lines of a batch
+//! file. There deployments need the same name on every resource.
+//!
 //! # How is a key rotated while requests run?
 //!
 //! Give the backend a [`RotatingCredential`](crate::RotatingCredential), and keep a clone of it. A call of `rotate` replaces
@@ -215,6 +231,9 @@
 //! - Backends cannot be added to or removed from a running pool; build a new one and swap the balancer.
 //! - A refusal inside a 200 stream is seen only where the head announces it, and not over every stack: reqwest's blocking
 //!   client cannot read beside a timer. One in a 200 that is no stream is not seen.
+//! - A refusal inside a 200 (Azure's `/responses` can send a rate limit as the first event of a stream) is not seen:
+//!   the bodies of answers are never read.
+//! - A multipart form has its model in a part, which is not replaced.
 //! - All callers see a cooldown end at the same moment; there is no jitter.
 //! - A bad prompt that is answered with a *credible* hint (a 503 with ten seconds) takes backends out all the same: to tell it
 //!   from an overload takes the error's body, which is not read.
