@@ -104,7 +104,8 @@ async fn run<T: Transport, R: Rng + ?Sized>(
             Step::Try(attempt) => attempt,
             Step::Wait(until) => {
                 discard(transport, last.take());
-                sleep(pool, transport, until, mode).await;
+                // Boxed, as all that is rare: it would make the future of every request larger.
+                Box::pin(sleep(pool, transport, until, mode)).await;
                 continue;
             }
             Step::ReturnLast(exhausted) => return last.unwrap_or(Err(Error::Exhausted(exhausted))),
@@ -181,7 +182,7 @@ async fn send<T: Transport>(
         None => sending.await?,
         Some(after) => {
             let pool = *dispatch.pool();
-            let too_late = sleep(pool, transport, pool.now().saturating_add(after), Mode::Async);
+            let too_late = Box::pin(sleep(pool, transport, pool.now().saturating_add(after), Mode::Async));
             match first(sending, too_late).await {
                 Some(answer) => answer?,
                 None => return Err(Error::HeadTimeout { backend: target.backend().name().to_owned(), after }),
@@ -207,7 +208,6 @@ async fn peek<T: Transport>(pool: &Pool, transport: &T, answer: Answer<T>, mode:
                     (None, Mode::Blocking) => sleep_on_a_thread(PEEK_FOR).await,
                 }
             };
-            // Boxed: it is rare, and would make the future of every request larger.
             let (response, refusal) = Box::pin(transport.peek(response, enough)).await;
             (Ok(response), refusal)
         }

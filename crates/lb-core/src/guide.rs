@@ -231,8 +231,6 @@
 //! - Backends cannot be added to or removed from a running pool; build a new one and swap the balancer.
 //! - A refusal inside a 200 stream is seen only where the head announces it, and not over every stack: reqwest's blocking
 //!   client cannot read beside a timer. One in a 200 that is no stream is not seen.
-//! - A refusal inside a 200 (Azure's `/responses` can send a rate limit as the first event of a stream) is not seen:
-//!   the bodies of answers are never read.
 //! - A multipart form has its model in a part, which is not replaced.
 //! - All callers see a cooldown end at the same moment; there is no jitter.
 //! - A bad prompt that is answered with a *credible* hint (a 503 with ten seconds) takes backends out all the same: to tell it

@@ -82,9 +82,9 @@ mod target;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 mod transport;
-mod wishes;
 #[cfg(feature = "json")]
 mod unmapped;
+mod wishes;
 
 pub use attempt::Attempt;
 pub use backend::{Backend, BackendBuilder, CALLER_CREDENTIAL_PARAMETERS, CALLER_CREDENTIALS};
@@ -114,6 +114,6 @@ pub use target::Target;
 pub use transport::{
     BlockingHttpTransport, BlockingTransport, CONNECT_TIMEOUT, Head, HttpTransport, Transport, sleep_on_a_thread,
 };
-pub use wishes::{ServedBy, WishError, Wishes};
 #[cfg(feature = "json")]
 pub use unmapped::Unmapped;
+pub use wishes::{ServedBy, WishError, Wishes};

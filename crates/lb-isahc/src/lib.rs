@@ -140,9 +140,9 @@ mod drain;
 mod fault;
 mod headers;
 mod mark;
-mod peek;
 #[cfg(feature = "json")]
 mod model;
+mod peek;
 mod request_body;
 mod response_body;
 mod synthesize;

@@ -150,9 +150,9 @@ mod fault;
 mod messages;
 #[cfg(feature = "middleware")]
 mod middleware;
-mod peek;
 #[cfg(feature = "json")]
 mod model;
+mod peek;
 #[cfg(feature = "tower")]
 mod service;
 mod synthesize;

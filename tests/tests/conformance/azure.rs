@@ -152,8 +152,7 @@ impl AsyncStack for Azure {
     }
 }
 
-tests_over!(Azure, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
-tests_over!(Azure, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);
+tests_over!(Azure, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]);
 
 /// A stream whose clones share their position, as those over a file do.
 #[derive(Debug, Clone)]

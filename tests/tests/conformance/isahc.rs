@@ -129,5 +129,4 @@ impl AsyncStack for Isahc {
     }
 }
 
-tests_over!(Isahc, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
-tests_over!(Isahc, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);
+tests_over!(Isahc, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]);

@@ -73,5 +73,4 @@ impl SocketStack for Isahc {
     const TELLS_REFUSED_STREAMS: bool = false;
 }
 
-tests_over!(Isahc, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse]);
-tests_over!(Isahc, [protocol, failover, wire, models, deployments, faults, streaming, reuse]);
+tests_over!(Isahc, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse]);

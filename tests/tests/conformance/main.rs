@@ -1,9 +1,8 @@
 //! The conformance suite: what every transport must do, run once per HTTP stack and protocol.
 //!
-//! `failover`, `wire` and `wishes` run on all stacks, the scripted one included; `protocol`, `waits`, `faults`, `streaming`,
-//! `peeking` and `reuse` on those that have sockets, `cancel` on the async ones, and `streams` over HTTP/2. Servers are
-//! `failover`, `wire` and `models` run on all stacks, the scripted one included; `protocol`, `deployments`, `faults`,
-//! `streaming` and `reuse` on those that have sockets, `cancel` on the async ones, and `streams` over HTTP/2. Servers are
+//! `failover`, `wire`, `wishes` and `models` run on all stacks, the scripted one included; `protocol`, `deployments`, `waits`,
+//! `faults`, `streaming`, `peeking` and `reuse` on those that have sockets, `cancel` on the async ones, and `streams` over
+//! HTTP/2. Servers are
 //! emulators on 127.0.0.1; the pools' time is a mock clock's.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
@@ -52,8 +51,8 @@ mod cancel;
 mod deployments;
 mod failover;
 mod faults;
-mod peeking;
 mod models;
+mod peeking;
 mod protocol;
 mod reuse;
 mod stack;

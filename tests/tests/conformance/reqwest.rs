@@ -119,5 +119,7 @@ impl AsyncStack for Reqwest {
     }
 }
 
-tests_over!(Reqwest, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
-tests_over!(Reqwest, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);
+tests_over!(
+    Reqwest,
+    [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]
+);

@@ -103,5 +103,4 @@ impl SocketStack for Reqwest {
     const DRAINS_BEFORE_THE_NEXT: bool = false;
 }
 
-tests_over!(Reqwest, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse]);
-tests_over!(Reqwest, [protocol, failover, wire, models, deployments, faults, streaming, reuse]);
+tests_over!(Reqwest, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse]);

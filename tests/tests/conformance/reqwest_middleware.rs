@@ -72,5 +72,7 @@ impl AsyncStack for Middleware {
     }
 }
 
-tests_over!(Middleware, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
-tests_over!(Middleware, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);
+tests_over!(
+    Middleware,
+    [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]
+);

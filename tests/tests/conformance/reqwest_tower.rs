@@ -50,5 +50,4 @@ impl AsyncStack for Tower {
     }
 }
 
-tests_over!(Tower, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
-tests_over!(Tower, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);
+tests_over!(Tower, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]);

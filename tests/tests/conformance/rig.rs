@@ -130,5 +130,4 @@ impl AsyncStack for Rig {
     }
 }
 
-tests_over!(Rig, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
-tests_over!(Rig, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);
+tests_over!(Rig, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]);

@@ -192,5 +192,7 @@ impl AsyncStack for Transport {
     }
 }
 
-tests_over!(Transport, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
-tests_over!(Transport, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);
+tests_over!(
+    Transport,
+    [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]
+);

@@ -64,5 +64,4 @@ impl AsyncStack for Layer {
     }
 }
 
-tests_over!(Layer, [protocol, failover, wire, wishes, faults, streaming, peeking, reuse, cancel]);
-tests_over!(Layer, [protocol, failover, wire, models, deployments, faults, streaming, reuse, cancel]);
+tests_over!(Layer, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]);
