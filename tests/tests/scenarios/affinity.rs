@@ -108,7 +108,7 @@ fn a_key_yields_to_health_and_comes_back() {
             assert!(first == home && second != home && second != "d");
             assert_eq!(send(), [second], "meanwhile it stays at the second of its order");
             stage.wait(Duration::from_secs(5));
-            assert_eq!(send(), [home.clone()], "and comes back");
+            assert_eq!(send(), [home], "and comes back");
         },
     );
 }

@@ -291,7 +291,7 @@ fn an_argument_fills_in_what_the_request_does_not_wish_itself() {
     balancer.try_send_with(ask(), argument()).unwrap();
     assert_eq!(served_by.get().unwrap().backend(), "a");
     let sent = transport.requests();
-    assert!(sent.iter().all(|sent| sent.request.headers().len() == 0), "no wish is a header");
+    assert!(sent.iter().all(|sent| sent.request.headers().is_empty()), "no wish is a header");
 }
 
 #[test]

@@ -94,6 +94,7 @@ pub trait BlockingTransport: Send + Sync {
     }
 
     /// Blocks for so long, where the request waits. By default the thread sleeps.
+    #[expect(clippy::disallowed_methods, reason = "the caller's thread waits for its own request, and for nobody else")]
     fn sleep(&self, duration: Duration) {
         thread::sleep(duration);
     }

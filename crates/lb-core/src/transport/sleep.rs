@@ -28,6 +28,7 @@ impl Drop for Alarm {
 /// [`Transport::sleep`](crate::Transport::sleep) does by default.
 ///
 /// Where the system gives no thread the calling one sleeps: late is better than never.
+#[expect(clippy::disallowed_methods, reason = "it is what waits where a stack has no timer")]
 pub fn sleep_on_a_thread(duration: Duration) -> impl Future<Output = ()> + Send {
     let sleeper = Arc::new(Mutex::new(Sleeper::default()));
     let mut alarm = None;
