@@ -105,7 +105,7 @@ pub struct Dispatch<P: Deref<Target = Pool>> {
     failed: Option<(usize, Outcome, Cause)>,
     /// What its answers were so far.
     answers: Answers,
-    /// The backends that it has struck: each once, however often it asks them.
+    /// The backends that it has struck and may ask again: each is struck once.
     struck: Vec<usize>,
     /// A backend that refused it before processing.
     repeat: Repeat,
@@ -380,6 +380,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
                 return Step::Wait(until);
             }
         }
+        self.end_wait(&mut Lazy::new(|| now));
         let is_pinned = self.is_pinned();
         let synthesized = !has_asked || (is_throttled && !is_late && !is_pinned);
         left.totals.is_late = is_late;

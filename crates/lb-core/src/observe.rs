@@ -84,8 +84,8 @@ pub enum Event<'a> {
     },
     /// The request waits, because all that can serve it are cooling. Level: debug.
     ///
-    /// [`Resumed`](Event::Resumed) follows, or [`Waiting`](Event::Waiting) again where the backend refused others meanwhile, or
-    /// [`Exhausted`](Event::Exhausted), or nothing if its caller gives up.
+    /// [`Waiting`](Event::Waiting) follows again where the backend refused others meanwhile; then [`Waited`](Event::Waited), or
+    /// nothing if its caller gives up.
     Waiting {
         /// The request's number.
         request: u64,
@@ -96,8 +96,8 @@ pub enum Event<'a> {
         /// How many requests wait that are older.
         older: usize,
     },
-    /// The request goes on after it has waited. Level: debug.
-    Resumed {
+    /// The request waits no longer: it goes on, or [`Exhausted`](Event::Exhausted) follows. Level: debug.
+    Waited {
         /// The request's number.
         request: u64,
         /// How long it has waited.
@@ -337,8 +337,8 @@ pub(crate) fn trace(event: &Event<'_>) {
             older,
             "waiting"
         ),
-        Event::Resumed { request, waited } => {
-            tracing::debug!(target: TARGET, request, waited_ms = millis(*waited), "resumed");
+        Event::Waited { request, waited } => {
+            tracing::debug!(target: TARGET, request, waited_ms = millis(*waited), "waited");
         }
         Event::Struck { request, backend, strikes, cause } => tracing::info!(
             target: TARGET,

@@ -69,6 +69,18 @@ fn it_waits_until_the_first_backend_is_back_and_goes_there() {
 }
 
 #[test]
+fn it_waits_for_the_soonest_of_those_that_are_cooling() {
+    let stage = Stage::new(Drive::Blocking, waiting(&[("a", 1), ("b", 2), ("c", 3)], 30 * SECOND, 9));
+    let mut dispatch = stage.pool.dispatch();
+    for secs in [9, 4, 6] {
+        refuse(&stage, &mut dispatch, secs * SECOND);
+    }
+    assert_eq!(waits(&stage, &mut dispatch), 4 * SECOND);
+    stage.wait(4 * SECOND);
+    assert!(matches!(next(&stage, &mut dispatch), Step::Try(attempt) if attempt.slot() == 1));
+}
+
+#[test]
 fn nobody_waits_where_the_pool_does_not_say_so() {
     let stage = Stage::new(Drive::Blocking, pool_of(&[("a", 1)]));
     refuse(&stage, &mut stage.pool.dispatch(), 5 * SECOND);
@@ -242,6 +254,43 @@ fn an_async_balancer_sleeps_by_the_clock_and_gives_its_place_back_when_dropped()
         let response = pin!(sent).poll(&mut context);
         assert!(matches!(response, std::task::Poll::Ready(Ok(response)) if response.status() == 200));
     }
+}
+
+#[test]
+fn nothing_is_left_behind_wherever_a_request_is_dropped() {
+    let mut ended = false;
+    for polls in 0..30 {
+        let stage = Stage::new(Drive::Async, waiting(&[("a", 1), ("b", 2)], 30 * SECOND, 9));
+        for name in ["a", "b"] {
+            stage.transport.reply(name, Reply::status(429).header("retry-after", "2").after_polls(2));
+        }
+        stage.transport.always("a", Reply::status(200).after_polls(2));
+        let balancer = LoadBalancer::new(&stage.pool, stage.transport.clone());
+        let mut context = Context::from_waker(noop_waker_ref());
+        let mut sent = Box::pin(balancer.send(ask()));
+        for _ in 0..polls {
+            stage.wait(SECOND / 2);
+            ended = sent.as_mut().poll(&mut context).is_ready();
+            if ended {
+                break;
+            }
+        }
+        drop(sent);
+        assert_eq!(stage.pool.snapshot().waits.waiting, 0, "after {polls} polls");
+        assert!(["a", "b"].iter().all(|name| stage.counters(name).in_flight == 0), "after {polls} polls");
+    }
+    assert!(ended, "the last of them was served");
+}
+
+#[test]
+fn who_waits_for_a_backend_that_is_drained_meanwhile_is_refused() {
+    let stage = out_for_five_seconds(9);
+    let mut dispatch = stage.pool.dispatch();
+    let _ = waits(&stage, &mut dispatch);
+    assert!(stage.pool.drain("a"));
+    stage.wait(5 * SECOND);
+    assert_eq!(refused(&stage, &mut dispatch).drained(), 1);
+    assert_eq!((stage.pool.snapshot().waits.waiting, dispatch.waited()), (0, 5 * SECOND));
 }
 
 #[test]

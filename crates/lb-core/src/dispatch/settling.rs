@@ -99,7 +99,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         let change = self.hear(slot, blame, cause, now);
         let counts = matches!(change, Some(Change::Struck(_) | Change::Suspected(_)));
         let has_struck = is_strike || (blame == Blame::Unprocessed && counts);
-        if has_struck {
+        // Only where the request may ask the backend again is it kept who was struck.
+        if has_struck && (blame == Blame::Unprocessed || self.pool.policy.wait.is_some()) {
             self.struck.push(slot);
         }
         if let (Outcome::Faulted(Fault::Unprocessed), Repeat::No) = (outcome, self.repeat) {

@@ -105,10 +105,10 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         }
     }
 
-    /// The request goes on after a wait.
-    pub(super) fn tell_resumed(&mut self, waited: Duration) {
+    /// A wait of the request is over.
+    pub(super) fn tell_waited(&mut self, waited: Duration) {
         if let Some(request) = self.number(Level::Debug) {
-            self.pool.emit(&Event::Resumed { request, waited });
+            self.pool.emit(&Event::Waited { request, waited });
         }
     }
 

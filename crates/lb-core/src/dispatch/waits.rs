@@ -25,15 +25,10 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
             opens_at: now.saturating_add(cools_in),
             ends_at: terms.deadline.map_or(patience, |deadline| deadline.min(patience)),
         };
-        let place = self.pool.waiting.enter(waiter, wait);
-        match place {
-            Some(Place { ticket, .. }) => {
-                terms.wait.ticket = Some(ticket);
-                terms.wait.since.get_or_insert(now);
-            }
-            None => terms.wait.end(now),
-        }
-        place
+        let place = self.pool.waiting.enter(waiter, wait)?;
+        terms.wait.ticket = Some(place.ticket);
+        terms.wait.since.get_or_insert(now);
+        Some(place)
     }
 
     /// After a wait the request may ask every backend once more.
@@ -47,7 +42,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         self.failed = None;
     }
 
-    /// The request goes on, if it has waited.
+    /// The request goes on, or gives up, if it has waited.
     pub(super) fn end_wait<F: FnOnce() -> Instant>(&mut self, now: &mut Lazy<F>) {
         let Some(terms) = self.terms.as_mut().filter(|terms| terms.wait.since.is_some()) else { return };
         let before = terms.wait.total;
@@ -56,7 +51,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         if let Some(ticket) = terms.wait.ticket {
             self.pool.waiting.leave(ticket, waited);
         }
-        self.tell_resumed(waited);
+        self.tell_waited(waited);
     }
 
     /// The request ends while it waits.

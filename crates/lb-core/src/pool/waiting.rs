@@ -39,7 +39,7 @@ pub struct Waits {
     pub turned_away: u64,
     /// How many have stopped waiting because their time, or that of the pool, was too short.
     pub given_up: u64,
-    /// How long those that went on have waited, all together.
+    /// How long all waits were that are over, together; without those whose callers gave up.
     pub waited: Duration,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Place {
 }
 
 impl Waiting {
-    /// Takes a place, or keeps one; `None` if there is none, or if it would be too late: then nobody waits.
+    /// Takes a place, or keeps one; `None` if there is none, or if it would be too late.
     pub(crate) fn enter(&self, waiter: Waiter, wait: Wait) -> Option<Place> {
         let mut queue = lock(&self.queue);
         let Queue { tickets, waits } = &mut *queue;
@@ -87,9 +87,6 @@ impl Waiting {
         let until = moment(waiter.opens_at, older);
         let stands = tickets.get(older) == Some(&ticket);
         if until > waiter.ends_at {
-            if stands {
-                tickets.remove(older);
-            }
             waits.given_up += u64::from(waiter.ticket.is_some());
             return None;
         }
