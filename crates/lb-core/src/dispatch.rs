@@ -252,8 +252,13 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         self.end_round_if_waiting();
         let is_late = self.terms.as_mut().is_some_and(|terms| terms.is_over(|| now.get()));
         if let Some(terms) = self.terms.as_deref().filter(|_| !is_late && self.may_try()) {
-            if let Some(choice) = self.pool.select(Unwanted { tried: &self.tried, terms }, now, rng) {
+            let turn = self.turn(|| now.get());
+            if let Some(choice) = self.pool.select(Unwanted { tried: &self.tried, terms, turn }, now, rng) {
                 return self.go(choice, now);
+            }
+            let opens_at = turn.and_then(|turn| self.soonest_turn(turn, now.get()));
+            if let Some(step) = opens_at.and_then(|opens_at| self.step_to_wait(Some(opens_at), now.get())) {
+                return step;
             }
         }
         self.next_of_the_rest(is_late, now, rng)
@@ -273,6 +278,13 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
             Ok(choice) => self.go(choice, now),
             Err(left) => self.give_up(left, is_late, now.get()),
         }
+    }
+
+    /// The step of a request that waits for something that is there at `opens_at`, if it can.
+    fn step_to_wait(&mut self, opens_at: Option<Instant>, now: Instant) -> Option<Step> {
+        let Place { until, older, .. } = self.wait(opens_at, now)?;
+        self.tell_waiting(until, until.saturating_since(now), older);
+        Some(Step::Wait(until))
     }
 
     fn may_try(&self) -> bool {
@@ -375,9 +387,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         let Answers { throttled, other, any, .. } = self.answers;
         let is_throttled = always || if any { throttled && other } else { left.totals.is_throttled };
         if !is_late && (is_throttled || !has_asked) {
-            if let Some(Place { until, older, .. }) = self.wait(left.cools_in, now) {
-                self.tell_waiting(until, until.saturating_since(now), older);
-                return Step::Wait(until);
+            if let Some(step) = self.step_to_wait(left.cools_in.map(|delay| now.saturating_add(delay)), now) {
+                return step;
             }
         }
         self.end_wait(&mut Lazy::new(|| now));

@@ -45,7 +45,7 @@ pub(crate) use standing::{Change, News};
 pub(crate) use states::{Choice, Seeker, States};
 pub(crate) use suspicion::Claim;
 pub(crate) use tried::Tried;
-pub(crate) use waiting::{Place, Waiter, Waiting};
+pub(crate) use waiting::{Place, Turn, Waiter, Waiting};
 pub use waiting::{Wait, Waits};
 
 /// The backends of one load balancer, with what is known about them.

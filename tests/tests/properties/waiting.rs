@@ -116,10 +116,11 @@ impl<'p> World<'p> {
                 }
                 let is_new = !was_waiting && first == now && walk.dispatch.waited().is_zero();
                 assert!(!is_new || before < wait.queue || now > walk.begun, "let in where the queue is full");
-                // As soon as whatever it can go to is back, never before.
+                // As soon as whatever it can go to is back, never before; what is back is its turn later.
                 let soonest = states.iter().enumerate().filter_map(|(slot, state)| match (walk.wish, state) {
                     (Wish::Pin(pinned), _) if pinned != slot => None,
                     (_, State::Cooling { until, .. }) => Some(*until),
+                    (_, State::Available) => Some(now),
                     _ => None,
                 });
                 assert!(until >= soonest.min().unwrap());

@@ -302,3 +302,58 @@ fn a_body_that_was_spent_cannot_wait_and_one_that_was_not_can() {
     let served = stage.send(ask_once()).unwrap().extensions().get::<Served>().unwrap().waited();
     assert_eq!(served, 7 * SECOND);
 }
+
+#[test]
+fn who_sleeps_counts_anew_from_the_end_of_the_last_cooldown_though_it_has_ended() {
+    let stage = out_for_five_seconds(100);
+    let mut dispatches: Vec<_> = (0..4).map(|_| stage.pool.dispatch()).collect();
+    for dispatch in &mut dispatches {
+        let _ = waits(&stage, dispatch);
+    }
+    stage.wait(5 * SECOND);
+    refuse(&stage, &mut dispatches[0], 150 * MILLI);
+    assert_eq!(waits(&stage, &mut dispatches[0]), 150 * MILLI);
+    // The fourth was told to come now. The backend is back for 50 ms, but not for it: three are older.
+    stage.wait(200 * MILLI);
+    assert_eq!(waits(&stage, &mut dispatches[3]), 150 * MILLI);
+    assert!(matches!(next(&stage, &mut dispatches[0]), Step::Try(_)));
+    stage.wait(150 * MILLI);
+    assert!(matches!(next(&stage, &mut dispatches[3]), Step::Try(_)));
+}
+
+#[test]
+fn who_comes_anew_goes_behind_those_who_wait() {
+    let stage = out_for_five_seconds(2);
+    let (mut first, mut too_early) = (stage.pool.dispatch(), stage.pool.dispatch());
+    let _ = waits(&stage, &mut first);
+    stage.wait(5 * SECOND);
+    let mut second = stage.pool.dispatch();
+    assert_eq!(waits(&stage, &mut second), 100 * MILLI, "the backend is back, but one is older");
+    // There are two places: who comes third cannot be told to wait, and goes where it can.
+    assert!(matches!(next(&stage, &mut stage.pool.dispatch()), Step::Try(_)));
+    // Nor can who may not wait, or not for so long; and who began before anybody waited does not look.
+    for wishes in [Wishes::new().wait(false), Wishes::new().within(99 * MILLI)] {
+        let mut dispatch = stage.pool.dispatch_with(wishes).unwrap();
+        assert!(matches!(next(&stage, &mut dispatch), Step::Try(_)));
+    }
+    assert!(matches!(next(&stage, &mut too_early), Step::Try(_)));
+    drop(first);
+    assert!(matches!(next(&stage, &mut second), Step::Try(_)), "nobody is older any more");
+    assert_eq!(stage.pool.snapshot().waits.turned_away, 0);
+}
+
+#[test]
+fn who_comes_anew_takes_a_backend_that_has_been_back_for_long_enough() {
+    let stage = Stage::new(Drive::Blocking, waiting(&[("a", 1), ("b", 2)], 30 * SECOND, 9));
+    let mut dispatch = stage.pool.dispatch();
+    refuse(&stage, &mut dispatch, 5 * SECOND);
+    refuse(&stage, &mut dispatch, SECOND);
+    let _ = waits(&stage, &mut dispatch);
+    stage.wait(SECOND + 99 * MILLI);
+    assert_eq!(waits(&stage, &mut stage.pool.dispatch()), MILLI);
+    stage.wait(MILLI);
+    match next(&stage, &mut stage.pool.dispatch()) {
+        Step::Try(attempt) => assert_eq!(stage.pool.target(&attempt).backend().name(), "b"),
+        other => panic!("{other:?}"),
+    }
+}

@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     backend::Backend,
     clock::Instant,
-    pool::{Exclude, Pool, Tried},
+    pool::{Exclude, Pool, Tried, Turn},
     wishes::{Affinity, Pin, ServedBy, WishError, Wishes},
 };
 
-/// The terms of one request. One that wishes nothing, in a pool without a deadline, has none.
+/// The terms of one request. One that wishes nothing, in a pool without a deadline where nobody waits, has none.
 #[derive(Debug, Default)]
 pub(super) struct Terms {
     within: Option<Duration>,
@@ -66,15 +66,16 @@ impl Terms {
         })))
     }
 
-    /// The terms of a request that wishes nothing.
+    /// The terms of a request that wishes nothing: the pool's deadline, and its turn if others wait.
     #[inline]
     pub(super) fn of_none(pool: &Pool) -> Option<Box<Self>> {
-        if pool.policy.deadline.is_some() { Some(Self::within(pool.policy.deadline)) } else { None }
+        if pool.policy.has_terms { Self::of_pool(pool) } else { None }
     }
 
     #[cold]
-    fn within(deadline: Option<Duration>) -> Box<Self> {
-        Box::new(Self { within: deadline, ..Self::default() })
+    fn of_pool(pool: &Pool) -> Option<Box<Self>> {
+        let within = pool.policy.deadline;
+        (within.is_some() || pool.waiting.anybody()).then(|| Box::new(Self { within, ..Self::default() }))
     }
 
     /// Whether it is too late for another attempt.
@@ -84,6 +85,12 @@ impl Terms {
             self.deadline = [self.deadline, ends_at].into_iter().flatten().min();
         }
         self.deadline.is_some_and(|deadline| now() >= deadline)
+    }
+
+    /// When the request's patience, or the pool's, is over; before it has waited, if it began to wait now.
+    pub(super) fn ends_at(&self, longest: Duration, now: Instant) -> Instant {
+        let patience = self.wait.ends_at.unwrap_or(now.saturating_add(longest));
+        self.deadline.map_or(patience, |deadline| deadline.min(patience))
     }
 
     /// Whether this slot can serve the request.
@@ -104,23 +111,25 @@ fn slots(pin: &Pin, pool: &Pool) -> Result<Box<[usize]>, WishError> {
     })
 }
 
-/// The backends that a request does not want, on its terms: those that it has tried, and those that cannot serve it.
+/// The backends that a request does not want, on its terms: those that it has tried, those that cannot serve it, and those
+/// at which it is not its turn.
 #[derive(Clone, Copy)]
 pub(super) struct Unwanted<'d> {
     pub(super) tried: &'d Tried,
     pub(super) terms: &'d Terms,
+    pub(super) turn: Option<Turn<'d>>,
 }
 
 impl Exclude for Unwanted<'_> {
     const NOTHING: bool = false;
 
     fn contains(self, slot: usize) -> bool {
-        self.tried.contains(slot) || !self.terms.allows(slot)
+        self.tried.contains(slot) || !self.terms.allows(slot) || self.turn.is_some_and(|turn| !turn.has_come(slot))
     }
 
     fn any(self, condition: impl Fn(usize) -> bool) -> bool {
         // Where some cannot serve it, to look at those would take longer than to look at those that can.
-        self.terms.pin.is_some() || self.tried.any(condition)
+        self.terms.pin.is_some() || self.turn.is_some() || self.tried.any(condition)
     }
 
     fn may_probe(self) -> bool {

@@ -2,16 +2,39 @@
 
 use std::{ops::Deref, time::Duration};
 
-use super::{Dispatch, Repeat};
+use super::{Dispatch, Repeat, terms::Unwanted};
 use crate::{
     clock::{Instant, Lazy},
-    pool::{Place, Pool, Waiter},
+    pool::{Exclude, Place, Pool, Turn, Waiter},
 };
 
 impl<P: Deref<Target = Pool>> Dispatch<P> {
-    /// Takes a place among those who wait, or keeps it; `None` if the request cannot wait, or not long enough.
-    pub(super) fn wait(&mut self, cools_in: Option<Duration>, now: Instant) -> Option<Place> {
-        let (wait, cools_in) = (self.pool.policy.wait?, cools_in?);
+    /// Whose turn it is, if the request has to mind it: others are older, and it may wait for as long as that takes.
+    pub(super) fn turn(&self, now: impl FnOnce() -> Instant) -> Option<Turn<'_>> {
+        let (wait, terms) = (self.pool.policy.wait?, self.terms.as_deref()?);
+        let comes_anew = self.attempts() == 0;
+        if terms.refuses_to_wait || !(comes_anew || terms.wait.since.is_some()) {
+            return None;
+        }
+        let now = now();
+        let turn = self.pool.waiting.turn(terms.wait.ticket, wait, now)?;
+        Some(turn).filter(|turn| !turn.is_over_by(terms.ends_at(wait.longest, now)))
+    }
+
+    /// The end of the cooldown after which it will be the request's turn first, at a backend that is available.
+    pub(super) fn soonest_turn(&self, turn: Turn<'_>, now: Instant) -> Option<Instant> {
+        let terms = self.terms.as_deref()?;
+        let (pool, unwanted) = (&*self.pool, Unwanted { tried: &self.tried, terms, turn: None });
+        let waits_for =
+            |&slot: &usize| pool.states.is_available(slot, now) && !unwanted.contains(slot) && !turn.has_come(slot);
+        let slots = (0..pool.backends().len()).filter(waits_for);
+        slots.map(|slot| pool.waiting.cooled_until(slot)).min()
+    }
+
+    /// Takes a place among those who wait for something that is there at `opens_at`, or keeps it; `None` if the request
+    /// cannot wait, or not long enough.
+    pub(super) fn wait(&mut self, opens_at: Option<Instant>, now: Instant) -> Option<Place> {
+        let (wait, opens_at) = (self.pool.policy.wait?, opens_at?);
         if !self.may_try() {
             return None;
         }
@@ -19,12 +42,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         if terms.refuses_to_wait {
             return None;
         }
-        let patience = *terms.wait.ends_at.get_or_insert(now.saturating_add(wait.longest));
-        let waiter = Waiter {
-            ticket: terms.wait.ticket,
-            opens_at: now.saturating_add(cools_in),
-            ends_at: terms.deadline.map_or(patience, |deadline| deadline.min(patience)),
-        };
+        terms.wait.ends_at.get_or_insert(now.saturating_add(wait.longest));
+        let waiter = Waiter { ticket: terms.wait.ticket, opens_at, ends_at: terms.ends_at(wait.longest, now) };
         let place = self.pool.waiting.enter(waiter, wait)?;
         terms.wait.ticket = Some(place.ticket);
         terms.wait.since.get_or_insert(now);

@@ -232,12 +232,12 @@ impl PoolBuilder {
         Ok(Pool {
             counters: AllCounters::new(backends.len()),
             states: States::new(&weights),
+            waiting: Waiting::new(backends.len(), self.options.wait),
             backends: backends.into(),
             policy: Policy::new(&self.options),
             clock: self.clock.unwrap_or_else(|| Box::new(SystemClock::new())),
             observers: self.observers.into(),
             numbered: AtomicU64::new(0),
-            waiting: Waiting::default(),
         })
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Policy {
     pub(crate) fail_over_within: Option<Duration>,
     pub(crate) wait: Option<Wait>,
     pub(crate) deadline: Option<Duration>,
+    /// Whether a request that wishes nothing may go on terms all the same: one look, for the hot path.
+    pub(crate) has_terms: bool,
     pub(crate) guards_stateful_paths: bool,
     /// What is done about each status from 400 on, where the table does not say.
     actions: [Option<StatusAction>; 100],
@@ -93,6 +95,7 @@ impl Policy {
             fail_over_within: options.fail_over_within,
             wait: options.wait,
             deadline: options.deadline,
+            has_terms: options.deadline.is_some() || options.wait.is_some(),
             guards_stateful_paths: options.guard_stateful_paths,
             actions: std::array::from_fn(|above| {
                 let status = u16::try_from(400 + above).unwrap_or(u16::MAX);

@@ -1,19 +1,26 @@
 //! Requests that wait for a cooldown to end.
 //!
 //! There is no wake-up, no task and no channel: who waits knows a moment, and asks again then. The moment is a closed form
-//! of how many older ones wait, by which one, two, four, ... go at every step of [`GRACE`]: if the backend refuses the first
-//! of them, the others learn of its new deadline when they ask, and mostly have not been sent. Nobody who comes anew looks at
-//! the queue: who finds a backend takes it, so that order is by age in tendency only.
+//! of how many older ones wait, by which one, two, four, ... go at every step of [`GRACE`] after the end of a cooldown.
+//!
+//! If the backend refuses one of them, it is cooling anew, and for all others the steps begin again at the end of that
+//! cooldown: also where it has ended by the time that they ask. A PTU deployment that works off ten requests a second says
+//! "in 100 ms" again and again; without this all who sleep would wake into the moments at which it is back. For the same
+//! reason who comes anew while others wait goes behind them, and takes a backend only where its [`Turn`] has come. So order
+//! is by age in tendency, not strictly. `docs/policies.md` has the figures.
 
 use std::time::Duration;
 
 use crate::{
     clock::Instant,
-    sync::{Mutex, lock},
+    sync::{AtomicU64, Mutex, Ordering, lock},
 };
 
 /// How long each step of those who wait leaves the backend to refuse the one before. Twice or half as much is alike.
 const GRACE: Duration = Duration::from_millis(100);
+
+/// What stands where a slot has never cooled.
+const NEVER_COOLED: Instant = Instant::from_nanos(0);
 
 /// How long, and how many requests, a pool lets wait: see [`PoolBuilder::wait`](crate::PoolBuilder::wait).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +51,13 @@ pub struct Waits {
 }
 
 /// Those who wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Waiting {
     queue: Mutex<Queue>,
+    /// How many they are, for those who have not taken the lock.
+    len: AtomicU64,
+    /// When the last cooldown of each slot ends, or has ended; none in a pool where nobody waits.
+    cooled_until: Box<[AtomicU64]>,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +88,66 @@ pub(crate) struct Place {
     pub(crate) until: Instant,
 }
 
+/// Whose turn it is: a backend is back for a request so long after the end of its cooldown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn<'p> {
+    waiting: &'p Waiting,
+    grace: Duration,
+    now: Instant,
+}
+
+impl Turn<'_> {
+    /// Whether the request may go to this slot, as far as those go who are older.
+    pub(crate) fn has_come(&self, slot: usize) -> bool {
+        let until = self.waiting.cooled_until(slot);
+        until == NEVER_COOLED || until.saturating_add(self.grace) <= self.now
+    }
+
+    /// Whether it is late enough for the request to go wherever it can: by this moment its turn may not have come.
+    pub(crate) fn is_over_by(&self, ends_at: Instant) -> bool {
+        self.now.saturating_add(self.grace) > ends_at
+    }
+}
+
 impl Waiting {
+    /// For a pool of so many backends, in which requests wait or not.
+    pub(crate) fn new(backends: usize, wait: Option<Wait>) -> Self {
+        let backends = if wait.is_some() { backends } else { 0 };
+        Self {
+            queue: Mutex::default(),
+            len: AtomicU64::new(0),
+            cooled_until: (0..backends).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// Whether somebody waits.
+    pub(crate) fn anybody(&self) -> bool {
+        self.len.load(Ordering::Relaxed) > 0
+    }
+
+    /// A slot cools until then.
+    pub(crate) fn cools(&self, slot: usize, until: Instant) {
+        if let Some(cooled_until) = self.cooled_until.get(slot) {
+            cooled_until.store(until.as_nanos(), Ordering::Relaxed);
+        }
+    }
+
+    /// When the last cooldown of a slot ends, or has ended.
+    pub(crate) fn cooled_until(&self, slot: usize) -> Instant {
+        Instant::from_nanos(self.cooled_until.get(slot).map_or(0, |until| until.load(Ordering::Relaxed)))
+    }
+
+    /// Whose turn it is for one who waits, or comes anew; `None` if it goes wherever it can: nobody is older, or it comes
+    /// anew and there is no place for it.
+    pub(crate) fn turn(&self, ticket: Option<u64>, wait: Wait, now: Instant) -> Option<Turn<'_>> {
+        let tickets = &lock(&self.queue).tickets;
+        let older = match ticket {
+            Some(ticket) => tickets.partition_point(|&other| other < ticket),
+            None => Some(tickets.len()).filter(|&waiting| waiting < wait.queue)?,
+        };
+        (older > 0).then(|| Turn { waiting: self, grace: grace(older), now })
+    }
+
     /// Takes a place, or keeps one; `None` if there is none, or if it would be too late.
     pub(crate) fn enter(&self, waiter: Waiter, wait: Wait) -> Option<Place> {
         let mut queue = lock(&self.queue);
@@ -100,6 +170,7 @@ impl Waiting {
         if !stands {
             tickets.insert(older, ticket);
         }
+        self.tell_len(tickets);
         Some(Place { ticket, older, until })
     }
 
@@ -108,6 +179,7 @@ impl Waiting {
         let mut queue = lock(&self.queue);
         if let Ok(place) = queue.tickets.binary_search(&ticket) {
             queue.tickets.remove(place);
+            self.tell_len(&queue.tickets);
         }
         queue.waits.waited = queue.waits.waited.saturating_add(waited);
     }
@@ -115,6 +187,10 @@ impl Waiting {
     /// When somebody who comes anew could go, if what it waits for is there at `opens_at`.
     pub(crate) fn moment_of_the_next(&self, opens_at: Instant) -> Instant {
         moment(opens_at, lock(&self.queue).tickets.len())
+    }
+
+    fn tell_len(&self, tickets: &[u64]) {
+        self.len.store(tickets.len() as u64, Ordering::Relaxed);
     }
 
     /// What was waited so far.
@@ -126,8 +202,12 @@ impl Waiting {
 
 /// When somebody goes behind whom so many older ones wait, if what they wait for is there at `opens_at`.
 fn moment(opens_at: Instant, older: usize) -> Instant {
-    let steps = (older + 1).ilog2();
-    opens_at.saturating_add(GRACE.saturating_mul(steps))
+    opens_at.saturating_add(grace(older))
+}
+
+/// How long after the end of a cooldown somebody goes behind whom so many older ones wait.
+const fn grace(older: usize) -> Duration {
+    GRACE.saturating_mul((older + 1).ilog2())
 }
 
 #[cfg(all(test, not(lb_loom)))]
@@ -162,7 +242,7 @@ mod loom_models {
     #[test]
     fn no_more_are_let_in_than_there_is_room_for_and_every_place_is_given_back() {
         model(|| {
-            let (waiting, inside) = (Arc::new(Waiting::default()), Arc::new(AtomicUsize::new(0)));
+            let (waiting, inside) = (Arc::new(Waiting::new(0, None)), Arc::new(AtomicUsize::new(0)));
             let wait = Wait { longest: Duration::from_secs(1), queue: 1 };
             let visit = move |waiting: &Waiting, inside: &AtomicUsize| {
                 let Some(place) = waiting.enter(newcomer(None), wait) else { return };
@@ -186,7 +266,7 @@ mod loom_models {
     #[test]
     fn tickets_are_of_one_request_each() {
         model(|| {
-            let waiting = Arc::new(Waiting::default());
+            let waiting = Arc::new(Waiting::new(0, None));
             let wait = Wait { longest: Duration::from_secs(1), queue: 9 };
             let other = {
                 let waiting = Arc::clone(&waiting);
