@@ -1,8 +1,8 @@
 //! The engine: events in order of time, the real lb-core in the loop.
 //!
 //! A request arrives at a worker and walks over the worker's pool with an [`lb_core::Dispatch`] of its own (`attempts`); a
-//! [`Server`] that lets it in serves it (`service`). The head of an answer, the last token, the SDK's wait and the caller's
-//! deadline are events in a heap, in order of (time, sequence); at one moment they come before an arrival. Nothing reads a
+//! [`Server`] that lets it in serves it (`service`). The head of an answer, the last token, a wait in the
+//! pool or of the SDK, and the caller's deadline are events in a heap, in order of (time, sequence); at one moment they come before an arrival. Nothing reads a
 //! clock: `now` is the time of the event.
 
 mod attempts;
@@ -139,6 +139,7 @@ impl<'p, 'j> Engine<'p, 'j> {
             Event::Retry(id) => self.begin_try(id),
             Event::Alarm(id) => self.alarm(id, sequence),
             Event::Foreign(backend) => self.foreign_request(backend as usize),
+            Event::Resume(id) => self.advance(id),
         }
     }
 

@@ -35,6 +35,8 @@ pub(crate) enum Entry {
     Suspected = 11,
     /// A pool suspects the backend no more: an attempt succeeded there.
     Available = 12,
+    /// The balancer lets the request wait until a moment (`detail`, nanoseconds), and is asked again then.
+    Queued = 13,
 }
 
 impl Entry {
@@ -63,6 +65,7 @@ impl Entry {
             Self::Orphaned => "orphaned",
             Self::Suspected => "suspected",
             Self::Available => "available",
+            Self::Queued => "queued",
         }
     }
 }

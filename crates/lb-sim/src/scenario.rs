@@ -206,6 +206,7 @@ mod tests {
         described("The top level", keys::<Scenario>());
         described("`[run]`", keys::<Run>());
         described("`[clients]`", keys::<Clients>());
+        described("`[pool]`", keys::<PoolOptions>());
         described("`[[model]]`", keys::<Model>());
         described("`ttft` of a model", keys::<model::FirstToken>());
         described("`tpot` of a model", keys::<model::PerToken>());

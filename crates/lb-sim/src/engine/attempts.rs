@@ -52,7 +52,10 @@ impl Engine<'_, '_> {
         let end = match dispatch.next(|| Instant::from_nanos(now), &rng) {
             Step::Try(attempt) => return Some(self.pools.backend(attempt.slot())),
             Step::ReturnLast(_) => request.last_end,
-            Step::Wait(_) => unreachable!("no pool of a scenario lets requests wait"),
+            Step::Wait(until) => {
+                self.wait(id, until.as_nanos());
+                return None;
+            }
             Step::Exhausted(exhausted) => {
                 // All are drained: nothing here does that.
                 let delay = exhausted.retry_after().unwrap_or_default();
@@ -71,6 +74,20 @@ impl Engine<'_, '_> {
         };
         self.end_try(id, end);
         None
+    }
+
+    /// The request waits in its pool, and asks it again at `until`; its caller may leave before.
+    #[cold]
+    fn wait(&mut self, id: u32, until: u64) {
+        let request = &mut self.requests[id as usize];
+        self.journal.note(self.now, Entry::Queued, &request.arrival, request.attempts, NO_BACKEND, until);
+        self.recorder.queued(request, self.now);
+        if until <= request.deadline {
+            self.queue.push(until, Event::Resume(id));
+        } else {
+            request.alarm = self.queue.push(request.deadline, Event::Alarm(id));
+        }
+        request.waited += until.min(request.deadline) - self.now;
     }
 
     /// Offers the request to a backend. Gives the head of the answer if it is back at once.

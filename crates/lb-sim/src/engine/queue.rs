@@ -13,6 +13,8 @@ pub(super) enum Event {
     Alarm(u32),
     /// Somebody else's request at a backend.
     Foreign(u32),
+    /// A request has waited in its pool.
+    Resume(u32),
 }
 
 /// Events to come, in order of (time, sequence).
@@ -82,6 +84,7 @@ const fn parts(event: Event) -> (u64, u64) {
         Event::Retry(index) => (2, index),
         Event::Alarm(index) => (3, index),
         Event::Foreign(index) => (4, index),
+        Event::Resume(index) => (5, index),
     };
     (kind, index as u64)
 }
@@ -93,7 +96,8 @@ const fn unpack(low: u64) -> Event {
         1 => Event::Last(index),
         2 => Event::Retry(index),
         3 => Event::Alarm(index),
-        _ => Event::Foreign(index),
+        4 => Event::Foreign(index),
+        _ => Event::Resume(index),
     }
 }
 
@@ -111,9 +115,11 @@ mod tests {
         queue.push(5, Event::Retry(3));
         queue.push(5, Event::Alarm(LAST));
         queue.push(9, Event::Foreign(0));
+        queue.push(8, Event::Resume(1));
         assert_eq!(queue.peek(), 5);
         let order: Vec<Event> = std::iter::from_fn(|| queue.pop().map(|(_, event)| event)).collect();
-        let expected = [Event::Last(2), Event::Retry(3), Event::Alarm(LAST), Event::Head(1), Event::Foreign(0)];
+        let expected =
+            [Event::Last(2), Event::Retry(3), Event::Alarm(LAST), Event::Head(1), Event::Resume(1), Event::Foreign(0)];
         assert_eq!(order, expected);
         assert_eq!(queue.peek(), u64::MAX);
     }

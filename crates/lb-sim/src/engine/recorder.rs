@@ -168,6 +168,13 @@ impl Recorder {
         }
     }
 
+    /// The balancer lets a request wait; it may have waited before.
+    pub(super) fn queued(&mut self, request: &Request, now: u64) {
+        if request.waited == 0 {
+            self.timeline.requests_at(now).queued += 1;
+        }
+    }
+
     pub(super) fn retries(&mut self, request: &Request) {
         if self.counts(&request.arrival) {
             self.classes[request.arrival.workload as usize].sdk_retries += 1;
@@ -243,6 +250,7 @@ impl Recorder {
         class.total.record(now - arrival.at);
         class.input_tokens = class.input_tokens.saturating_add(arrival.size.input);
         class.output_tokens = class.output_tokens.saturating_add(arrival.size.output);
+        class.count_wait(request.waited);
         self.workers[request.worker as usize].succeeded += 1;
     }
 
@@ -270,6 +278,7 @@ impl Recorder {
         class.added_wait.record_never();
         class.first_token.record_never();
         class.total.record_never();
+        class.count_wait(request.waited);
         if end == End::Throttled {
             self.workers[request.worker as usize].application_429s += 1;
         }

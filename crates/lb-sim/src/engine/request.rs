@@ -24,6 +24,8 @@ pub(super) struct Request {
     pub(super) attempts: u32,
     /// Times that the SDK has sent it again.
     pub(super) retries: u32,
+    /// How long it has waited in its pool, all tries together.
+    pub(super) waited: u64,
     /// When its caller gives up; `u64::MAX`: never.
     pub(super) deadline: u64,
     /// Whether this try has sent an attempt.
@@ -51,6 +53,7 @@ impl Request {
             worker,
             attempts: 0,
             retries: 0,
+            waited: 0,
             deadline,
             is_sent: false,
             backend: 0,

@@ -57,6 +57,8 @@ pub struct ClassTally {
     pub sdk_retries: u64,
     /// Succeeded at another backend than one of the best priority.
     pub spilled: u64,
+    /// Those that have ended and had waited in their pool, each with how long in all: `None` if there were none.
+    pub waits: Option<Box<Distribution>>,
     /// From the arrival to the sending of the attempt that succeeded: zero for one that nobody refused.
     pub added_wait: Distribution,
     /// From the arrival to the first token.
@@ -67,6 +69,21 @@ pub struct ClassTally {
     pub input_tokens: u64,
     /// Tokens of their completions.
     pub output_tokens: u64,
+}
+
+impl ClassTally {
+    /// Counts how long a request that has ended had waited in its pool.
+    pub(crate) fn count_wait(&mut self, nanos: u64) {
+        if nanos > 0 {
+            self.waits.get_or_insert_default().record(nanos);
+        }
+    }
+
+    /// How many have ended that had waited.
+    #[must_use]
+    pub fn waited(&self) -> u64 {
+        self.waits.as_ref().map_or(0, |waits| waits.count())
+    }
 }
 
 /// Requests that ended without success, by what the application saw last.

@@ -27,6 +27,8 @@ pub struct Bin {
     pub throttled: u64,
     /// Ended otherwise without success.
     pub failed: u64,
+    /// Began to wait in their pool.
+    pub queued: u64,
 }
 
 /// One backend in one bin.
@@ -144,6 +146,7 @@ impl Bin {
             succeeded: self.succeeded + other.succeeded,
             throttled: self.throttled + other.throttled,
             failed: self.failed + other.failed,
+            queued: self.queued + other.queued,
         }
     }
 }

@@ -7,7 +7,8 @@ impl Report {
     /// and `bin_seconds` (the span of time), `kind` (`requests` or `backend`), `name` (of the backend; `all` for
     /// requests), `figure`, and `value`.
     ///
-    /// Figures of requests are `offered`, `succeeded`, `application_429` and `failed`; of a backend `accepted`,
+    /// Figures of requests are `offered`, `succeeded`, `application_429`, `failed` and `queued` (began to wait in their
+    /// pool); of a backend `accepted`,
     /// `refused`, `failed`, `cooling_share` and `suspect_share` (the part of the span that it was, over all pools) and
     /// `utilisation` (the highest in the span; 1 is full). The warm-up is included.
     ///
@@ -27,6 +28,7 @@ impl Report {
                 ("succeeded", bin.succeeded),
                 ("application_429", bin.throttled),
                 ("failed", bin.failed),
+                ("queued", bin.queued),
             ] {
                 out.write_record([&start, &length, "requests", "all", figure, &value.to_string()])?;
             }
@@ -71,7 +73,7 @@ mod tests {
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         let rows: Vec<(f64, f64, String, String, String, f64)> = reader.deserialize().map(Result::unwrap).collect();
         let bins = report.timeline().requests.len();
-        assert_eq!(rows.len(), bins * (4 + 2 * 6));
+        assert_eq!(rows.len(), bins * (5 + 2 * 6));
         let offered: u64 = report.timeline().requests.iter().map(|bin| bin.offered).sum();
         let written: f64 = rows.iter().filter(|row| row.4 == "offered").map(|row| row.5).sum();
         assert!(written == offered as f64);

@@ -158,7 +158,27 @@ impl Report {
                 .mean("p99", seconds, |class| time(class).p99)
         });
         document.table(table.done());
+        self.add_waits(document);
         self.add_reasons(document);
+    }
+
+    /// How long requests waited in their pools, if any did.
+    fn add_waits(&self, document: &mut Document) {
+        let waits = |class: &&ClassReport| class.waited.mean() > 0.0;
+        if !waits(&&self.all) {
+            return;
+        }
+        document.note("Waits in a pool whose backends are all cooling, of the requests that waited and have ended.");
+        document.table(
+            Table::of(self.every_class().filter(waits))
+                .text("class", |class| class.name.clone())
+                .mean("waited", count, |class| class.waited)
+                .mean("for, on average", seconds, |class| class.wait.mean)
+                .mean("p50", seconds, |class| class.wait.p50)
+                .mean("p99", seconds, |class| class.wait.p99)
+                .mean("429s per success", ratio, |class| class.backend_429s_per_success)
+                .done(),
+        );
     }
 
     /// What ended without success.

@@ -2,7 +2,7 @@
 
 use super::document::Card;
 use crate::{
-    number::{Form, count, dollars, mean, percent, seconds, with_interval},
+    number::{Form, count, dollars, mean, percent, ratio, seconds, with_interval},
     report::{Estimate, Report},
 };
 
@@ -58,6 +58,17 @@ impl Report {
                 with_interval(&all.spill_share, percent)
             ),
         ];
+        if all.waited.mean() > 0.0 {
+            sentences.push(format!(
+                "{} requests waited in their pool, {} on average, half of them up to {}, 99 % up to {}. Backends gave {} \
+                 429s for each request that succeeded.",
+                mean(&all.waited, count),
+                mean(&all.wait.mean, seconds),
+                mean(&all.wait.p50, seconds),
+                mean(&all.wait.p99, seconds),
+                with_interval(&all.backend_429s_per_success, ratio)
+            ));
+        }
         sentences.push(match (self.cost.per_month, self.cost.per_1000_successes) {
             (Some(month), Some(per_1000)) if per_1000.is_some() => format!(
                 "A month costs {}: {} per 1,000 successful requests.",

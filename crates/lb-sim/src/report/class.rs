@@ -29,6 +29,12 @@ pub struct ClassReport {
     pub application_429s: Estimate,
     /// The part of the requests that ended that ended with a 429 at the application.
     pub application_429_share: Estimate,
+    /// 429s that backends gave for each request that succeeded.
+    pub backend_429s_per_success: Estimate,
+    /// Requests that have ended and had waited in their pool.
+    pub waited: Estimate,
+    /// How long these waited there, whatever they came to.
+    pub wait: WaitTimes,
     /// Times that the SDK sent a request again.
     pub sdk_retries: Estimate,
     /// The part of the successes that came from a backend that is not of the best priority.
@@ -82,6 +88,18 @@ pub struct Quantiles {
     pub p99: Estimate,
 }
 
+/// How long requests waited in their pool, in seconds: of those that waited.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct WaitTimes {
+    /// The mean.
+    pub mean: Estimate,
+    /// The median.
+    pub p50: Estimate,
+    /// 99 % are at most this.
+    pub p99: Estimate,
+}
+
 impl ClassReport {
     /// Of one class: `tallies` are its own, one per run.
     pub(super) fn new(name: &str, runs: &[RunResult], tallies: &[&ClassTally]) -> Self {
@@ -115,6 +133,9 @@ impl ClassReport {
             backend_429_share: each(&|tally| share(tally.throttles, tally.attempts)),
             application_429s: given_up(|reasons| reasons.throttled),
             application_429_share: of_ended(|tally| tally.given_up.throttled),
+            backend_429s_per_success: each(&|tally| share(tally.throttles, tally.succeeded)),
+            waited: count(ClassTally::waited),
+            wait: WaitTimes::over(tallies),
             sdk_retries: count(|tally| tally.sdk_retries),
             spill_share: each(&|tally| share(tally.spilled, tally.succeeded)),
             added_wait: Quantiles::over(tallies, |tally| &tally.added_wait),
@@ -142,6 +163,16 @@ impl Quantiles {
     }
 }
 
+impl WaitTimes {
+    fn over(tallies: &[&ClassTally]) -> Self {
+        let each = |value: &dyn Fn(&Distribution) -> Option<f64>| {
+            Estimate::over(tallies.iter().map(|tally| tally.waits.as_deref().and_then(value)))
+        };
+        let quantile = |q| each(&|waits| waits.quantile(q));
+        Self { mean: each(&|waits| Some(waits.mean())), p50: quantile(0.50), p99: quantile(0.99) }
+    }
+}
+
 /// Requests whose end is known: one in flight may still go either way.
 const fn ended(tally: &ClassTally) -> u64 {
     tally.succeeded + tally.given_up.total()
@@ -165,6 +196,9 @@ fn sum(classes: &[ClassTally]) -> ClassTally {
         all.faults += class.faults;
         all.sdk_retries += class.sdk_retries;
         all.spilled += class.spilled;
+        if let Some(waits) = &class.waits {
+            all.waits.get_or_insert_default().add(waits);
+        }
         all.added_wait.add(&class.added_wait);
         all.first_token.add(&class.first_token);
         all.total.add(&class.total);

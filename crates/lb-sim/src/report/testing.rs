@@ -154,7 +154,7 @@ fn timeline(end: u64) -> Timeline {
         let offered = 10 + step % 5 + if burst { 20 } else { 0 };
         let spilled = if burst { offered / 2 } else { 0 };
         let lost = if (500..550).contains(&step) { 3 } else { 0 };
-        *timeline.requests_at(at) = Bin { offered, succeeded: offered - lost, throttled: lost, failed: 0 };
+        *timeline.requests_at(at) = Bin { offered, succeeded: offered - lost, throttled: lost, failed: 0, queued: 0 };
         *timeline.backend_at(0, at) = BackendBin {
             accepted: offered - spilled,
             refused: if burst { 2 } else { 0 },

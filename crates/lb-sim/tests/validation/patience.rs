@@ -185,3 +185,93 @@ fn the_sdk_sends_again_after_a_timeout() {
     assert!(waits.len() == 1 && (375_000_001..=500_000_000).contains(&waits[0]), "{waits:?}");
     assert_eq!((scene.run.classes[0].attempts, scene.run.classes[0].given_up.fault), (2, 1));
 }
+
+/// A backend that takes one request in 4 s, and says when it takes the next.
+const ONE_IN_FOUR: &str = "window = [{ unit = \"requests\", limit = 1, length = \"4s\", phase = \"0s\" }]\nrefusal_latency = \"0s\"\n";
+
+fn waiting(wait: &str, clients: &str, workload: &str) -> Scene {
+    Scene::of(&format!(
+        r#"
+        [run]
+        duration = "9s"
+        [clients]
+        {clients}
+        [pool]
+        wait = {wait}
+        {ONE}{ONE_IN_FOUR}
+        [[workload]]
+        name = "calls"
+        kind = "constant"
+        rate = 1
+        input = 10
+        output = 11
+        {workload}
+        "#
+    ))
+}
+
+#[test]
+fn who_finds_no_backend_waits_in_order_of_age() {
+    let scene = waiting("{ longest = \"5s\", queue = 2 }", "", "thin = 1.0");
+    assert_eq!(
+        scene.of_request(1),
+        [
+            "1000 arrived",
+            "1000 sent one",
+            "1000 answered one 429",
+            "1000 cooling one until 4000",
+            "1000 queued until 4000",
+            "4000 sent one",
+            "5000 answered one 200",
+            "6000 succeeded one",
+        ]
+    );
+    // It goes a step later, when the older one has the only place in the window.
+    assert_eq!(
+        scene.of_request(2),
+        [
+            "2000 arrived",
+            "2000 queued until 4100",
+            "4100 sent one",
+            "4100 answered one 429",
+            "4100 cooling one until 8000",
+            // By then it would have waited for more than 5 s.
+            "4100 exhausted for 4000",
+            "4100 gave up 429",
+        ]
+    );
+    // Two wait already.
+    assert_eq!(scene.of_request(3), ["3000 arrived", "3000 exhausted for 1100", "3000 gave up 429"]);
+    // The backend was back when it came, but one was older.
+    assert_eq!(scene.of_request(4)[..3], ["4000 arrived", "4000 queued until 4100", "4100 queued until 8000"]);
+}
+
+#[test]
+fn a_wait_is_counted_when_the_request_has_ended() {
+    let scene = waiting("{ longest = \"5s\", queue = 2 }", "", "");
+    let class = &scene.run.classes[0];
+    // Those of the requests 1, 2 and 5; 4 was sent, and 8 waits.
+    let waits = class.waits.as_ref().unwrap();
+    assert_eq!(class.waited(), 3);
+    let times = [0.0, 1.0].map(|q| (waits.quantile(q).unwrap() * 100.0).round() / 100.0);
+    assert_eq!(times, [2.1, 3.1]);
+    assert_eq!((class.in_flight, class.given_up.throttled), (2, 5));
+}
+
+#[test]
+fn a_deadline_during_a_wait_ends_the_request_and_frees_its_place() {
+    let scene = waiting("{ longest = \"5s\", queue = 1 }", "", "deadline = \"1500ms\"");
+    assert_eq!(scene.of_request(1)[4..], ["1000 queued until 4000", "2500 gave up 1"]);
+    // Its place was taken until then.
+    assert_eq!(scene.of_request(2)[1..], ["2000 exhausted for 2100", "2000 gave up 429"]);
+    assert_eq!(scene.of_request(3)[1..3], ["3000 queued until 4000", "4000 sent one"]);
+}
+
+#[test]
+fn a_client_that_times_out_counts_from_the_sending_and_not_the_wait() {
+    let scene = waiting("{ longest = \"5s\", queue = 1 }", "timeout = \"1500ms\"", "");
+    assert_eq!(
+        scene.of_request(1)[4..],
+        ["1000 queued until 4000", "4000 sent one", "5000 answered one 200", "6000 succeeded one"]
+    );
+}

@@ -71,6 +71,7 @@ fn tell(row: &[&str]) -> String {
         "suspected" => format!("{at} suspected {backend}, first again at {}", ms(detail)),
         "exhausted" => format!("{at} exhausted for {}", ms(detail)),
         "waits" => format!("{at} waits until {}", ms(detail)),
+        "queued" => format!("{at} queued until {}", ms(detail)),
         "gave_up" => format!("{at} gave up {detail}"),
         _ => format!("{at} {event} {backend} {detail}"),
     }
