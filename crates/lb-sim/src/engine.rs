@@ -7,12 +7,14 @@
 
 mod attempts;
 mod background;
+mod caches;
 mod pools;
 mod queue;
 mod recorder;
 mod request;
 mod sdk_retry;
 mod service;
+mod wishes;
 
 use std::io;
 
@@ -25,22 +27,24 @@ use crate::{
     journal::{Entry, Journal, NO_BACKEND},
     metrics::RunResult,
     random::{Draws, Purpose},
-    scenario::{Assignment, Client, Scenario},
+    scenario::{Assignment, Client, Scenario, Span, Workload},
     traffic::{Arrival, Traffic},
 };
 
+use caches::Caches;
 pub(crate) use pools::Pools;
 use queue::{Event, Queue};
 use recorder::Recorder;
 use request::{NO_REQUEST, Request, Work};
+use wishes::Wishing;
 
 /// One run.
 pub(crate) struct Engine<'p, 'j> {
     scenario: &'p Scenario,
     draws: Draws,
     end: u64,
-    /// How long a client waits for the head of an answer.
-    timeout: u64,
+    /// How long a request of each workload waits for the head of an answer: its client's timeout, or as it wishes.
+    timeouts: Vec<u64>,
     now: u64,
     traffic: Traffic,
     queue: Queue,
@@ -51,6 +55,9 @@ pub(crate) struct Engine<'p, 'j> {
     foreign: Vec<u64>,
     /// What a call of each workload looks like, but for its size and keys.
     calls: Vec<Call>,
+    /// What requests of each workload wish, if they do.
+    wishing: Vec<Option<Wishing>>,
+    caches: Caches,
     pools: &'p Pools,
     direct: Option<usize>,
     requests: Slab<Request>,
@@ -75,7 +82,7 @@ impl<'p, 'j> Engine<'p, 'j> {
             scenario,
             draws,
             end,
-            timeout: scenario.clients.timeout.as_nanos(),
+            timeouts: scenario.workloads.iter().map(|workload| timeout(scenario, workload)).collect(),
             now: 0,
             traffic,
             queue: Queue::default(),
@@ -87,6 +94,8 @@ impl<'p, 'j> Engine<'p, 'j> {
                 .enumerate()
                 .map(|(at, workload)| request::template(at, workload))
                 .collect(),
+            wishing: scenario.workloads.iter().map(Wishing::new).collect(),
+            caches: Caches::default(),
             recorder: Recorder::new(scenario, pools.len(), end),
             servers,
             quotas,
@@ -150,7 +159,11 @@ impl<'p, 'j> Engine<'p, 'j> {
         let deadline = workload.deadline.map_or(u64::MAX, |span| arrival.at.saturating_add(span.as_nanos()));
         self.journal.note(self.now, Entry::Arrived, &arrival, 0, NO_BACKEND, u64::from(worker));
         self.recorder.arrived(&arrival, worker);
-        let id = self.requests.insert(Request::new(arrival, key, worker, deadline));
+        let mut request = Request::new(arrival, key, worker, deadline);
+        if let Some(wishing) = &self.wishing[arrival.workload as usize] {
+            (request.conversation, request.pin) = wishing.draw(self.draws, key);
+        }
+        let id = self.requests.insert(request);
         if id == self.dispatches.len() {
             self.dispatches.push(None);
         }
@@ -174,6 +187,12 @@ impl<'p, 'j> Engine<'p, 'j> {
 const fn key(workload: u32, number: u64) -> u64 {
     // A workload's numbers use the upper bits sparingly; an odd multiple spreads the workloads over all of them.
     number ^ (workload as u64).wrapping_mul(SeededRng::GAMMA)
+}
+
+/// How long a request of a workload waits for a head.
+fn timeout(scenario: &Scenario, workload: &Workload) -> u64 {
+    let wished = workload.wishes.and_then(|wishes| wishes.head_timeout);
+    wished.map_or(u64::MAX, Span::as_nanos).min(scenario.clients.timeout.as_nanos())
 }
 
 /// The backend of a direct client.

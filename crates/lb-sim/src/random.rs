@@ -47,6 +47,10 @@ pub enum Purpose {
     Foreign = 17,
     /// Numbers of tests and of generators of samples.
     Sample = 18,
+    /// Which conversation a request is of.
+    Conversation = 19,
+    /// Whether a request goes on where its predecessor was served.
+    Pin = 20,
 }
 
 /// The draws of one run.

@@ -14,6 +14,7 @@ mod model;
 mod path;
 mod plan;
 mod span;
+mod wishes;
 mod workload;
 
 use std::{
@@ -33,6 +34,7 @@ pub(crate) use model::Model;
 pub use path::KeyPath;
 pub(crate) use plan::{Limits, Plan};
 pub use span::Span;
+pub(crate) use wishes::{Keys, Wishes};
 pub(crate) use workload::{
     Bursts, Columns, Factor, Kind, Law, Length, Lognormal, MaxTokens, NamedLength, NamedMaxTokens, RatePoint,
     Resampled, TraceFormat, Workload,
@@ -217,6 +219,8 @@ mod tests {
         described("`hints` of a backend", keys::<Hints>());
         described("`[[workload]]`", keys::<Workload>());
         described("`bursts` of a workload", keys::<Bursts>());
+        described("`keys` of a workload", keys::<Keys>());
+        described("`wishes` of a workload", keys::<Wishes>());
         described("`retry` of a workload", keys::<workload::Retry>());
         described("`rates` of a workload, a list", keys::<RatePoint>());
         described("`columns` of a workload", keys::<Columns>());

@@ -9,6 +9,7 @@ use super::{
     queue::Event,
     request::{End, Head, TryEnd, Work},
     sdk_retry,
+    wishes::Wishing,
 };
 use crate::{
     deployment::{Answer, Call},
@@ -20,7 +21,11 @@ impl Engine<'_, '_> {
     /// The application's call, or the SDK's next one: a new walk over the pool.
     pub(super) fn begin_try(&mut self, id: u32) {
         let request = &mut self.requests[id as usize];
-        self.dispatches[id as usize] = self.pools.of(request.worker).map(|(_, pool)| pool.dispatch());
+        let wishing = &self.wishing[request.arrival.workload as usize];
+        self.dispatches[id as usize] = self.pools.of(request.worker).map(|(_, pool)| match wishing {
+            None => pool.dispatch(),
+            Some(wishing) => wishing.dispatch(pool, request, &self.scenario.backends),
+        });
         request.last_end = TryEnd::Throttled(Hint::default());
         self.advance(id);
     }
@@ -100,17 +105,26 @@ impl Engine<'_, '_> {
         request.backend = backend;
         request.sent = now;
         self.journal.note(now, Entry::Sent, &request.arrival, attempt, backend, 0);
+        let workload = request.arrival.workload;
+        let keys = self.wishing[workload as usize].as_ref().and_then(Wishing::keys);
+        let prompt = (backend, workload, request.conversation);
+        if let Some(keys) = keys {
+            request.arrival.size.cached = self.caches.cached(prompt, keys, request.arrival.size.input, now);
+        }
         let call = Call {
             size: request.arrival.size,
             key: request.key,
             attempt: u64::from(attempt),
-            ..self.calls[request.arrival.workload as usize]
+            ..self.calls[workload as usize]
         };
         let server = &mut self.servers[backend];
         let work = self.works.vacant_key();
         let answer = server.offer(now, &call, narrow(work), self.draws, &mut self.quotas, &mut self.outages);
         self.recorder.sent(request, backend, now, &answer);
         let refusal_latency = server.refusal_latency();
+        if let (Some(keys), Answer::Served(service) | Answer::Queued(service)) = (keys, &answer) {
+            self.caches.used(prompt, keys, now, now.saturating_add(service.first));
+        }
         let (head, delay) = match answer {
             Answer::Served(service) => {
                 self.works.insert(Work::new(id, request, service));
@@ -140,7 +154,7 @@ impl Engine<'_, '_> {
         let request = &mut self.requests[id as usize];
         request.head = head;
         let at = now.saturating_add(delay);
-        if at <= request.patience(self.timeout) {
+        if at <= request.patience(self.timeouts[workload as usize]) {
             self.queue.push(at, Event::Head(id));
         } else {
             self.set_alarm(id);
@@ -209,8 +223,9 @@ impl Engine<'_, '_> {
 
     /// Ends the wait for an answer that may not come.
     pub(super) fn set_alarm(&mut self, id: u32) {
-        let at = self.requests[id as usize].patience(self.timeout);
-        self.requests[id as usize].alarm = if at == u64::MAX { 0 } else { self.queue.push(at, Event::Alarm(id)) };
+        let request = &mut self.requests[id as usize];
+        let at = request.patience(self.timeouts[request.arrival.workload as usize]);
+        request.alarm = if at == u64::MAX { 0 } else { self.queue.push(at, Event::Alarm(id)) };
     }
 
     /// A request's patience is over: its caller's, or its client's with this attempt.

@@ -249,6 +249,7 @@ impl Recorder {
         class.first_token.record(request.first_token - arrival.at);
         class.total.record(now - arrival.at);
         class.input_tokens = class.input_tokens.saturating_add(arrival.size.input);
+        class.cached_tokens = class.cached_tokens.saturating_add(arrival.size.cached.min(arrival.size.input));
         class.output_tokens = class.output_tokens.saturating_add(arrival.size.output);
         class.count_wait(request.waited);
         self.workers[request.worker as usize].succeeded += 1;

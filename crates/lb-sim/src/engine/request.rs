@@ -20,6 +20,10 @@ pub(super) struct Request {
     /// Its key in the draws.
     pub(super) key: u64,
     pub(super) worker: u32,
+    /// Its conversation in its workload; 0 if there are none.
+    pub(super) conversation: u32,
+    /// The only backend that can serve it.
+    pub(super) pin: Option<usize>,
     /// Attempts so far, those of earlier tries of the SDK included.
     pub(super) attempts: u32,
     /// Times that the SDK has sent it again.
@@ -51,6 +55,8 @@ impl Request {
             arrival,
             key,
             worker,
+            conversation: 0,
+            pin: None,
             attempts: 0,
             retries: 0,
             waited: 0,

@@ -18,9 +18,8 @@ impl Engine<'_, '_> {
             self.queue.push(last, Event::Last(work));
             return;
         }
-        let timeout = self.timeout;
         let request = &mut self.requests[id as usize];
-        if first > request.patience(timeout) {
+        if first > request.patience(self.timeouts[request.arrival.workload as usize]) {
             self.queue.push(last, Event::Last(work));
             self.set_alarm(id);
         } else {
@@ -60,6 +59,9 @@ impl Engine<'_, '_> {
         let request = self.requests.remove(done.request as usize);
         self.journal.note(now, Entry::Succeeded, &request.arrival, request.attempts - 1, done.backend, 0);
         self.recorder.succeeded(&request, now);
+        if let Some(wishing) = &mut self.wishing[request.arrival.workload as usize] {
+            wishing.served(request.conversation, done.backend);
+        }
         self.traffic.finished(request.arrival.workload, request.arrival.number, now);
     }
 

@@ -67,6 +67,8 @@ pub struct ClassTally {
     pub total: Distribution,
     /// Tokens of the prompts of requests that succeeded, cached ones included.
     pub input_tokens: u64,
+    /// Those of them that came from a cache.
+    pub cached_tokens: u64,
     /// Tokens of their completions.
     pub output_tokens: u64,
 }

@@ -159,6 +159,10 @@ impl Report {
         });
         document.table(table.done());
         self.add_waits(document);
+        if self.all.cached_share.mean() > 0.0 {
+            let cached = mean(&self.all.cached_share, percent);
+            document.sentence(format!("{cached} of the prompts' tokens came from a cache"));
+        }
         self.add_reasons(document);
     }
 

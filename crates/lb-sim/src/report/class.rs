@@ -45,6 +45,8 @@ pub struct ClassReport {
     pub first_token: Quantiles,
     /// From the arrival to the last token.
     pub total: Quantiles,
+    /// The part of the prompts of those that succeeded that came from a cache, in tokens.
+    pub cached_share: Estimate,
     /// Requests whose caller's deadline passed.
     pub deadline_misses: Estimate,
     /// Successes per second.
@@ -141,6 +143,7 @@ impl ClassReport {
             added_wait: Quantiles::over(tallies, |tally| &tally.added_wait),
             first_token: Quantiles::over(tallies, |tally| &tally.first_token),
             total: Quantiles::over(tallies, |tally| &tally.total),
+            cached_share: each(&|tally| share(tally.cached_tokens, tally.input_tokens)),
             deadline_misses: given_up(|reasons| reasons.deadline),
             goodput: rate(|tally| tally.succeeded),
             output_tokens_per_second: rate(|tally| tally.output_tokens),
@@ -203,6 +206,7 @@ fn sum(classes: &[ClassTally]) -> ClassTally {
         all.first_token.add(&class.first_token);
         all.total.add(&class.total);
         all.input_tokens += class.input_tokens;
+        all.cached_tokens += class.cached_tokens;
         all.output_tokens += class.output_tokens;
     }
     all

@@ -80,6 +80,10 @@ impl Scenario {
         refuse(clients.workers > 100_000, "clients.workers", "it must be at most 100000")?;
         refuse(clients.timeout.as_nanos() == 0, "clients.timeout", "it must be more than zero")?;
         refuse(clients.connect_timeout.as_nanos() == 0, "clients.connect_timeout", "it must be more than zero")?;
+        let wishing = self.workloads.iter().find(|workload| workload.wishes.is_some());
+        if let Some(workload) = wishing.filter(|_| clients.client == Client::Direct) {
+            return wrong(format!("workload.{}.wishes", workload.name), "only the balancer grants wishes");
+        }
         match &clients.direct_to {
             Some(_) if clients.client == Client::Balancer => {
                 wrong("clients.direct_to", "only `client = \"direct\"` sends to one backend")

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use lb_limits::CHARS_PER_TOKEN;
 use serde::Deserialize;
 
-use super::{Span, unit};
+use super::{Keys, Span, Wishes, unit};
 
 /// The traffic of one request class: when its requests arrive, and how large they are.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -40,6 +40,8 @@ pub(crate) struct Workload {
     pub(crate) stream: bool,
     pub(crate) deadline: Option<Span>,
     pub(crate) retry: Option<Retry>,
+    pub(crate) keys: Option<Keys>,
+    pub(crate) wishes: Option<Wishes>,
 }
 
 /// How arrivals come.

@@ -48,6 +48,7 @@ pub(super) fn check(workload: &Workload) -> Checked {
         }
         MaxTokens::Named(_) | MaxTokens::Absent => {}
     }
+    check_wishes(workload)?;
     refuse(workload.copies == 0, key("copies"), "it must be at least 1")?;
     if let Some(bursts) = workload.bursts {
         in_range(&key("bursts.factor"), Some(bursts.factor), 1e-6, 1e6)?;
@@ -66,6 +67,31 @@ pub(super) fn check(workload: &Workload) -> Checked {
     }
     for (name, length) in [("input", &workload.input), ("output", &workload.output)] {
         check_length(&key(name), length.as_ref())?;
+    }
+    Ok(())
+}
+
+fn check_wishes(workload: &Workload) -> Checked {
+    let key = |key: &str| format!("workload.{}.{key}", workload.name);
+    if let Some(keys) = workload.keys {
+        refuse(!(1..=1_000_000).contains(&keys.count), key("keys.count"), "it must be from 1 to 1000000")?;
+        in_range(&key("keys.zipf"), Some(keys.zipf), 0.0, 10.0)?;
+        in_range(&key("keys.cached"), Some(keys.cached), 0.0, 1.0)?;
+        refuse(
+            workload.cached_share.is_some(),
+            key("cached_share"),
+            "with `keys` the caches of the deployments decide what is cached",
+        )?;
+    }
+    let Some(wishes) = workload.wishes else { return Ok(()) };
+    refuse(wishes.affinity && workload.keys.is_none(), key("wishes.affinity"), "there are no `keys` to go by")?;
+    in_range(&key("wishes.pin"), Some(wishes.pin), 0.0, 1.0)?;
+    for (name, span) in [("within", wishes.within), ("head_timeout", wishes.head_timeout)] {
+        refuse(
+            span.is_some_and(|span| span.as_nanos() == 0),
+            key(&format!("wishes.{name}")),
+            "it must be more than zero",
+        )?;
     }
     Ok(())
 }
