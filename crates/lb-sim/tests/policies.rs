@@ -9,6 +9,9 @@ mod measure;
 #[path = "../examples/policies/poison.rs"]
 mod poison;
 
+#[path = "../examples/policies/queue.rs"]
+mod queue;
+
 use measure::{Changes, Measured};
 use poison::{Cell, Sending, Shape};
 
@@ -82,4 +85,25 @@ fn ptus_under_429s_are_used_as_they_were_before() {
         let used = measured.backend(0, "used_tokens") / (400_000.0 * 59.0);
         assert!((used / before - 1.0).abs() < 0.01, "{used} with heads of {head}, {before} before");
     }
+}
+
+/// Waiting of up to 30 s in front of PTUs that are offered 0.85 of what they can serve, and 1.85 times that in bursts.
+#[test]
+fn waiting_serves_what_a_strict_queue_would_and_nearly_as_soon() {
+    let one: Changes<'_> = &[("run.replications", "1"), ("run.duration", "'20m'")];
+    let refused = measured("waiting", &[one, &[("workload.chat.wishes", "{ wait = false }")]].concat());
+    let served = refused.all("success_share");
+    assert!((0.65..0.75).contains(&served), "{served} without waiting");
+
+    let waiting = measured("waiting", one);
+    let served = waiting.all("success_share");
+    assert!(served >= 0.999, "{served}");
+    let refusals = waiting.all("backend_429s_per_success");
+    assert!(refusals <= 0.5, "{refusals} refusals per request served");
+
+    let scenario = measure::changed(&measure::text("waiting").unwrap(), one).unwrap();
+    let strict = queue::waits(&scenario, 0).unwrap();
+    let strict = strict[strict.len() * 99 / 100] as f64 / 1e9;
+    let p99 = waiting.time("added_wait", "p99");
+    assert!(strict > 5.0 && p99 <= 1.3 * strict, "{p99} s, and {strict} s in a strict queue");
 }

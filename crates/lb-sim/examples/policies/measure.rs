@@ -29,8 +29,12 @@ pub(crate) fn changed(text: &str, changes: Changes<'_>) -> Result<Scenario, Box<
 impl Measured {
     /// Runs a scenario that ships, with these changes.
     pub(crate) fn of(name: &str, changes: Changes<'_>) -> Result<Self, Box<dyn Error>> {
-        let report = lb_sim::run(&changed(&text(name)?, changes)?)?;
-        Ok(Self(serde_json::from_str(&report.to_json()?)?))
+        Self::run(&changed(&text(name)?, changes)?)
+    }
+
+    /// Runs a scenario.
+    pub(crate) fn run(scenario: &Scenario) -> Result<Self, Box<dyn Error>> {
+        Ok(Self(serde_json::from_str(&lb_sim::run(scenario)?.to_json()?)?))
     }
 
     /// Has another version of the simulator run a scenario.
@@ -48,6 +52,11 @@ impl Measured {
     /// The mean of a figure of all requests.
     pub(crate) fn all(&self, figure: &str) -> f64 {
         mean(&self.0["all"][figure])
+    }
+
+    /// The mean of a quantile, or of the mean, of a time of all requests, in seconds.
+    pub(crate) fn time(&self, time: &str, quantile: &str) -> f64 {
+        mean(&self.0["all"][time][quantile])
     }
 
     /// The mean of a figure of one workload.
