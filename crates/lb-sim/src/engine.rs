@@ -45,6 +45,8 @@ pub(crate) struct Engine<'p, 'j> {
     end: u64,
     /// How long a request of each workload waits for the head of an answer: its client's timeout, or as it wishes.
     timeouts: Vec<u64>,
+    /// Whether the balancer looks into streams that announce a refusal.
+    peeks: bool,
     now: u64,
     traffic: Traffic,
     queue: Queue,
@@ -82,6 +84,7 @@ impl<'p, 'j> Engine<'p, 'j> {
             scenario,
             draws,
             end,
+            peeks: scenario.clients.client == Client::Balancer && scenario.pool.peek,
             timeouts: scenario.workloads.iter().map(|workload| timeout(scenario, workload)).collect(),
             now: 0,
             traffic,

@@ -37,6 +37,7 @@ default_cooldown = "9s"
 max_cooldown = "50s"
 max_attempts = 3
 fail_over_after_send = true
+peek = false
 stalled_after = "2500ms"
 [[model]]
 name = "whole"

@@ -62,6 +62,11 @@ impl Advice {
         self
     }
 
+    /// Whether the balancer looks into a stream whose head tells this.
+    pub(crate) fn announces_refusal(self) -> bool {
+        lb_core::announces_refusal(200, &StreamLines(HeaderLines(self)))
+    }
+
     /// Names and values of the headers.
     fn headers(self) -> impl Iterator<Item = (&'static str, HeaderValue)> {
         let of = |counter: Option<Counter>, unit| counter.into_iter().flat_map(move |counter| counter.headers(unit));
@@ -77,6 +82,18 @@ impl HeaderLines {
     /// The lines that tell this.
     pub(crate) const fn new(advice: Advice) -> Self {
         Self(advice)
+    }
+}
+
+/// The same at the head of a stream.
+struct StreamLines(HeaderLines);
+
+impl Headers for StreamLines {
+    fn visit(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+        match name {
+            "content-type" => visit(b"text/event-stream"),
+            _ => self.0.visit(name, visit),
+        }
     }
 }
 

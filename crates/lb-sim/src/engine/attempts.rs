@@ -139,7 +139,10 @@ impl Engine<'_, '_> {
                 return None;
             }
             Answer::Refused { advice, in_stream: false } => (Head::Throttled(advice), refusal_latency),
-            Answer::Refused { advice, in_stream: true } => (Head::RefusedInStream(advice), refusal_latency),
+            Answer::Refused { advice, in_stream: true } => {
+                let is_seen = self.peeks && call.stream && advice.announces_refusal();
+                (if is_seen { Head::Throttled(advice) } else { Head::RefusedInStream(advice) }, refusal_latency)
+            }
             Answer::Broken { status: 429, advice, after } => (Head::Throttled(advice), after),
             Answer::Broken { status, advice, after } => (Head::Broken(status, advice), after),
             Answer::Faulted { fault, after } => (Head::Faulted(fault), after),

@@ -45,9 +45,9 @@ pub struct ClassTally {
     pub given_up: GivenUp,
     /// Requests that backends got, the retries of the SDK included.
     pub attempts: u64,
-    /// 429s that backends gave.
+    /// 429s that backends gave, and refusals inside a 200 that the balancer saw before the caller did.
     pub throttles: u64,
-    /// Refusals inside a 200 that backends gave.
+    /// Refusals inside a 200 that backends gave, and the caller saw.
     pub refusals_in_stream: u64,
     /// 5xx that backends gave.
     pub server_errors: u64,

@@ -21,7 +21,7 @@ pub struct ClassReport {
     pub success_share: Estimate,
     /// Requests that backends got for one that arrived.
     pub attempts_per_request: Estimate,
-    /// 429s that backends gave: what the balancer and the SDK had to absorb.
+    /// 429s that backends gave, and refusals inside a 200 that the balancer saw first: what it and the SDK had to absorb.
     pub backend_429s: Estimate,
     /// The part of the attempts that a backend answered with a 429.
     pub backend_429_share: Estimate,

@@ -14,6 +14,7 @@ workers = 5
 sdk = "openai-python-3.54"
 timeout = "20s"
 [pool]
+peek = false
 fail_over_after_send = true
 [[backend]]
 name = "ptu"

@@ -187,7 +187,8 @@ fn the_sdk_sends_again_after_a_timeout() {
 }
 
 /// A backend that takes one request in 4 s, and says when it takes the next.
-const ONE_IN_FOUR: &str = "window = [{ unit = \"requests\", limit = 1, length = \"4s\", phase = \"0s\" }]\nrefusal_latency = \"0s\"\n";
+const ONE_IN_FOUR: &str =
+    "window = [{ unit = \"requests\", limit = 1, length = \"4s\", phase = \"0s\" }]\nrefusal_latency = \"0s\"\n";
 
 fn waiting(wait: &str, clients: &str, workload: &str) -> Scene {
     Scene::of(&format!(

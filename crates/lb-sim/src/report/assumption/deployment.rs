@@ -162,7 +162,7 @@ pub(super) fn answers(list: &mut List, backend: &Backend, model: &Model) {
         list.add(
             Source::Observed,
             format!("refusals of {name} come inside a 200"),
-            "the application gets them: the balancer returns a 200 as it is",
+            "the balancer fails over if `pool.peek` is on, the request is streamed, and the head says how long to wait",
             "captured on a streamed Responses call, 2026-08-20",
         );
     }
