@@ -59,11 +59,32 @@
 //! the [snapshot](crate::BackendSnapshot::last_failure), for operators: there with the text of the error and the request id of
 //! the answer (`apim-request-id`, `x-request-id`), which Azure's support asks for.
 //!
-//! # Why is there no waiting and no backoff?
+//! # Waiting
 //!
-//! Because the caller knows whether it can wait. A refusal comes at once, with the exact time after which a retry
-//! makes sense, in the form that the SDKs' own retry layers read. Set their number of retries with the balancer in
-//! mind: one layer should retry, not two.
+//! By default nobody waits, because the caller knows whether it can. A refusal comes at once, with the exact time after
+//! which a retry makes sense, in the form that the SDKs' own retry layers read. Set their number of retries with the
+//! balancer in mind: one layer should retry, not two.
+//!
+//! A pool in which requests [wait](crate::PoolBuilder::wait) spares callers the 429 of a burst. It does better than an SDK,
+//! which knows one moment and has a few tries: where a small provisioned deployment is back in half a second and full again
+//! at once, a retry layer spends them there. Here who waits keeps its age, and tries again until its time is over. There is no task and no
+//! wake-up: each has a moment of its own, at which one, then two, then four of them ask a backend that is back. A refusal
+//! begins that anew, and who comes later goes behind. Only cooldowns are waited for: nobody knows when a suspect is well.
+//!
+//! Each process has an order of its own. Where many wait for one deployment, its refusals are as many as they, each time.
+//! There is no backoff: a backend says when it is back, or is probed.
+//!
+//! # What is left out, and why
+//!
+//! - **Round robin**: a counter that all threads share, which starts anew in each process. Weights in proportion to the quotas
+//!   do what it is meant to do.
+//! - **Hedging**: twice the tokens, on deployments that are limited by tokens, whose first token comes late by nature.
+//! - **A retry budget**: it keeps retries from storming a backend, and here a request goes on to another one, each once. What
+//!   fails is marked: a total outage gets about half a send for each request.
+//! - **Routing by `x-ratelimit-remaining`**: it tells of a moment that has passed, provisioned deployments do not send it, and
+//!   others were seen to send a full one beside a 429.
+//!
+//! `docs/policies.md` measures what is in.
 //!
 //! # What may a request wish?
 //!

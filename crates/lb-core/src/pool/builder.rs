@@ -143,8 +143,8 @@ impl PoolBuilder {
     /// want to hear.
     ///
     /// Who waits asks again at a moment that depends on how many older ones wait, so that a backend which comes back is asked
-    /// by one, then by two, by four, and not by all. Order is by age in tendency: who comes anew and finds a backend
-    /// takes it. Refused at once, with a `Retry-After` that counts those who wait, is who would wait beyond
+    /// by one, then by two, by four, and not by all. Order is by age in tendency: who comes anew while others wait goes
+    /// behind them, unless it may not wait. Refused at once, with a `Retry-After` that counts those who wait, is who would wait beyond
     /// [`longest`](Wait::longest) or its own [deadline](crate::Wishes::within), who finds the queue full, and who wishes
     /// [not to wait](crate::Wishes::wait). After a wait the request may ask every backend once more;
     /// [`max_attempts`](PoolBuilder::max_attempts) counts over all rounds. Nobody waits for a suspect.
