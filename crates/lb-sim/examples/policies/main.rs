@@ -12,7 +12,9 @@
 mod measure;
 mod page;
 mod poison;
+mod queue;
 mod tables;
+mod wishes;
 
 use std::{env, error::Error, path::Path, process::ExitCode};
 

@@ -82,5 +82,8 @@ impl Measured {
 }
 
 fn mean(estimate: &Value) -> f64 {
-    estimate["mean"].as_f64().unwrap_or(f64::NAN)
+    match &estimate["mean"] {
+        Value::String(never) if never == "never" => f64::INFINITY,
+        mean => mean.as_f64().unwrap_or(f64::NAN),
+    }
 }

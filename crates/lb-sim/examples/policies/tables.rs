@@ -5,12 +5,13 @@ use std::{error::Error, fmt::Write as _, path::Path};
 use crate::{
     measure::{Changes, Measured, changed, text},
     poison::{self, Sending, Shape},
+    wishes,
 };
 
 type Table = fn() -> Result<String, Box<dyn Error>>;
 
 /// The tables of the page, by name.
-pub(crate) const TABLES: [(&str, Table); 7] = [
+pub(crate) const TABLES: [(&str, Table); 12] = [
     ("poison", poison_table),
     ("outage", outage),
     ("blip", blip),
@@ -18,6 +19,11 @@ pub(crate) const TABLES: [(&str, Table); 7] = [
     ("resets", resets),
     ("stalls", stalls),
     ("ptu-429s", ptu_429s),
+    ("waiting", wishes::waiting),
+    ("deadline", wishes::deadline),
+    ("head-timeout", wishes::head_timeout),
+    ("affinity", wishes::affinity),
+    ("peek", wishes::peek),
 ];
 
 /// How many requests in a row must strike a backend.
@@ -247,15 +253,15 @@ pub(crate) fn before(binary: &Path) -> Result<String, Box<dyn Error>> {
     Ok(out)
 }
 
-fn header(columns: &[&str]) -> String {
+pub(crate) fn header(columns: &[&str]) -> String {
     let rule: String = columns.iter().enumerate().map(|(at, _)| if at == 0 { " --- |" } else { " ---: |" }).collect();
     format!("| {} |\n|{rule}\n", columns.join(" | "))
 }
 
-fn add(out: &mut String, cells: &[String]) {
+pub(crate) fn add(out: &mut String, cells: &[String]) {
     let _ = writeln!(out, "| {} |", cells.join(" | "));
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }
