@@ -107,3 +107,49 @@ fn waiting_serves_what_a_strict_queue_would_and_nearly_as_soon() {
     let p99 = waiting.time("added_wait", "p99");
     assert!(strict > 5.0 && p99 <= 1.3 * strict, "{p99} s, and {strict} s in a strict queue");
 }
+
+#[test]
+fn waiting_takes_the_429s_away_that_few_ptus_bring_an_sdk() {
+    let seen = |ptus, wait| {
+        let changes = [("backend.ptu.ptus", ptus), ("workload.chat.wishes.wait", wait), ("run.replications", "2")];
+        measured("../waiting", &changes).all("application_429_share")
+    };
+    let (without_ptus, with_ptus) = (seen("0", "false"), seen("15", "false"));
+    assert!(with_ptus > 5.0 * without_ptus && with_ptus > 0.001, "{without_ptus} and {with_ptus}");
+    let waiting = seen("15", "true");
+    assert!(waiting <= 1e-5, "{waiting}");
+}
+
+#[test]
+fn late_failures_are_the_callers_where_a_rule_says_so() {
+    let executed = |changes: Changes<'_>| measured("deadline", changes).class(1, "attempts_per_request");
+    assert!(executed(&[]) > 2.9);
+    for rule in [("pool.deadline", "'30s'"), ("pool.fail_over_within", "'30s'")] {
+        assert!(executed(&[rule]) <= 1.0, "{rule:?}");
+    }
+}
+
+#[test]
+fn a_head_timeout_shortens_the_tail() {
+    let p99 = |wishes| measured("head_timeout", &[("workload.chat.wishes", wishes)]).time("first_token", "p99");
+    let (without, with) = (p99("{}"), p99("{ head_timeout = '10s' }"));
+    assert!(without > 60.0 && with < 12.0, "{without} s and {with} s");
+}
+
+#[test]
+fn a_key_keeps_prompts_in_the_cache_however_many_workers_there_are() {
+    for workers in ["1", "64"] {
+        let cached = |affinity| {
+            let changes = [("workload.chat.wishes.affinity", affinity), ("clients.workers", workers)];
+            measured("affinity", &changes).all("cached_share")
+        };
+        let (at_random, by_key) = (cached("false"), cached("true"));
+        assert!(at_random < 0.4 && by_key > 0.65, "{at_random} and {by_key} with {workers} workers");
+    }
+}
+
+#[test]
+fn nobody_is_handed_a_refusal_inside_a_200() {
+    assert!(measured("peek", &[("pool.peek", "false")]).failed() > 1_000.0);
+    assert!(measured("peek", &[]).failed() < 1.0);
+}

@@ -24,6 +24,7 @@ mod scene;
 mod sdk;
 mod suspects;
 mod theory;
+mod wishes;
 
 use case::{Case, Found, Size};
 
