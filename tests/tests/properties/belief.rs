@@ -130,6 +130,15 @@ impl Belief {
         self.state(now) == State::Available
     }
 
+    /// Whether it is cooling or suspect.
+    fn is_out(&self, now: u64) -> bool {
+        match self.condition {
+            Condition::Available => false,
+            Condition::Cooling { until, .. } => until > now,
+            Condition::Suspect(_) => true,
+        }
+    }
+
     /// Whether a request may ask it first, to see.
     pub(crate) fn is_due(&self, now: u64) -> bool {
         matches!(self.state(now), State::Suspect { probe_at, .. } if probe_at <= now)
@@ -194,8 +203,8 @@ impl Belief {
             Says::Nothing => {}
             // However old.
             Says::Cooling(nanos) if is_429 && nanos > 0 => self.cool(now + nanos, reason, at, now),
-            // Proof of life, if late.
-            Says::Alive if matches!(self.condition, Condition::Available) => self.live(at, now),
+            // Proof of life, if late: also where a cooldown is over, and nobody has noticed.
+            Says::Alive if !self.is_out(now) => self.live(at, now),
             // What has happened since is younger.
             _ if self.is_old(ended.begun) => {}
             Says::Alive | Says::Cooling(0) => self.live(at, now),
