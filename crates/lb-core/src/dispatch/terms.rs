@@ -128,8 +128,8 @@ impl Exclude for Unwanted<'_> {
     }
 
     fn any(self, condition: impl Fn(usize) -> bool) -> bool {
-        // Where some cannot serve it, to look at those would take longer than to look at those that can.
-        self.terms.pin.is_some() || self.turn.is_some() || self.tried.any(condition)
+        // Not those that cannot serve it: a draw that is one of them is looked at again.
+        self.tried.any(condition)
     }
 
     fn may_probe(self) -> bool {

@@ -29,7 +29,7 @@ pub(crate) trait Exclude: Copy {
 
     fn contains(self, slot: usize) -> bool;
 
-    /// Whether any excluded slot satisfies `condition`, or might.
+    /// Whether any excluded slot satisfies `condition`; it may leave some out that are many.
     fn any(self, condition: impl Fn(usize) -> bool) -> bool;
 
     /// Whether the request may be the one that asks a suspect first.
