@@ -116,6 +116,8 @@
 //!   cannot copy them.
 //! - isahc gives a response when the first byte of its body is here, or its end: a refusal whose body never starts
 //!   delays failover until a timeout, and a stream's head comes with its first event.
+//! - Where a backend resets a connection while the request is written, libcurl may keep that connection for the next request,
+//!   which then fails as a `Reset` although the backend is well: one more request, or one more probe.
 //! - Over TLS, what a backend sends right before a reset can be lost with it: libcurl may meet the reset while it still
 //!   decrypts, and gives the error alone.
 //! - isahc abandons a dropped request, or the rest of a dropped answer, when the backend sends something, or at its timeout,

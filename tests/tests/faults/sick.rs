@@ -121,7 +121,15 @@ impl<S: Stack> Scene<S> {
         self.is_sick = false;
         // After a failed probe it may be twice as long.
         self.clock.advance(2 * PROBE_AFTER);
-        assert_eq!(self.failures(1)?, 0, "{told}");
+        let failed = match self.failures(1) {
+            _ if !S::DROPS_WHAT_BROKE && suspect(&self.pool, "b1").is_some() => {
+                // It went over a connection that was broken before, and the wait has doubled again.
+                self.clock.advance(4 * PROBE_AFTER);
+                self.failures(1)?
+            }
+            failed => failed?,
+        };
+        assert_eq!(failed, 0, "{told}");
         assert!(is_available(&self.pool, "b1") && is_available(&self.pool, "b2"), "{told}: {:?}", self.pool.snapshot());
         self.check_books(&told);
         Some(())
@@ -158,7 +166,9 @@ impl<S: Stack> Scene<S> {
         let shares_one = S::PROTOCOL != Protocol::Http1 && S::SPEAKS_HTTP2 && self.sickness == Behaviour::NeverAnswers;
         if !self.case.keeps_connections && !shares_one {
             // Else the client may use a kept one.
-            assert_eq!(self.b1.connections() as u64, b1.attempts, "{told}");
+            let connections = self.b1.connections() as u64;
+            let may_be_fewer = !S::DROPS_WHAT_BROKE && connections < b1.attempts;
+            assert!(connections == b1.attempts || may_be_fewer, "{connections} connections: {told}: {b1:?}");
         }
     }
 }

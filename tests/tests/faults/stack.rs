@@ -34,6 +34,8 @@ pub trait Stack: Send + Sync {
     const SEES_EXCESS: bool = true;
     /// Whether it gives up soon on the body of an answer that it throws away. Else only the client's timeout ends that.
     const DRAINS_BRIEFLY: bool = true;
+    /// Whether a connection on which sending has failed is used no more. Else the next request may be lost on it.
+    const DROPS_WHAT_BROKE: bool = true;
     /// What it makes of an error with an encoded body.
     const ENCODED_ERRORS: Encoded = Encoded::AsTheyCame;
 
@@ -59,6 +61,7 @@ pub trait AsyncStack: Send + Sync {
     const HEADERS_ARE_BYTES: bool = true;
     const SEES_EXCESS: bool = true;
     const DRAINS_BRIEFLY: bool = true;
+    const DROPS_WHAT_BROKE: bool = true;
     const ENCODED_ERRORS: Encoded = Encoded::AsTheyCame;
     const PROTOCOL: Protocol = Protocol::Http1;
 
@@ -86,6 +89,7 @@ impl<S: AsyncStack> Stack for S {
     const HEADERS_ARE_BYTES: bool = S::HEADERS_ARE_BYTES;
     const SEES_EXCESS: bool = S::SEES_EXCESS;
     const DRAINS_BRIEFLY: bool = S::DRAINS_BRIEFLY;
+    const DROPS_WHAT_BROKE: bool = S::DROPS_WHAT_BROKE;
     const ENCODED_ERRORS: Encoded = S::ENCODED_ERRORS;
     const PROTOCOL: Protocol = S::PROTOCOL;
 

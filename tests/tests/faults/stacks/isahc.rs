@@ -60,6 +60,8 @@ impl AsyncStack for Isahc {
     const HAS_TLS: bool = true;
     const SPEAKS_HTTP2: bool = false;
     const SEES_EXCESS: bool = false;
+    // libcurl keeps one on which sending failed (its error 55), if the reset came in time for that.
+    const DROPS_WHAT_BROKE: bool = false;
     const ENCODED_ERRORS: Encoded = Encoded::Decoded;
 
     fn new(settings: Settings) -> Self {

@@ -141,6 +141,7 @@ macro_rules! speaking {
             const HEADERS_ARE_BYTES: bool = <super::$stack as AsyncStack>::HEADERS_ARE_BYTES;
             const SEES_EXCESS: bool = <super::$stack as AsyncStack>::SEES_EXCESS;
             const DRAINS_BRIEFLY: bool = <super::$stack as AsyncStack>::DRAINS_BRIEFLY;
+            const DROPS_WHAT_BROKE: bool = <super::$stack as AsyncStack>::DROPS_WHAT_BROKE;
             const ENCODED_ERRORS: Encoded = <super::$stack as AsyncStack>::ENCODED_ERRORS;
             const PROTOCOL: Protocol = Protocol::$protocol;
 
@@ -207,6 +208,7 @@ macro_rules! blocking_over {
                 const HEADERS_ARE_BYTES: bool = <super::$stack as Stack>::HEADERS_ARE_BYTES;
                 const SEES_EXCESS: bool = <super::$stack as Stack>::SEES_EXCESS;
                 const DRAINS_BRIEFLY: bool = <super::$stack as Stack>::DRAINS_BRIEFLY;
+                const DROPS_WHAT_BROKE: bool = <super::$stack as Stack>::DROPS_WHAT_BROKE;
                 const ENCODED_ERRORS: Encoded = <super::$stack as Stack>::ENCODED_ERRORS;
                 const PROTOCOL: Protocol = Protocol::$protocol;
 
