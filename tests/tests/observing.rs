@@ -180,7 +180,7 @@ fn a_backend_that_falls_ill_is_told_above_trace_with_the_cause() {
             "INFO reopened: backend=a",
             "DEBUG sent: attempt=1 backend=a is_probe=false priority=1 request=5",
             "INFO struck: backend=a reason=503 request=5 strikes=1",
-            "INFO not repeated: the body could be sent once only: backend=a outcome=status 503 request=5",
+            "INFO not repeated: backend=a outcome=status 503 request=5 why=the body could be sent once only",
         ]
     );
 }
