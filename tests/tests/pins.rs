@@ -174,6 +174,7 @@ struct Resources {
     rng: SeededRng,
     /// How many requests the first had received when it was last told to flap.
     flapped: Cell<Option<u64>>,
+    has_failed: Cell<bool>,
 }
 
 impl Resources {
@@ -183,26 +184,34 @@ impl Resources {
         // One that failed twice in a row is looked after soon, so that it serves again.
         let pool = Pool::builder().backends(emulators.iter().map(backend)).probe_after(Duration::from_millis(20));
         let pool = pool.build().unwrap();
-        (Self { emulators, rng: SeededRng::new(12), flapped: Cell::new(None) }, Arc::new(pool))
+        (
+            Self { emulators, rng: SeededRng::new(12), flapped: Cell::new(None), has_failed: Cell::new(false) },
+            Arc::new(pool),
+        )
     }
 
-    /// The first answers one request of three with a refusal or a failure.
+    /// The first answers one request of three with a refusal or a failure, but never two in a row: who is pinned to a suspect
+    /// waits for a second, and a thousand of them for long.
     fn flap(&self) {
         let received = self.emulators[0].request_count();
         if self.flapped.get() == Some(received) {
             return;
         }
         self.flapped.set(Some(received));
+        if self.has_failed.replace(false) {
+            return;
+        }
         match self.rng.next_u64() % 6 {
             0 => self.emulators[0].script(Reply::status(429).header("retry-after-ms", "1").body(REFUSAL)),
             1 => self.emulators[0].script(Reply::status(500).body(REFUSAL)),
-            _ => {}
+            _ => return,
         }
+        self.has_failed.set(true);
     }
 
     /// Asks until somebody serves. Whoever is pinned gets its backend's own refusals, and comes back.
     async fn served(&self, mut ask: impl AsyncFnMut() -> Answer) -> Answer {
-        for _ in 0..500 {
+        for _ in 0..5_000 {
             self.flap();
             let answer = ask().await;
             match answer.0 {

@@ -96,7 +96,7 @@ impl<'p> World<'p> {
         let states: Vec<_> = self.pool.snapshot().backends.into_iter().map(|backend| backend.state).collect();
         let Some(walk) = self.walks.get_mut(who).filter(|walk| !walk.open) else { return };
         let step = walk.dispatch.next(|| now, &self.rng);
-        let was_waiting = std::mem::replace(&mut walk.waits, matches!(step, Step::Wait(_)));
+        walk.waits = matches!(step, Step::Wait(_));
         match step {
             Step::Try(attempt) => {
                 let out = matches!(states[attempt.slot()], State::Cooling { .. } | State::Drained);
@@ -108,14 +108,14 @@ impl<'p> World<'p> {
                 (walk.open, walk.has_left) = (true, true);
             }
             Step::Wait(until) => {
+                let is_new = walk.waited.is_none();
                 let first = *walk.waited.get_or_insert(now);
                 assert!(until >= now && until <= first.saturating_add(wait.longest), "beyond its patience");
                 assert!(!matches!(walk.wish, Wish::NoWait));
                 if let Wish::Within(millis) = walk.wish {
                     assert!(until <= walk.begun.saturating_add(Duration::from_millis(millis)), "beyond its deadline");
                 }
-                let is_new = !was_waiting && first == now && walk.dispatch.waited().is_zero();
-                assert!(!is_new || before < wait.queue || now > walk.begun, "let in where the queue is full");
+                assert!(!is_new || before < wait.queue, "let in where the queue is full");
                 // As soon as whatever it can go to is back, never before; what is back is its turn later.
                 let soonest = states.iter().enumerate().filter_map(|(slot, state)| match (walk.wish, state) {
                     (Wish::Pin(pinned), _) if pinned != slot => None,
