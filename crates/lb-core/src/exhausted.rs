@@ -242,6 +242,7 @@ fn in_words(reason: Reason) -> String {
         Reason::Html => "an HTML page".to_owned(),
         Reason::Fault(fault) => format!("{fault} fault"),
         Reason::Stalled => "a stall".to_owned(),
+        Reason::ByHand => "a word from an operator".to_owned(),
     }
 }
 

@@ -59,6 +59,14 @@
 //! the [snapshot](crate::BackendSnapshot::last_failure), for operators: there with the text of the error and the request id of
 //! the answer (`apim-request-id`, `x-request-id`), which Azure's support asks for.
 //!
+//! # How is it operated?
+//!
+//! Through the pool, from any thread, also where an SDK's client holds it: keep an `Arc<Pool>`. [`Pool::drain`](crate::Pool::drain)
+//! takes a backend out until [`reopen`](crate::Pool::reopen); what is under way ends in peace. [`Pool::cool`](crate::Pool::cool)
+//! sets a cooldown for news that no request brings, and [`end_cooldown`](crate::Pool::end_cooldown) ends one, whoever began it:
+//! it is the one way to shorten what a backend asked for. A status page is
+//! [`Pool::snapshot`](crate::Pool::snapshot), which is `Serialize` with the feature `serde`.
+//!
 //! # Waiting
 //!
 //! By default nobody waits, because the caller knows whether it can. A refusal comes at once, with the exact time after

@@ -156,6 +156,17 @@ pub enum Event<'a> {
         /// The backend.
         backend: &'a Backend,
     },
+    /// A backend is out, or out for longer than before, because somebody [said so](crate::Pool::cool). Level: warn.
+    ///
+    /// [`Available`](Event::Available) follows, as after [`Cooling`](Event::Cooling).
+    CooledByHand {
+        /// The backend.
+        backend: &'a Backend,
+        /// The moment from which it is available again, on the pool's clock.
+        until: Instant,
+        /// How long that is from now.
+        duration: Duration,
+    },
     /// An operator took a backend out. Level: info.
     Drained {
         /// The backend.
@@ -375,6 +386,13 @@ pub(crate) fn trace(event: &Event<'_>) {
         Event::Available { backend } => {
             tracing::info!(target: TARGET, backend = backend.name(), "available again");
         }
+        Event::CooledByHand { backend, until, duration } => tracing::warn!(
+            target: TARGET,
+            backend = backend.name(),
+            until_ns = until.as_nanos(),
+            duration_ms = millis(*duration),
+            "cooled by hand"
+        ),
         Event::Drained { backend } => tracing::info!(target: TARGET, backend = backend.name(), "drained"),
         Event::Reopened { backend } => tracing::info!(target: TARGET, backend = backend.name(), "reopened"),
         Event::Exhausted { request, exhausted, attempts, synthesized } => tracing::warn!(

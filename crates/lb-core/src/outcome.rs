@@ -106,6 +106,8 @@ pub enum Reason {
     Fault(Fault),
     /// The caller gave up after more than [`stalled_after`](crate::PoolBuilder::stalled_after), and no head had come.
     Stalled,
+    /// Somebody [said so](crate::Pool::cool), and no request.
+    ByHand,
 }
 
 impl Reason {
@@ -132,6 +134,7 @@ impl fmt::Display for Reason {
             Self::Html => f.write_str("HTML page"),
             Self::Fault(fault) => fault.fmt(f),
             Self::Stalled => f.write_str("stalled"),
+            Self::ByHand => f.write_str("by hand"),
         }
     }
 }

@@ -20,7 +20,7 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicU64, Ordering},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
@@ -162,6 +162,39 @@ impl Pool {
             return false;
         };
         self.emit(&Event::Reopened { backend: &self.backends[slot] });
+        true
+    }
+
+    /// Takes a backend out for so long, as if it had said so itself: for news that no request brings, such as an alert, or
+    /// another process's 429. Gives false if there is none of this name, or it is out for as long anyway: the longest
+    /// cooldown wins. To shorten one, [end](Pool::end_cooldown) it first.
+    ///
+    /// The pool's `max_cooldown` does not bound it: who calls this knows better.
+    ///
+    /// ```
+    /// # use lb_core::{Backend, MockClock, Pool};
+    /// # use std::time::Duration;
+    /// # let pool = Pool::builder().backend(Backend::new("a.example", 1).unwrap()).clock(MockClock::new()).build().unwrap();
+    /// assert!(pool.cool("a.example", Duration::from_secs(30)));
+    /// assert!(!pool.cool("a.example", Duration::from_secs(20)));
+    /// assert!(pool.end_cooldown("a.example") && !pool.end_cooldown("a.example"));
+    /// ```
+    pub fn cool(&self, name: &str, duration: Duration) -> bool {
+        let now = self.now();
+        let until = now.saturating_add(duration);
+        let Some(slot) = self.slot(name).filter(|&slot| self.states.cool(slot, until, now)) else { return false };
+        self.waiting.cools(slot, until);
+        self.emit(&Event::CooledByHand { backend: &self.backends[slot], until, duration });
+        true
+    }
+
+    /// Ends a backend's cooldown, whoever began it: it is available at once. Gives false if there is none of this name, or it
+    /// is not cooling. Who waits for it asks at the moment that it knows; others find it at once.
+    pub fn end_cooldown(&self, name: &str) -> bool {
+        let now = self.now();
+        let Some(slot) = self.slot(name).filter(|&slot| self.states.end_cooldown(slot, now)) else { return false };
+        self.waiting.cools(slot, now);
+        self.emit_available(slot);
         true
     }
 

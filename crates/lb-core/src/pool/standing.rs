@@ -158,6 +158,21 @@ impl Standing {
         }
     }
 
+    /// It is out until then, because somebody said so; whether that is longer than it was out anyway.
+    pub(super) fn cool_by_hand(&mut self, until: Instant, now: Instant) -> bool {
+        self.expire(now);
+        matches!(self.cool(Reason::ByHand, until, None, now), Some(Change::Cooling(_)))
+    }
+
+    /// Ends its cooldown, because somebody said so; whether there was one.
+    pub(super) fn end_cooldown(&mut self, now: Instant) -> bool {
+        let is_cooling = !self.expire(now) && matches!(self.condition, Condition::Cooling(_));
+        if is_cooling {
+            self.change(Condition::Available);
+        }
+        is_cooling
+    }
+
     /// Takes it out for the operator, or puts it back; whether that changed anything.
     pub(super) const fn drain(&mut self, is_drained: bool) -> bool {
         let changed = self.is_drained != is_drained;

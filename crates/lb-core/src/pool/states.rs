@@ -181,10 +181,25 @@ impl States {
 
     /// Takes `slot` out for the operator, or puts it back; whether that changed anything.
     pub(crate) fn drain(&self, slot: usize, is_drained: bool, now: Instant) -> bool {
+        self.change(slot, |standing| {
+            standing.expire(now);
+            standing.drain(is_drained)
+        })
+    }
+
+    /// Takes `slot` out until then, because somebody said so; whether that is longer than it was out anyway.
+    pub(crate) fn cool(&self, slot: usize, until: Instant, now: Instant) -> bool {
+        self.change(slot, |standing| standing.cool_by_hand(until, now))
+    }
+
+    /// Ends the cooldown of `slot`, because somebody said so; whether there was one.
+    pub(crate) fn end_cooldown(&self, slot: usize, now: Instant) -> bool {
+        self.change(slot, |standing| standing.end_cooldown(now))
+    }
+
+    fn change<T>(&self, slot: usize, change: impl FnOnce(&mut Standing) -> T) -> T {
         let mut cold = lock(&self.cold);
-        let standing = &mut cold[slot].standing;
-        standing.expire(now);
-        let changed = standing.drain(is_drained);
+        let changed = change(&mut cold[slot].standing);
         self.place(&mut cold, slot);
         changed
     }
