@@ -10,6 +10,8 @@ mod select;
 mod snapshot;
 mod standing;
 mod states;
+#[cfg(feature = "serde")]
+mod status;
 mod suspicion;
 mod tier;
 mod tried;

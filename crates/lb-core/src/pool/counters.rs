@@ -12,6 +12,7 @@ use super::policy::Class;
 /// `attempts = successes + throttles + server_errors + faults + rejected + cancelled + in_flight`. They are exact
 /// when no request is running; while requests run, each is a value of that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Counters {
     /// Attempts that were given to this backend.
@@ -30,6 +31,22 @@ pub struct Counters {
     pub cancelled: u64,
     /// Attempts whose response head is not here yet.
     pub in_flight: u64,
+}
+
+impl Counters {
+    /// These and others together.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            attempts: self.attempts.saturating_add(other.attempts),
+            successes: self.successes.saturating_add(other.successes),
+            throttles: self.throttles.saturating_add(other.throttles),
+            server_errors: self.server_errors.saturating_add(other.server_errors),
+            faults: self.faults.saturating_add(other.faults),
+            rejected: self.rejected.saturating_add(other.rejected),
+            cancelled: self.cancelled.saturating_add(other.cancelled),
+            in_flight: self.in_flight.saturating_add(other.in_flight),
+        }
+    }
 }
 
 /// How many lanes the threads share. A thread has one to itself up to this many threads, and from there on shares it

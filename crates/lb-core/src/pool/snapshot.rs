@@ -1,14 +1,35 @@
 //! What a pool knows about its backends at one moment.
 
+use std::time::{Duration, SystemTime};
+
 use super::{Counters, Pool, Waits};
 use crate::{backend::Backend, cause::Cause, clock::Instant, state::State};
 
 /// The state of every backend of a pool at one moment.
+///
+/// With the feature `serde` it is written as a status page wants it: moments as wall time (RFC 3339), spans in
+/// milliseconds, and nothing secret.
+#[cfg_attr(
+    feature = "serde",
+    doc = r#"
+```
+# use lb_core::{Backend, MockClock, Pool};
+# let pool = Pool::builder().backend(Backend::new("a.example", 1).unwrap()).clock(MockClock::new()).build().unwrap();
+let status = serde_json::to_value(pool.snapshot()).unwrap();
+assert_eq!(status["at"], "1970-01-01T00:00:00.000Z");
+assert_eq!(status["backends"][0]["name"], "a.example");
+assert_eq!(status["backends"][0]["state"], "available");
+assert_eq!(status["counters"]["attempts"], 0);
+```
+"#
+)]
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The moment.
+    /// The moment, on the pool's clock.
     pub now: Instant,
+    /// The same as wall time.
+    pub wall: SystemTime,
     /// One entry per backend, sorted by priority.
     pub backends: Vec<BackendSnapshot>,
     /// What requests have waited.
@@ -31,11 +52,29 @@ pub struct BackendSnapshot {
     pub counters: Counters,
 }
 
+impl Snapshot {
+    /// What happened at all backends together.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.backends.iter().fold(Counters::default(), |all, backend| all.and(backend.counters))
+    }
+
+    /// When a moment of the pool's clock is, as wall time.
+    #[must_use]
+    pub fn wall_at(&self, moment: Instant) -> SystemTime {
+        let at = match moment.saturating_since(self.now) {
+            Duration::ZERO => self.wall.checked_sub(self.now.saturating_since(moment)),
+            later => self.wall.checked_add(later),
+        };
+        at.unwrap_or(self.wall)
+    }
+}
+
 impl Pool {
     /// The state of every backend now, by the pool's clock.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.snapshot_at(self.now())
+        Snapshot { wall: self.wall(), ..self.snapshot_at(self.now()) }
     }
 
     /// The state of every backend at `now`, for the project's own tests, whose pools have no clock that answers.
@@ -47,6 +86,11 @@ impl Pool {
             let counters = self.counters.snapshot(slot);
             BackendSnapshot { backend: Backend::clone(backend), state, strikes, last_failure, counters }
         };
-        Snapshot { now, backends: self.backends.iter().enumerate().map(entry).collect(), waits: self.waiting.waits() }
+        Snapshot {
+            now,
+            wall: SystemTime::UNIX_EPOCH,
+            backends: self.backends.iter().enumerate().map(entry).collect(),
+            waits: self.waiting.waits(),
+        }
     }
 }

@@ -36,6 +36,7 @@ pub struct Wait {
 
 /// What requests of a pool have waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Waits {
     /// How many requests wait now.
@@ -47,6 +48,7 @@ pub struct Waits {
     /// How many have stopped waiting because their time, or that of the pool, was too short.
     pub given_up: u64,
     /// How long all waits were that are over, together; without those whose callers gave up.
+    #[cfg_attr(feature = "serde", serde(rename = "waited_ms", serialize_with = "super::status::millis"))]
     pub waited: Duration,
 }
 
