@@ -120,8 +120,8 @@ pub use fault::fault;
 pub use http_client::BalancedHttpClient;
 #[doc(no_inline)]
 pub use lb_core::{
-    self, Backend, BackendBuilder, BuildError, Error, Event, Exhausted, Fault, Observer, Pool, RotatingCredential,
-    Served, ServedBy, State, Wait, Wishes,
+    self, Backend, BackendBuilder, BuildError, Credential, Error, Event, Exhausted, Fault, Observer, Pool, PoolBuilder,
+    PoolOptions, RotatingCredential, Served, ServedBy, State, Wait, WishError, Wishes,
 };
 pub use response::{ATTEMPTS, BalancedResponse, SERVED_BY};
 pub use token_source::{COGNITIVE_SERVICES_SCOPE, TokenSource, TokenSourceBuilder};

@@ -155,7 +155,8 @@ mod transport;
 pub use isahc;
 #[doc(no_inline)]
 pub use lb_core::{
-    self, Backend, BlockingLoadBalancer, BuildError, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool,
-    Served, ServedBy, State, Wait, Wishes,
+    self, Backend, BackendBuilder, BlockingLoadBalancer, BuildError, Credential, Error, Event, Exhausted, Fault,
+    LoadBalancer, Observer, Pool, PoolBuilder, PoolOptions, RotatingCredential, Served, ServedBy, State, Wait,
+    WishError, Wishes,
 };
 pub use transport::IsahcTransport;

@@ -164,8 +164,9 @@ pub use blocking::BlockingReqwestTransport;
 pub use fault::{fault, remove_query};
 #[doc(no_inline)]
 pub use lb_core::{
-    self, Backend, BlockingLoadBalancer, BuildError, CONNECT_TIMEOUT, Error, Event, Exhausted, Fault, LoadBalancer,
-    Observer, Pool, Served, ServedBy, State, Wait, Wishes,
+    self, Backend, BackendBuilder, BlockingLoadBalancer, BuildError, CONNECT_TIMEOUT, Credential, Error, Event,
+    Exhausted, Fault, LoadBalancer, Observer, Pool, PoolBuilder, PoolOptions, RotatingCredential, Served, ServedBy,
+    State, Wait, WishError, Wishes,
 };
 #[cfg(feature = "middleware")]
 pub use middleware::BalanceMiddleware;

@@ -146,8 +146,9 @@ pub use fault::fault;
 pub use in_memory::InMemory;
 #[doc(no_inline)]
 pub use lb_core::{
-    self, Backend, BuildError, CONNECT_TIMEOUT, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool, Served,
-    ServedBy, State, Wait, Wishes,
+    self, Backend, BackendBuilder, BuildError, CONNECT_TIMEOUT, Credential, Error, Event, Exhausted, Fault,
+    LoadBalancer, Observer, Pool, PoolBuilder, PoolOptions, RotatingCredential, Served, ServedBy, State, Wait,
+    WishError, Wishes,
 };
 #[cfg(feature = "json")]
 pub use replay::MakeBody;
