@@ -14,7 +14,10 @@ use futures::StreamExt;
 use lb_async_openai::{BalancedService, ReqwestTransport};
 use lb_emulator::{Emulator, Reply};
 
-use crate::deployments::{Deployments, healthy, key};
+use crate::{
+    deployments::{Deployments, healthy, key},
+    operating::Pair,
+};
 
 fn config(endpoint: &str) -> AzureConfig {
     AzureConfig::new().with_api_base(endpoint).with_api_version("2024-10-21")
@@ -99,4 +102,13 @@ async fn an_audio_upload() {
     assert_eq!(upload.path(), "/openai/deployments/healthy/audio/transcriptions");
     assert!(upload.header("content-type").unwrap().starts_with("multipart/form-data; boundary="));
     assert!(upload.body().windows(audio.len()).any(|window| window == audio), "the audio did not arrive whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_works_on_the_pool_of_a_client_in_use() {
+    let pair = Pair::start();
+    let service = BalancedService::new(pair.pool(), ReqwestTransport::new().unwrap());
+    let config = config("http://any.host").with_deployment_id("healthy").with_api_key("the caller's own");
+    let client = Client::with_config(config).with_http_service(service);
+    pair.operate(async || drop(chat(&client).await.unwrap())).await;
 }

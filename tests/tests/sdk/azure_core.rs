@@ -24,7 +24,10 @@ use lb_azure::{Backend, BalancedHttpClient, COGNITIVE_SERVICES_SCOPE, Event, Obs
 use lb_emulator::{Emulator, Reply};
 use serde_json::Value;
 
-use crate::deployments::{Deployments, healthy, key};
+use crate::{
+    deployments::{Deployments, healthy, key},
+    operating::Pair,
+};
 
 /// A service client, made like those of the Azure SDK.
 struct ChatClient {
@@ -224,4 +227,13 @@ async fn each_backend_gets_the_token_of_its_own_source_and_never_the_callers() {
         let everything = format!("{:?}", received.headers());
         assert!(!everything.contains(other) && !everything.contains("CALLER"), "{everything}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_works_on_the_pool_of_a_client_in_use() {
+    let pair = Pair::start();
+    let transport = Transport::new(Arc::new(BalancedHttpClient::new(pair.pool())));
+    let options = ClientOptions { transport: Some(transport), retry: RetryOptions::none(), ..ClientOptions::default() };
+    let client = ChatClient::new("http://any.host", Arc::new(ApiKey("the caller's own".to_owned())), options);
+    pair.operate(async || drop(client.complete().await.unwrap())).await;
 }

@@ -8,6 +8,7 @@
 #![expect(unreachable_pub, reason = "a test binary exports nothing: `pub` says that other modules use it")]
 
 mod deployments;
+mod operating;
 
 mod async_openai;
 mod azure_core;

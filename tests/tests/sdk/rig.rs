@@ -11,7 +11,10 @@ use rig_core::{
     transcription::TranscriptionRequestBuilder,
 };
 
-use crate::deployments::{Deployments, healthy, key};
+use crate::{
+    deployments::{Deployments, healthy, key},
+    operating::Pair,
+};
 
 /// The client of the program before: on rig's own HTTP client.
 fn plain(emulator: &Emulator) -> OpenAI {
@@ -104,4 +107,13 @@ async fn a_program_learns_from_the_error_when_to_come_back() {
     assert!(answer.body.contains("no backend available for 1 s: "), "{}", answer.body);
     assert!(answer.body.contains("cooling after status 429 ("), "{}", answer.body);
     assert!(answer.body.contains("suspect after connect fault ("), "{}", answer.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_works_on_the_pool_of_a_client_in_use() {
+    let pair = Pair::start();
+    let http = BalancedClient::new(pair.pool(), ReqwestTransport::new().unwrap());
+    let config = OpenAIConfig::with_key(&wire::AZURE, "the caller's own").with_base_url("http://any.host");
+    let client = config.connect(http);
+    pair.operate(async || drop(complete(&client).await.unwrap())).await;
 }
