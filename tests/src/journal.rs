@@ -56,6 +56,7 @@ pub fn line(event: &Event<'_>) -> String {
             format!("suspect {} until {} ns: {}", backend.name(), probe_at.as_nanos(), cause.reason())
         }
         Event::CooledByHand { backend, duration, .. } => format!("cooled by hand {} {duration:?}", backend.name()),
+        Event::Replaced { replaced } => format!("replaced: {replaced}"),
         Event::Available { backend } => format!("available {}", backend.name()),
         Event::Exhausted { exhausted, attempts, synthesized, .. } => {
             let verdict = if *synthesized { "synthesised" } else { "last" };

@@ -163,6 +163,11 @@ impl Backend {
         self.0.name_hash
     }
 
+    /// Whether it is the same place as the other one, whatever it is called and whoever comes there.
+    pub(crate) fn shares_endpoint_with(&self, other: &Self) -> bool {
+        Destination::of(self).is_of_one_endpoint_with(&Destination::of(other))
+    }
+
     /// Whether it is of the same resource as the other one: what is stored at one can be read at the other.
     pub(crate) fn shares_resource_with(&self, other: &Self) -> bool {
         Destination::of(self).is_of_one_resource_with(&Destination::of(other))

@@ -1,5 +1,6 @@
 //! Dispatch: one request's walk over a pool.
 
+mod moved;
 mod settling;
 mod telling;
 mod terms;
@@ -20,6 +21,7 @@ use crate::{
     served::Served,
     wishes::{WishError, Wishes},
 };
+pub(crate) use moved::Moved;
 use terms::{Terms, Unwanted};
 
 /// One request's walk over a pool: it knows which backends the request has tried, and what to say when none is
@@ -157,8 +159,9 @@ pub enum Step {
     ReturnLast(Exhausted),
     /// No backend is left: answer with a synthesised refusal.
     Exhausted(Exhausted),
-    /// All that can serve it are cooling, and it may [wait](crate::PoolBuilder::wait): ask for the next step at this moment. What
-    /// the last attempt answered is not wanted any more. Asked earlier it is this step again.
+    /// All that can serve it are cooling, and it may [wait](crate::PoolBuilder::wait): ask for the next step at this moment, in
+    /// the pool that serves requests [by then](Dispatch::go_on). What the last attempt answered is not wanted any more. Asked
+    /// earlier it is this step again, unless something was done by hand.
     Wait(Instant),
 }
 
@@ -253,7 +256,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         let is_late = self.terms.as_mut().is_some_and(|terms| terms.is_over(|| now.get()));
         if let Some(terms) = self.terms.as_deref().filter(|_| !is_late && self.may_try()) {
             let turn = self.turn(|| now.get());
-            if let Some(choice) = self.pool.select(Unwanted { tried: &self.tried, terms, turn }, now, rng) {
+            let unwanted = Unwanted { tried: &self.tried, terms, turn, states: &self.pool.states };
+            if let Some(choice) = self.pool.select(unwanted, now, rng) {
                 return self.go(choice, now);
             }
             let opens_at = turn.and_then(|turn| self.soonest_turn(turn, now.get()));
@@ -325,6 +329,12 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         if let Some(teller) = self.terms.as_ref().and_then(|terms| terms.teller.as_ref()) {
             teller.set(served);
         }
+    }
+
+    /// Its ticket, if it waits.
+    pub(crate) fn ticket(&self) -> Option<u64> {
+        let waiting = self.terms.as_ref().filter(|terms| terms.wait.since.is_some());
+        waiting.and_then(|terms| terms.wait.ticket)
     }
 
     /// How long the request has waited, all its waits that are over together.

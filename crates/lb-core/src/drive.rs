@@ -5,6 +5,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     cause::Detail,
     causes::causes,
     clock::Instant,
-    dispatch::{Dispatch, Step},
+    dispatch::{Dispatch, Moved, Step},
     error::Error,
     fault::Fault,
     observe::NotRepeated,
@@ -24,7 +25,7 @@ use crate::{
     served::Served,
     target::Target,
     transport::{Blocking, BlockingTransport, Head, Transport, sleep_on_a_thread},
-    wishes::WishError,
+    wishes::{WishError, Wishes},
 };
 
 /// Runs one request: the loop of the library.
@@ -78,6 +79,9 @@ enum Mode {
     Blocking,
 }
 
+/// A thread that waits cannot be woken: it looks so often whether an operator has done something.
+const LOOKS_UP_AFTER: Duration = Duration::from_secs(1);
+
 type Answer<T> = Result<<T as Transport>::Response, Error<<T as Transport>::Error>>;
 
 async fn run<T: Transport, R: Rng + ?Sized>(
@@ -92,57 +96,94 @@ async fn run<T: Transport, R: Rng + ?Sized>(
         Some(wishes) => wishes.or(call.wishes),
         None => call.wishes,
     };
-    let pool = pools.serving();
-    let mut dispatch = pool.dispatch_with(wishes)?;
-    if mode == Mode::Blocking && dispatch.head_timeout().is_some() {
+    if mode == Mode::Blocking && wishes.head_timeout.is_some() {
         return Err(Error::Wish(WishError::HeadTimeoutWhileBlocking));
     }
     let mut original = transport.prepare(request).await.map_err(Error::Transport)?;
-    let mut last = None;
-    loop {
-        let attempt = match dispatch.next(|| pool.now(), rng) {
-            Step::Try(attempt) => attempt,
-            Step::Wait(until) => {
-                discard(transport, last.take());
-                // Boxed, as all that is rare: it would make the future of every request larger.
-                Box::pin(sleep(pool, transport, until, mode)).await;
-                continue;
-            }
-            Step::ReturnLast(exhausted) => return last.unwrap_or(Err(Error::Exhausted(exhausted))),
-            Step::Exhausted(exhausted) => {
-                discard(transport, last);
-                return match call.on_exhaustion {
-                    OnExhaustion::Synthesize => Ok(transport.synthesize(&original, &exhausted)),
-                    OnExhaustion::Fail => Err(Error::Exhausted(exhausted)),
-                };
-            }
+    let mut beginning = Beginning::Anew(wishes);
+    // Once for every pool: a request that waits goes on in the one that has replaced its own.
+    'pool: loop {
+        let serving = pools.serving();
+        let pool = &*serving;
+        let mut dispatch = match beginning {
+            Beginning::Anew(wishes) => pool.dispatch_with(wishes)?,
+            Beginning::Again(moved) => Dispatch::arrive(pool, *moved)?,
         };
-        discard(transport, last);
-
-        let mut target = pool.target(&attempt);
-        let answer = match obtain_credential(&mut target, mode).await {
-            Err(error) => Err(error),
-            Ok(()) => match transport.replay(&mut original) {
-                Some(copy) => send(transport, copy, &target, &dispatch).await,
-                None => {
-                    // It can be sent once only: whatever comes is the caller's.
-                    let answer = send(transport, original, &target, &dispatch).await;
-                    let (answer, refusal) = peek(pool, transport, answer, mode).await;
-                    if settle(&mut dispatch, transport, &target, &answer, refusal) == Verdict::FailOver {
-                        dispatch.cannot_repeat(NotRepeated::BodySpent);
+        let mut last = None;
+        loop {
+            let attempt = match dispatch.next(|| pool.now(), rng) {
+                Step::Try(attempt) => attempt,
+                Step::Wait(until) => {
+                    discard(transport, last.take());
+                    // Boxed, as all that is rare: it would make the future of every request larger.
+                    Box::pin(wait(pool, transport, until, dispatch.ticket(), mode)).await;
+                    if pools.are_fixed() {
+                        continue;
                     }
+                    beginning = Beginning::Again(Box::new(dispatch.leave()));
+                    continue 'pool;
+                }
+                Step::ReturnLast(exhausted) => return last.unwrap_or(Err(Error::Exhausted(exhausted))),
+                Step::Exhausted(exhausted) => {
+                    discard(transport, last);
+                    return match call.on_exhaustion {
+                        OnExhaustion::Synthesize => Ok(transport.synthesize(&original, &exhausted)),
+                        OnExhaustion::Fail => Err(Error::Exhausted(exhausted)),
+                    };
+                }
+            };
+            discard(transport, last);
+
+            let mut target = pool.target(&attempt);
+            let answer = match obtain_credential(&mut target, mode).await {
+                Err(error) => Err(error),
+                Ok(()) => match transport.replay(&mut original) {
+                    Some(copy) => send(transport, copy, &target, &dispatch).await,
+                    None => {
+                        // It can be sent once only: whatever comes is the caller's.
+                        let answer = send(transport, original, &target, &dispatch).await;
+                        let (answer, refusal) = peek(pool, transport, answer, mode).await;
+                        if settle(&mut dispatch, transport, &target, &answer, refusal) == Verdict::FailOver {
+                            dispatch.cannot_repeat(NotRepeated::BodySpent);
+                        }
+                        return answer;
+                    }
+                },
+            };
+            let (answer, refusal) = peek(pool, transport, answer, mode).await;
+            match settle(&mut dispatch, transport, &target, &answer, refusal) {
+                Verdict::Return => return answer,
+                Verdict::FailOver if target.is_guarded() && !dispatch.is_pinned() => {
+                    dispatch.cannot_repeat(NotRepeated::StatefulPath);
                     return answer;
                 }
-            },
-        };
-        let (answer, refusal) = peek(pool, transport, answer, mode).await;
-        match settle(&mut dispatch, transport, &target, &answer, refusal) {
-            Verdict::Return => return answer,
-            Verdict::FailOver if target.is_guarded() && !dispatch.is_pinned() => {
-                dispatch.cannot_repeat(NotRepeated::StatefulPath);
-                return answer;
+                Verdict::FailOver => last = Some(answer),
             }
-            Verdict::FailOver => last = Some(answer),
+        }
+    }
+}
+
+/// How a request begins in a pool.
+enum Beginning {
+    Anew(Wishes),
+    /// It has waited in another one.
+    Again(Box<Moved>),
+}
+
+/// Waits until then, or until something was done by hand that the holder of this ticket may want.
+async fn wait<T: Transport>(pool: &Pool, transport: &T, until: Instant, ticket: Option<u64>, mode: Mode) {
+    let is_stirred = |waker: &Waker| ticket.is_some_and(|ticket| pool.waiting.is_stirred(ticket, waker));
+    match mode {
+        Mode::Async => {
+            let stirred = poll_fn(|context| if is_stirred(context.waker()) { Poll::Ready(()) } else { Poll::Pending });
+            let _ = first(sleep(pool, transport, until, mode), stirred).await;
+        }
+        Mode::Blocking => {
+            let mut now = pool.now();
+            while now < until && !is_stirred(Waker::noop()) {
+                sleep(pool, transport, until.min(now.saturating_add(LOOKS_UP_AFTER)), mode).await;
+                now = pool.now();
+            }
         }
     }
 }
@@ -245,7 +286,9 @@ fn settle<T: Transport>(
         Ok(response) => Detail::from_headers(transport.head(response).headers()),
         Err(Error::Transport(error)) => Detail::from_text(&transport.describe(error)),
         Err(Error::Credential { source, .. }) => Detail::from_text(&causes(source)),
-        Err(Error::Address(_) | Error::Exhausted(_) | Error::HeadTimeout { .. } | Error::Wish(_)) => Detail::default(),
+        Err(
+            Error::Address(_) | Error::Exhausted(_) | Error::HeadTimeout { .. } | Error::Wish(_),
+        ) => Detail::default(),
     };
     dispatch.settle_with(outcome(pool, transport, target, answer, refusal), detail, || pool.now())
 }

@@ -67,6 +67,13 @@
 //! it is the one way to shorten what a backend asked for. A status page is
 //! [`Pool::snapshot`](crate::Pool::snapshot), which is `Serialize` with the feature `serde`.
 //!
+//! A pool never changes, which is why a pick costs so little. Backends and options change by another pool in its place: give
+//! the balancer a [`ReplaceablePool`](crate::ReplaceablePool), keep a clone, and [`replace`](crate::ReplaceablePool::replace)
+//! it. A request ends on the pool that it began on, and sees one set of backends; but what is known about a backend is
+//! known once, for all pools of a handle that have it under one name and endpoint. So the news of a request that ends late
+//! are not lost, and it is not sent to a backend that the new pool knows to be out. Requests that wait are woken, also by
+//! `reopen` and `end_cooldown`, and go on in the pool that is there then.
+//!
 //! # Waiting
 //!
 //! By default nobody waits, because the caller knows whether it can. A refusal comes at once, with the exact time after

@@ -105,7 +105,7 @@ pub use observe::{Event, NotRepeated, Observer};
 pub use outcome::{Outcome, Reason, Verdict};
 pub use peek::{PEEK_FOR, Refusal, announces_refusal};
 pub use pool::{BackendSnapshot, Counters, Pool, PoolBuilder, PoolOptions, Snapshot, StatusAction, Wait, Waits};
-pub use pools::Pools;
+pub use pools::{Pools, ReplaceablePool, Replaced};
 pub use retry_after::{Headers, Hint, HintSource, MAX_HINT, hint};
 pub use rng::{Rng, SeededRng, ThreadRng};
 pub use served::Served;

@@ -5,7 +5,8 @@ use std::{fmt, time::Duration};
 #[cfg(feature = "json")]
 use crate::unmapped::Unmapped;
 use crate::{
-    backend::Backend, cause::Cause, clock::Instant, exhausted::Exhausted, outcome::Outcome, retry_after::HintSource,
+    backend::Backend, cause::Cause, clock::Instant, exhausted::Exhausted, outcome::Outcome, pools::Replaced,
+    retry_after::HintSource,
 };
 
 /// A decision of a pool.
@@ -176,6 +177,11 @@ pub enum Event<'a> {
     Reopened {
         /// The backend.
         backend: &'a Backend,
+    },
+    /// A pool [took the place](crate::ReplaceablePool::replace) of another. Level: info.
+    Replaced {
+        /// What that did to the backends.
+        replaced: &'a Replaced,
     },
     /// No backend was left for a request. Level: warn.
     Exhausted {
@@ -395,6 +401,7 @@ pub(crate) fn trace(event: &Event<'_>) {
         ),
         Event::Drained { backend } => tracing::info!(target: TARGET, backend = backend.name(), "drained"),
         Event::Reopened { backend } => tracing::info!(target: TARGET, backend = backend.name(), "reopened"),
+        Event::Replaced { replaced } => tracing::info!(target: TARGET, %replaced, "replaced"),
         Event::Exhausted { request, exhausted, attempts, synthesized } => tracing::warn!(
             target: TARGET,
             request,

@@ -3,6 +3,7 @@
 mod affinity;
 mod builder;
 mod counters;
+mod ledger;
 mod left;
 mod options;
 mod policy;
@@ -15,13 +16,17 @@ mod status;
 mod suspicion;
 mod tier;
 mod tried;
+mod view;
 mod waiting;
 mod weights;
 
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -35,7 +40,6 @@ use crate::{
 };
 
 pub use builder::PoolBuilder;
-use counters::AllCounters;
 pub use counters::Counters;
 pub(crate) use left::NoneLeft;
 pub use options::{PoolOptions, StatusAction};
@@ -78,14 +82,13 @@ pub use waiting::{Wait, Waits};
 pub struct Pool {
     /// Sorted by priority; a backend's index here is its slot everywhere.
     backends: Box<[Backend]>,
-    counters: AllCounters,
     pub(crate) states: States,
     pub(crate) policy: Policy,
-    clock: Box<dyn Clock>,
-    observers: Box<[Box<dyn Observer>]>,
+    clock: Arc<dyn Clock>,
+    observers: Arc<[Box<dyn Observer>]>,
     /// How many requests have a number so far.
-    numbered: AtomicU64,
-    pub(crate) waiting: Waiting,
+    numbered: Arc<AtomicU64>,
+    pub(crate) waiting: Arc<Waiting>,
 }
 
 impl Pool {
@@ -163,6 +166,7 @@ impl Pool {
         let Some(slot) = self.slot(name).filter(|&slot| self.states.drain(slot, false, self.now())) else {
             return false;
         };
+        self.waiting.stir();
         self.emit(&Event::Reopened { backend: &self.backends[slot] });
         true
     }
@@ -185,17 +189,16 @@ impl Pool {
         let now = self.now();
         let until = now.saturating_add(duration);
         let Some(slot) = self.slot(name).filter(|&slot| self.states.cool(slot, until, now)) else { return false };
-        self.waiting.cools(slot, until);
         self.emit(&Event::CooledByHand { backend: &self.backends[slot], until, duration });
         true
     }
 
     /// Ends a backend's cooldown, whoever began it: it is available at once. Gives false if there is none of this name, or it
-    /// is not cooling. Who waits for it asks at the moment that it knows; others find it at once.
+    /// is not cooling.
     pub fn end_cooldown(&self, name: &str) -> bool {
         let now = self.now();
         let Some(slot) = self.slot(name).filter(|&slot| self.states.end_cooldown(slot, now)) else { return false };
-        self.waiting.cools(slot, now);
+        self.waiting.stir();
         self.emit_available(slot);
         true
     }
@@ -243,11 +246,11 @@ impl Pool {
     }
 
     pub(crate) fn count_begin(&self, slot: usize) {
-        self.counters.begin(slot);
+        self.states.counters().begin(slot);
     }
 
     pub(crate) fn count_end(&self, slot: usize, class: Class) {
-        self.counters.end(slot, class);
+        self.states.counters().end(slot, class);
     }
 
     /// Whether anybody is told events of this level.
@@ -265,7 +268,7 @@ impl Pool {
     /// Tells the observers and the subscriber. No lock is held here.
     pub(crate) fn emit(&self, event: &Event<'_>) {
         observe::trace(event);
-        for observer in &self.observers {
+        for observer in self.observers.iter() {
             // Events are also told while a panic unwinds, and a second one there would abort the process. The panic hook
             // has reported it.
             let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(event)));

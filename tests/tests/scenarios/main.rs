@@ -15,6 +15,7 @@ mod models;
 mod panics;
 mod reads;
 mod reasons;
+mod replaced;
 mod seed;
 mod stragglers;
 mod suspects;

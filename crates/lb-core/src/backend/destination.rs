@@ -54,6 +54,15 @@ impl<'b> Destination<'b> {
 }
 
 impl Destination<'_> {
+    /// Whether both are the same place, whoever comes there.
+    pub(super) fn is_of_one_endpoint_with(&self, other: &Self) -> bool {
+        #[cfg(feature = "json")]
+        if self.models != other.models {
+            return false;
+        }
+        self.deployment == other.deployment && self.is_of_one_resource_with(other)
+    }
+
     /// Whether both are of one resource: origin and path prefix.
     pub(super) fn is_of_one_resource_with(&self, other: &Self) -> bool {
         let resource = |of: &Self| (of.is_https, of.port, of.path_prefix.to_owned(), of.host.clone().into_owned());

@@ -124,10 +124,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         if let Some(cause) = &cause {
             self.tell(slot, blame, change, strikes, cause, now);
         }
-        match change {
-            Some(Change::Available) => self.pool.emit_available(slot),
-            Some(Change::Cooling(until)) => self.pool.waiting.cools(slot, until),
-            _ => {}
+        if change == Some(Change::Available) {
+            self.pool.emit_available(slot);
         }
         change
     }

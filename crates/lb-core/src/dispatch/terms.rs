@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     backend::Backend,
     clock::Instant,
-    pool::{Exclude, Pool, Tried, Turn},
+    pool::{Exclude, Pool, States, Tried, Turn},
     wishes::{Affinity, Pin, ServedBy, WishError, Wishes},
 };
 
@@ -17,6 +17,7 @@ pub(super) struct Terms {
     pub(super) deadline: Option<Instant>,
     has_begun: bool,
     affinity: Option<Affinity>,
+    pinned_to: Option<Pin>,
     /// The only slots that can serve it, if it is pinned.
     pub(super) pin: Option<Box<[usize]>>,
     pub(super) refuses_to_wait: bool,
@@ -58,7 +59,8 @@ impl Terms {
             within: [within, pool.policy.deadline].into_iter().flatten().min(),
             deadline,
             affinity,
-            pin: pin.map(|pin| slots(&pin, pool)).transpose()?,
+            pin: pin.as_ref().map(|pin| slots(pin, pool)).transpose()?,
+            pinned_to: pin,
             refuses_to_wait: may_wait == Some(false),
             head_timeout,
             teller,
@@ -76,6 +78,12 @@ impl Terms {
     fn of_pool(pool: &Pool) -> Option<Box<Self>> {
         let within = pool.policy.deadline;
         (within.is_some() || pool.waiting.anybody()).then(|| Box::new(Self { within, ..Self::default() }))
+    }
+
+    /// The same terms in another pool.
+    pub(super) fn move_to(&mut self, pool: &Pool) -> Result<(), WishError> {
+        self.pin = self.pinned_to.as_ref().map(|pin| slots(pin, pool)).transpose()?;
+        Ok(())
     }
 
     /// Whether it is too late for another attempt.
@@ -117,14 +125,16 @@ fn slots(pin: &Pin, pool: &Pool) -> Result<Box<[usize]>, WishError> {
 pub(super) struct Unwanted<'d> {
     pub(super) tried: &'d Tried,
     pub(super) terms: &'d Terms,
-    pub(super) turn: Option<Turn<'d>>,
+    pub(super) turn: Option<Turn>,
+    pub(super) states: &'d States,
 }
 
 impl Exclude for Unwanted<'_> {
     const NOTHING: bool = false;
 
     fn contains(self, slot: usize) -> bool {
-        self.tried.contains(slot) || !self.terms.allows(slot) || self.turn.is_some_and(|turn| !turn.has_come(slot))
+        let is_early = |turn: Turn| !turn.has_come(self.states.cooled_until(slot));
+        self.tried.contains(slot) || !self.terms.allows(slot) || self.turn.is_some_and(is_early)
     }
 
     fn any(self, condition: impl Fn(usize) -> bool) -> bool {

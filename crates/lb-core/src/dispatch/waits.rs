@@ -10,7 +10,7 @@ use crate::{
 
 impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// Whose turn it is, if the request has to mind it: others are older, and it may wait for as long as that takes.
-    pub(super) fn turn(&self, now: impl FnOnce() -> Instant) -> Option<Turn<'_>> {
+    pub(super) fn turn(&self, now: impl FnOnce() -> Instant) -> Option<Turn> {
         let (wait, terms) = (self.pool.policy.wait?, self.terms.as_deref()?);
         let comes_anew = self.attempts() == 0;
         if terms.refuses_to_wait || !(comes_anew || terms.wait.since.is_some()) {
@@ -22,13 +22,13 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     }
 
     /// The end of the cooldown after which it will be the request's turn first, at a backend that is available.
-    pub(super) fn soonest_turn(&self, turn: Turn<'_>, now: Instant) -> Option<Instant> {
+    pub(super) fn soonest_turn(&self, turn: Turn, now: Instant) -> Option<Instant> {
         let terms = self.terms.as_deref()?;
-        let (pool, unwanted) = (&*self.pool, Unwanted { tried: &self.tried, terms, turn: None });
-        let waits_for =
-            |&slot: &usize| pool.states.is_available(slot, now) && !unwanted.contains(slot) && !turn.has_come(slot);
-        let slots = (0..pool.backends().len()).filter(waits_for);
-        slots.map(|slot| pool.waiting.cooled_until(slot)).min()
+        let states = &self.pool.states;
+        let unwanted = Unwanted { tried: &self.tried, terms, turn: None, states };
+        let slots = (0..self.pool.backends().len()).filter(|&slot| states.is_available(slot, now));
+        let cooled_until = slots.filter(|&slot| !unwanted.contains(slot)).map(|slot| states.cooled_until(slot));
+        cooled_until.filter(|&until| !turn.has_come(until)).min()
     }
 
     /// Takes a place among those who wait for something that is there at `opens_at`, or keeps it; `None` if the request
@@ -76,8 +76,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// The request ends while it waits.
     #[cold]
     pub(super) fn give_place_back(&mut self) {
-        let waiting = self.terms.as_ref().filter(|terms| terms.wait.since.is_some());
-        if let Some(ticket) = waiting.and_then(|terms| terms.wait.ticket) {
+        if let Some(ticket) = self.ticket() {
             self.pool.waiting.leave(ticket, Duration::ZERO);
         }
     }

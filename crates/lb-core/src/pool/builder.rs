@@ -3,11 +3,11 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    sync::atomic::AtomicU64,
+    sync::Arc,
     time::Duration,
 };
 
-use super::{AllCounters, Policy, Pool, PoolOptions, States, StatusAction};
+use super::{Policy, Pool, PoolOptions, States, StatusAction};
 use crate::{
     backend::{Auth, Backend, Destination},
     build_error::BuildError,
@@ -39,7 +39,7 @@ impl Pool {
 pub struct PoolBuilder {
     backends: Vec<Backend>,
     options: PoolOptions,
-    clock: Option<Box<dyn Clock>>,
+    clock: Option<Arc<dyn Clock>>,
     observers: Vec<Box<dyn Observer>>,
 }
 
@@ -204,7 +204,7 @@ impl PoolBuilder {
 
     /// Where the time comes from. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Some(Box::new(clock));
+        self.clock = Some(Arc::new(clock));
         self
     }
 
@@ -223,23 +223,55 @@ impl PoolBuilder {
     /// credential), some have credentials and others do not say what they want, or an option is out of range. The error
     /// names the backends or the option and never prints a credential.
     pub fn build(self) -> Result<Pool, BuildError> {
-        self.options.check()?;
-        check_backends(&self.backends)?;
-        let mut backends = self.backends;
-        backends.sort_by_key(Backend::priority);
-        let same_priority = backends.chunk_by(|a, b| a.priority() == b.priority());
-        let weights: Vec<Vec<u32>> = same_priority.map(|tier| tier.iter().map(Backend::weight).collect()).collect();
+        self.check()?;
+        let (backends, weights) = tiers(self.backends);
         Ok(Pool {
-            counters: AllCounters::new(backends.len()),
             states: States::new(&weights),
-            waiting: Waiting::new(backends.len(), self.options.wait),
-            backends: backends.into(),
+            waiting: Arc::new(Waiting::new()),
+            backends,
             policy: Policy::new(&self.options),
-            clock: self.clock.unwrap_or_else(|| Box::new(SystemClock::new())),
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
             observers: self.observers.into(),
-            numbered: AtomicU64::new(0),
+            numbered: Arc::default(),
         })
     }
+
+    /// The pool that takes the place of `old`, with what is known about the backends that both have.
+    pub(crate) fn build_in_place_of(self, old: &Pool) -> Result<Pool, BuildError> {
+        self.check()?;
+        if self.clock.is_some() {
+            let problem = "a pool that replaces another goes on by its clock; leave the option out";
+            return Err(BuildError::Option { option: "clock", problem });
+        }
+        let (backends, weights) = tiers(self.backends);
+        let known: HashMap<_, _> = old.backends.iter().zip(0..).map(|(backend, slot)| (backend.name(), slot)).collect();
+        let kept = |slot: usize| {
+            let before = known.get(backends[slot].name()).copied();
+            before.filter(|&before: &usize| old.backends[before].shares_endpoint_with(&backends[slot]))
+        };
+        Ok(Pool {
+            states: old.states.replaced(&weights, kept),
+            waiting: Arc::clone(&old.waiting),
+            policy: Policy::new(&self.options),
+            clock: Arc::clone(&old.clock),
+            observers: if self.observers.is_empty() { Arc::clone(&old.observers) } else { self.observers.into() },
+            numbered: Arc::clone(&old.numbered),
+            backends,
+        })
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        self.options.check()?;
+        check_backends(&self.backends)
+    }
+}
+
+/// The backends by priority, and the weights of each priority's.
+fn tiers(mut backends: Vec<Backend>) -> (Box<[Backend]>, Vec<Vec<u32>>) {
+    backends.sort_by_key(Backend::priority);
+    let same_priority = backends.chunk_by(|a, b| a.priority() == b.priority());
+    let weights = same_priority.map(|tier| tier.iter().map(Backend::weight).collect()).collect();
+    (backends.into(), weights)
 }
 
 fn check_backends(backends: &[Backend]) -> Result<(), BuildError> {

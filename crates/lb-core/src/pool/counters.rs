@@ -2,7 +2,10 @@
 
 use std::{
     cell::Cell,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use super::policy::Class;
@@ -55,9 +58,10 @@ const LANES: usize = 8;
 
 /// The counters of all backends, in lanes, so that threads that count the same backend write to different cache lines:
 /// a counter that all share costs several times the pick (it is the only thing that they would wait for).
-#[derive(Debug)]
+/// Clones are the same counters.
+#[derive(Debug, Clone)]
 pub(super) struct AllCounters {
-    lanes: [Box<[AtomicCounters]>; LANES],
+    lanes: [Arc<[AtomicCounters]>; LANES],
 }
 
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 //! [key](super::affinity). A suspect of that priority that is due goes first.
 //!
 //! The cost does not depend on how many backends there are, how many are out, or how many threads pick: with equal
-//! weights a pick is one index into a [sparse set](super::states), with unequal ones a [tree](super::weights) is
+//! weights a pick is one index into a [sparse set](super::view), with unequal ones a [tree](super::weights) is
 //! descended, in O(log N). Only a request that fails over inside a tier whose tried backends are available again looks
 //! at every backend of the tier, after it has waited for a network anyway; and one with a key, or one that is pinned.
 

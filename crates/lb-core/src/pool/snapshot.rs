@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub wall: SystemTime,
     /// One entry per backend, sorted by priority.
     pub backends: Vec<BackendSnapshot>,
+    /// What happened at backends that are no longer there, because another pool has [replaced](crate::ReplaceablePool) theirs.
+    pub removed: Counters,
     /// What requests have waited.
     pub waits: Waits,
 }
@@ -53,10 +55,10 @@ pub struct BackendSnapshot {
 }
 
 impl Snapshot {
-    /// What happened at all backends together.
+    /// What happened at all backends together, those that are no longer there included.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.backends.iter().fold(Counters::default(), |all, backend| all.and(backend.counters))
+        self.backends.iter().fold(self.removed, |all, backend| all.and(backend.counters))
     }
 
     /// When a moment of the pool's clock is, as wall time.
@@ -82,14 +84,14 @@ impl Pool {
     #[must_use]
     pub fn snapshot_at(&self, now: Instant) -> Snapshot {
         let entry = |(slot, backend)| {
-            let (state, strikes, last_failure) = self.states.state(slot, now);
-            let counters = self.counters.snapshot(slot);
+            let (state, strikes, last_failure, counters) = self.states.state(slot, now);
             BackendSnapshot { backend: Backend::clone(backend), state, strikes, last_failure, counters }
         };
         Snapshot {
             now,
             wall: SystemTime::UNIX_EPOCH,
             backends: self.backends.iter().enumerate().map(entry).collect(),
+            removed: self.states.removed(),
             waits: self.waiting.waits(),
         }
     }

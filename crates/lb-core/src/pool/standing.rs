@@ -37,6 +37,8 @@ pub(super) struct Standing {
     strikes: u32,
     /// Refusals before processing in a row.
     unprocessed: u32,
+    /// When its last cooldown ends, or has ended.
+    cooled_until: Option<Instant>,
     /// When it last returned from suspicion, and the wait before its last probe.
     returned: Option<(Instant, Duration)>,
     /// Why it last failed.
@@ -101,6 +103,11 @@ impl Standing {
     /// Whether a success would change anything.
     pub(super) const fn stands_accused(&self) -> bool {
         self.strikes > 0 || self.unprocessed > 0 || matches!(self.condition, Condition::Suspect(_))
+    }
+
+    /// When its last cooldown ends, or has ended; the beginning of time if it never cooled.
+    pub(super) fn cooled_until(&self) -> Instant {
+        self.cooled_until.unwrap_or(Instant::from_nanos(0))
     }
 
     /// The moment from which it can be picked, as far as time alone says; `None` if it can be now.
@@ -168,6 +175,7 @@ impl Standing {
     pub(super) fn end_cooldown(&mut self, now: Instant) -> bool {
         let is_cooling = !self.expire(now) && matches!(self.condition, Condition::Cooling(_));
         if is_cooling {
+            self.cooled_until = Some(now);
             self.change(Condition::Available);
         }
         is_cooling
@@ -266,6 +274,7 @@ impl Standing {
                 self.change(Condition::Cooling(Cooling { until, reason, hint }));
             }
         }
+        self.cooled_until = Some(until);
         Some(Change::Cooling(until))
     }
 

@@ -1,32 +1,8 @@
 //! The states of a pool's backends: who can be picked, and what stands against the others.
 //!
-//! # Shape
-//!
-//! Each tier is a *sparse set*: an array of its slots whose first `available` entries are available, in any order, and
-//! whose rest is out. Picking one at random is one index, whatever the tier's size and whoever is out. Taking a slot out
-//! swaps it with the last available one; putting it back swaps it back. `soonest` is the earliest moment at which
-//! somebody has to look at one that is out (a cooldown ends, a suspect is to be asked); [`NONE`] says that none is out, so
-//! that a pick then looks at nothing else and reads no clock.
-//!
-//! What is known about a backend beside that, its [`Standing`], only writers need. Two words of it are mirrored for
-//! readers: the deadline, and `marks` (its epoch, and whether a success would change anything), so that an attempt at a
-//! backend against which nothing stands costs two loads.
-//!
-//! # Concurrency
-//!
-//! Readers take no lock. Writers take one short mutex, so there is one at a time, and store in this order, each with
-//! release: the deadline, the set's entries, `available`, `soonest`. Readers load in the opposite order, with acquire.
-//!
-//! - A reader that sees a `soonest` sees the `available` that belongs to it, or a later one; and with that the entries.
-//! - While a slot is being taken out, a reader may still pick it, which equals looking a moment earlier. After
-//!   [`hear`](States::hear) has returned, every reader that knows of it sees its stores, and picks the slot no more.
-//! - While a slot is being put back, a reader may see it as available: its cooldown has ended, or a success came.
-//! - A swap moves entries under readers, so one that looks at *several* entries could miss a slot. Whoever has to look
-//!   at all looks at the deadlines instead, which do not move: a slot that is available stays so until it is taken out.
-//! - `soonest` may be earlier than the truth, never later: every change that makes a slot due earlier stores it, and one
-//!   that makes it due later (a cooldown that is extended, a suspect that failed again, a claim, a success, a drain)
-//!   leaves it. A reader then sweeps for nothing, and the sweep corrects it. With nothing out it is [`NONE`] at once. The
-//!   [search](States::search) of the whole pool does not use it.
+//! Readers look at a [view](super::view), without a lock. Whatever changes is written to the [ledger](super::ledger) under
+//! its mutex, and shown in the views of all pools that it concerns: this one's, and those of pools that have replaced it, or
+//! that it has replaced.
 
 #[cfg(all(test, lb_loom))]
 mod loom_models;
@@ -37,19 +13,20 @@ use crate::{
     cause::Cause,
     clock::Instant,
     pool::{
+        counters::{AllCounters, Counters},
+        ledger::Ledger,
         left::NoneLeft,
         policy::Policy,
-        standing::{Change, NEVER, News, Standing},
+        standing::{Change, News, Standing},
         suspicion::Claim,
         tier::{NONE, Tier},
         tried::Tried,
+        view::{View, due_at},
     },
     state::State,
-    sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock},
+    sync::{Mutex, Ordering, lock},
 };
-
-/// The deadline of a slot that is available; every other is later than it.
-const AVAILABLE: u64 = 0;
+use std::sync::Arc;
 
 /// How many recoveries are told at a time, so that none needs an allocation.
 const BATCH: usize = 32;
@@ -57,23 +34,10 @@ const BATCH: usize = 32;
 /// Who can be picked, and what stands against the others.
 #[derive(Debug)]
 pub(crate) struct States {
-    tiers: Box<[Tier]>,
-    /// The sparse sets, one after the other: `entries[tier.slots]` is a permutation of `tier.slots`.
-    entries: Box<[AtomicU32]>,
-    /// The moment from which each slot can be picked; [`NEVER`] if that is not for time to say.
-    deadlines: Box<[AtomicU64]>,
-    /// The epoch of each slot, times two, plus one if a success would change anything.
-    marks: Box<[AtomicU64]>,
-    /// What only writers need, and what makes one at a time of them.
-    cold: Mutex<Box<[Cold]>>,
-}
-
-#[derive(Debug)]
-struct Cold {
-    tier: usize,
-    /// Where the slot stands in `entries`.
-    position: u32,
-    standing: Standing,
+    view: View,
+    /// The number of the view at the ledger.
+    number: u64,
+    ledger: Arc<Mutex<Ledger>>,
 }
 
 /// A backend that was chosen.
@@ -115,49 +79,55 @@ impl Seeker<'_> {
 impl States {
     /// States of tiers whose slots have these weights, and all are available. Slots count through all tiers.
     pub(crate) fn new(tiers_of_weights: &[Vec<u32>]) -> Self {
-        let mut start = 0;
-        let mut tiers = Vec::with_capacity(tiers_of_weights.len());
-        let mut cold = Vec::new();
-        for (tier, weights) in tiers_of_weights.iter().enumerate() {
-            let new = Tier::new(start, weights);
-            let slot = |position| Cold { tier, position, standing: Standing::default() };
-            cold.extend((start..start + new.len).map(slot));
-            start += new.len;
-            tiers.push(new);
-        }
-        Self {
-            tiers: tiers.into(),
-            entries: (0..start).map(AtomicU32::new).collect(),
-            deadlines: (0..start).map(|_| AtomicU64::new(AVAILABLE)).collect(),
-            marks: (0..start).map(|_| AtomicU64::new(0)).collect(),
-            cold: Mutex::new(cold.into()),
-        }
+        let view = View::new(tiers_of_weights);
+        let (ledger, number) = Ledger::new(view.clone());
+        Self { view, number, ledger: Arc::new(Mutex::new(ledger)) }
+    }
+
+    /// The states of a pool that replaces this one. `kept` says of each of its slots which one here it goes on for, if it is
+    /// not new.
+    pub(crate) fn replaced(&self, tiers_of_weights: &[Vec<u32>], kept: impl Fn(usize) -> Option<usize>) -> Self {
+        let view = View::new(tiers_of_weights);
+        let mut ledger = lock(&self.ledger);
+        ledger.clear();
+        let number = ledger.seat(view.clone(), |slot| kept(slot).map(|here| (self.number, here)));
+        drop(ledger);
+        Self { view, number, ledger: Arc::clone(&self.ledger) }
     }
 
     /// The tiers, best priority first.
     #[inline]
     pub(super) fn tiers(&self) -> &[Tier] {
-        &self.tiers
+        &self.view.tiers
+    }
+
+    /// Where attempts are counted.
+    #[inline]
+    pub(super) const fn counters(&self) -> &AllCounters {
+        &self.view.counters
     }
 
     /// One of the available slots of `tier`, by a number below [`Tier::available`].
     #[inline]
     pub(super) fn entry(&self, tier: &Tier, number: u32) -> usize {
-        // Relaxed: `available` was loaded with acquire, and a swap since then leaves a slot of the tier here too.
-        self.entries[(tier.start + number) as usize].load(Ordering::Relaxed) as usize
+        self.view.entry(tier, number)
     }
 
     /// Whether `slot` is available at `now`, or cooling only until now.
     #[inline]
     pub(crate) fn is_available(&self, slot: usize, now: Instant) -> bool {
-        let deadline = self.deadlines[slot].load(Ordering::Acquire);
-        deadline <= now.as_nanos() && deadline != NEVER.as_nanos()
+        self.view.is_available(slot, now)
     }
 
-    /// The marks of a slot, for an attempt that begins.
+    /// When the last cooldown of a slot ends, or has ended; the beginning of time if it never cooled.
+    pub(crate) fn cooled_until(&self, slot: usize) -> Instant {
+        self.view.cooled_until(slot)
+    }
+
+    /// The marks of a slot, for an attempt that begins: its epoch, times two, plus one if a success would change anything.
     #[inline]
     pub(crate) fn marks(&self, slot: usize) -> u64 {
-        self.marks[slot].load(Ordering::Acquire)
+        self.view.marks(slot)
     }
 
     /// Whether a success at this slot would change anything.
@@ -168,15 +138,16 @@ impl States {
 
     /// Whether a success at any slot would change anything: else none is suspect.
     pub(crate) fn any_stands_accused(&self) -> bool {
-        (0..self.marks.len()).any(|slot| self.stands_accused(slot))
+        (0..self.view.len()).any(|slot| self.stands_accused(slot))
     }
 
     /// Takes note of what an attempt at `slot` says; gives what changed, and how many strikes stand against it.
     pub(crate) fn hear(&self, slot: usize, news: News, now: Instant, policy: &Policy) -> (Option<Change>, u32) {
-        let mut cold = lock(&self.cold);
-        let change = cold[slot].standing.hear(news, now, policy);
-        self.place(&mut cold, slot);
-        (change, cold[slot].standing.strikes())
+        let mut ledger = lock(&self.ledger);
+        let standing = ledger.standing(self.number, slot);
+        let (change, strikes) = (standing.hear(news, now, policy), standing.strikes());
+        ledger.show(self.number, slot);
+        (change, strikes)
     }
 
     /// Takes `slot` out for the operator, or puts it back; whether that changed anything.
@@ -198,15 +169,15 @@ impl States {
     }
 
     fn change<T>(&self, slot: usize, change: impl FnOnce(&mut Standing) -> T) -> T {
-        let mut cold = lock(&self.cold);
-        let changed = change(&mut cold[slot].standing);
-        self.place(&mut cold, slot);
+        let mut ledger = lock(&self.ledger);
+        let changed = change(ledger.standing(self.number, slot));
+        ledger.show(self.number, slot);
         changed
     }
 
     /// Ends every cooldown that has expired; each is given to `recovered` exactly once, with no lock held.
     pub(crate) fn sweep(&self, now: Instant, mut recovered: impl FnMut(usize)) {
-        for tier in &self.tiers {
+        for tier in self.tiers() {
             if tier.soonest().is_some_and(|soonest| soonest <= now) {
                 self.recover(tier, now, None, &mut recovered);
             }
@@ -246,15 +217,12 @@ impl States {
         probes: Option<&Policy>,
         batch: &mut [usize; BATCH],
     ) -> (usize, Option<Choice>) {
-        let mut cold = lock(&self.cold);
-        let available = tier.available.load(Ordering::Relaxed);
+        let mut ledger = lock(&self.ledger);
         let (mut count, mut soonest, mut probe) = (0, NONE, None);
-        for position in tier.start + available..tier.start + tier.len {
-            let slot = self.entries[position as usize].load(Ordering::Relaxed) as usize;
-            let standing = &mut cold[slot].standing;
+        for slot in self.view.out(tier) {
+            let standing = ledger.standing(self.number, slot);
             if count < BATCH && standing.expire(now) {
-                // What stood first among those that are out moves here; it is out on, and was looked at before.
-                self.place(&mut cold, slot);
+                ledger.show(self.number, slot);
                 if self.is_available(slot, now) {
                     batch[count] = slot;
                     count += 1;
@@ -263,7 +231,7 @@ impl States {
             } else if let (None, Some(policy), Some(suspicion)) = (probe, probes, standing.suspicion()) {
                 probe = suspicion.probe(now, policy).map(|claim| Choice { slot, claim: Some(claim) });
             }
-            soonest = soonest.min(due_at(&cold[slot].standing));
+            soonest = soonest.min(due_at(ledger.standing(self.number, slot)));
         }
         tier.soonest.store(soonest, Ordering::Release);
         (count, probe)
@@ -281,92 +249,48 @@ impl States {
         weight: impl Fn(usize) -> u32,
     ) -> Result<Choice, NoneLeft> {
         // Held to the end: no writer changes anything between two looks.
-        let mut cold = lock(&self.cold);
+        let mut ledger = lock(&self.ledger);
+        let slots = 0..self.view.len();
         let is_candidate = |slot: usize| seeker.may_try && !seeker.tried.contains(slot) && seeker.allows(slot);
-        if let Some(slot) = (0..cold.len()).find(|&slot| is_candidate(slot) && self.is_available(slot, now)) {
+        if let Some(slot) = slots.clone().find(|&slot| is_candidate(slot) && self.is_available(slot, now)) {
             return Ok(Choice::available(slot));
         }
-        let rank = |cold: &mut [Cold], slot: usize| {
-            let tier = cold[slot].tier;
-            let suspicion = cold[slot].standing.suspicion().filter(|_| is_candidate(slot))?;
-            (suspicion.opens_at() <= now).then_some((!suspicion.reason.is_answer(), tier))
+        let rank = |ledger: &mut Ledger, slot: usize| {
+            let suspicion = ledger.standing(self.number, slot).suspicion().filter(|_| is_candidate(slot))?;
+            (suspicion.opens_at() <= now).then_some((!suspicion.reason.is_answer(), self.view.tier_of(slot)))
         };
-        let best = (0..cold.len()).filter_map(|slot| rank(&mut cold, slot)).min();
+        let best = slots.clone().filter_map(|slot| rank(&mut ledger, slot)).min();
         let suspect = best.and_then(|best| {
-            let equals: Vec<_> = (0..cold.len()).filter(|&slot| rank(&mut cold, slot) == Some(best)).collect();
+            let equals: Vec<_> = slots.clone().filter(|&slot| rank(&mut ledger, slot) == Some(best)).collect();
             draw(&equals, weight, seeker.draw)
         });
-        if let Some((slot, suspicion)) = suspect.and_then(|slot| Some((slot, cold[slot].standing.suspicion()?))) {
+        if let Some((slot, suspicion)) =
+            suspect.and_then(|slot| Some((slot, ledger.standing(self.number, slot).suspicion()?)))
+        {
             return Ok(Choice { slot, claim: suspicion.enter(now, policy) });
         }
         if let Some(slot) = seeker.again.filter(|&slot| seeker.may_try && self.is_available(slot, now)) {
             return Ok(Choice::available(slot));
         }
-        let mut left = NoneLeft::of(seeker.pin.map_or(cold.len(), <[usize]>::len));
-        for (slot, Cold { standing, .. }) in cold.iter().enumerate().filter(|&(slot, _)| seeker.allows(slot)) {
+        let mut left = NoneLeft::of(seeker.pin.map_or(slots.len(), <[usize]>::len));
+        for (slot, standing) in ledger.standings(self.number).filter(|&(slot, _)| seeker.allows(slot)) {
             left.add(slot, standing, seeker.tried.contains(slot), now);
         }
         Err(left)
     }
 
-    /// The state of `slot` at `now`, with its strikes and its last failure.
-    pub(crate) fn state(&self, slot: usize, now: Instant) -> (State, u32, Option<Cause>) {
-        let standing = &lock(&self.cold)[slot].standing;
-        (standing.state(now), standing.strikes(), standing.last().cloned())
+    /// The state of `slot` at `now`, with its strikes, its last failure, and what happened there.
+    pub(crate) fn state(&self, slot: usize, now: Instant) -> (State, u32, Option<Cause>, Counters) {
+        let mut ledger = lock(&self.ledger);
+        let counters = ledger.counters(self.number, slot);
+        let standing = ledger.standing(self.number, slot);
+        (standing.state(now), standing.strikes(), standing.last().cloned(), counters)
     }
 
-    /// Shows readers what the standing of `slot` says.
-    fn place(&self, cold: &mut [Cold], slot: usize) {
-        let standing = &cold[slot].standing;
-        let deadline = standing.out_until().map_or(AVAILABLE, Instant::as_nanos);
-        let (due_at, accused) = (due_at(standing), u64::from(standing.stands_accused()));
-        self.marks[slot].store(standing.epoch() << 1 | accused, Ordering::Release);
-        let old = self.deadlines[slot].load(Ordering::Relaxed);
-        self.deadlines[slot].store(deadline, Ordering::Release);
-
-        let (tier, position) = (&self.tiers[cold[slot].tier], cold[slot].position);
-        let mut available = tier.available.load(Ordering::Relaxed);
-        match (old == AVAILABLE, deadline == AVAILABLE) {
-            (true, false) => {
-                available -= 1;
-                self.swap(cold, position, tier.start + available);
-                tier.available.store(available, Ordering::Release);
-                if let Some(weights) = &tier.weights {
-                    weights.take(slot - tier.start as usize);
-                }
-            }
-            (false, true) => {
-                self.swap(cold, position, tier.start + available);
-                available += 1;
-                tier.available.store(available, Ordering::Release);
-                if let Some(weights) = &tier.weights {
-                    weights.put(slot - tier.start as usize);
-                }
-            }
-            _ => {}
-        }
-        if available == tier.len {
-            tier.soonest.store(NONE, Ordering::Release);
-        } else if due_at < tier.soonest.load(Ordering::Relaxed) {
-            tier.soonest.store(due_at, Ordering::Release);
-        }
+    /// What happened at backends that were replaced.
+    pub(crate) fn removed(&self) -> Counters {
+        lock(&self.ledger).removed(self.number)
     }
-
-    /// Swaps two entries.
-    fn swap(&self, cold: &mut [Cold], here: u32, there: u32) {
-        let a = self.entries[here as usize].load(Ordering::Relaxed);
-        let b = self.entries[there as usize].load(Ordering::Relaxed);
-        self.entries[here as usize].store(b, Ordering::Release);
-        self.entries[there as usize].store(a, Ordering::Release);
-        cold[a as usize].position = there;
-        cold[b as usize].position = here;
-    }
-}
-
-/// The moment at which somebody has to look at a backend, as it counts for [`Tier::soonest`].
-fn due_at(standing: &Standing) -> u64 {
-    // One that is out for ever is out, so that this is not `NONE`.
-    standing.due_at().map_or(NONE, |due_at| due_at.as_nanos().min(NONE - 1))
 }
 
 /// One of these slots at random by weight, with a number for the chance.

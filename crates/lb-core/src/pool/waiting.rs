@@ -1,7 +1,8 @@
 //! Requests that wait for a cooldown to end.
 //!
-//! There is no wake-up, no task and no channel: who waits knows a moment, and asks again then. The moment is a closed form
-//! of how many older ones wait, by which one, two, four, ... go at every step of [`GRACE`] after the end of a cooldown.
+//! There is no task and no channel: who waits knows a moment, and asks again then. The moment is a closed form of how many
+//! older ones wait, by which one, two, four, ... go at every step of [`GRACE`] after the end of a cooldown. Only an
+//! operator, whose doings no moment foretells, wakes those who wait.
 //!
 //! If the backend refuses one of them, it is cooling anew, and for all others the steps begin again at the end of that
 //! cooldown: also where it has ended by the time that they ask. A PTU deployment that works off ten requests a second says
@@ -9,7 +10,7 @@
 //! reason who comes anew while others wait goes behind them, and takes a backend only where its [`Turn`] has come. So order
 //! is by age in tendency, not strictly. `docs/policies.md` has the figures.
 
-use std::time::Duration;
+use std::{task::Waker, time::Duration};
 
 use crate::{
     clock::Instant,
@@ -18,9 +19,6 @@ use crate::{
 
 /// How long each step of those who wait leaves the backend to refuse the one before. Twice or half as much is alike.
 const GRACE: Duration = Duration::from_millis(100);
-
-/// What stands where a slot has never cooled.
-const NEVER_COOLED: Instant = Instant::from_nanos(0);
 
 /// How long, and how many requests, a pool lets wait: see [`PoolBuilder::wait`](crate::PoolBuilder::wait).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,15 +56,23 @@ pub(crate) struct Waiting {
     queue: Mutex<Queue>,
     /// How many they are, for those who have not taken the lock.
     len: AtomicU64,
-    /// When the last cooldown of each slot ends, or has ended; none in a pool where nobody waits.
-    cooled_until: Box<[AtomicU64]>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// The tickets of those who wait, oldest first: a ticket is a number in the order in which requests began to.
-    tickets: Vec<u64>,
+    /// The tickets of those who wait, oldest first.
+    tickets: Vec<Ticket>,
     waits: Waits,
+}
+
+#[derive(Debug)]
+struct Ticket {
+    /// In the order in which requests began to wait.
+    number: u64,
+    /// Whether something was done by hand since its holder last asked.
+    is_stirred: bool,
+    /// Who is to be woken then.
+    waker: Option<Waker>,
 }
 
 /// One who waits.
@@ -92,17 +98,16 @@ pub(crate) struct Place {
 
 /// Whose turn it is: a backend is back for a request so long after the end of its cooldown.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Turn<'p> {
-    waiting: &'p Waiting,
+pub(crate) struct Turn {
     grace: Duration,
     now: Instant,
 }
 
-impl Turn<'_> {
-    /// Whether the request may go to this slot, as far as those go who are older.
-    pub(crate) fn has_come(&self, slot: usize) -> bool {
-        let until = self.waiting.cooled_until(slot);
-        until == NEVER_COOLED || until.saturating_add(self.grace) <= self.now
+impl Turn {
+    /// Whether the request may go, as far as those go who are older, to a backend whose last cooldown ended then.
+    pub(crate) fn has_come(&self, cooled_until: Instant) -> bool {
+        // One that never cooled has not kept anybody waiting.
+        cooled_until == Instant::from_nanos(0) || cooled_until.saturating_add(self.grace) <= self.now
     }
 
     /// Whether it is late enough for the request to go wherever it can: by this moment its turn may not have come.
@@ -112,14 +117,8 @@ impl Turn<'_> {
 }
 
 impl Waiting {
-    /// For a pool of so many backends, in which requests wait or not.
-    pub(crate) fn new(backends: usize, wait: Option<Wait>) -> Self {
-        let backends = if wait.is_some() { backends } else { 0 };
-        Self {
-            queue: Mutex::default(),
-            len: AtomicU64::new(0),
-            cooled_until: (0..backends).map(|_| AtomicU64::new(0)).collect(),
-        }
+    pub(crate) fn new() -> Self {
+        Self { queue: Mutex::default(), len: AtomicU64::new(0) }
     }
 
     /// Whether somebody waits.
@@ -127,27 +126,15 @@ impl Waiting {
         self.len.load(Ordering::Relaxed) > 0
     }
 
-    /// A slot cools until then.
-    pub(crate) fn cools(&self, slot: usize, until: Instant) {
-        if let Some(cooled_until) = self.cooled_until.get(slot) {
-            cooled_until.store(until.as_nanos(), Ordering::Relaxed);
-        }
-    }
-
-    /// When the last cooldown of a slot ends, or has ended.
-    pub(crate) fn cooled_until(&self, slot: usize) -> Instant {
-        Instant::from_nanos(self.cooled_until.get(slot).map_or(0, |until| until.load(Ordering::Relaxed)))
-    }
-
     /// Whose turn it is for one who waits, or comes anew; `None` if it goes wherever it can: nobody is older, or it comes
     /// anew and there is no place for it.
-    pub(crate) fn turn(&self, ticket: Option<u64>, wait: Wait, now: Instant) -> Option<Turn<'_>> {
+    pub(crate) fn turn(&self, ticket: Option<u64>, wait: Wait, now: Instant) -> Option<Turn> {
         let tickets = &lock(&self.queue).tickets;
         let older = match ticket {
-            Some(ticket) => tickets.partition_point(|&other| other < ticket),
+            Some(ticket) => tickets.partition_point(|other| other.number < ticket),
             None => Some(tickets.len()).filter(|&waiting| waiting < wait.queue)?,
         };
-        (older > 0).then(|| Turn { waiting: self, grace: grace(older), now })
+        (older > 0).then(|| Turn { grace: grace(older), now })
     }
 
     /// Takes a place, or keeps one; `None` if there is none, or if it would be too late.
@@ -155,9 +142,8 @@ impl Waiting {
         let mut queue = lock(&self.queue);
         let Queue { tickets, waits } = &mut *queue;
         let ticket = waiter.ticket.unwrap_or(waits.begun);
-        let older = tickets.partition_point(|&other| other < ticket);
+        let older = tickets.partition_point(|other| other.number < ticket);
         let until = moment(waiter.opens_at, older);
-        let stands = tickets.get(older) == Some(&ticket);
         if until > waiter.ends_at {
             waits.given_up += u64::from(waiter.ticket.is_some());
             return None;
@@ -169,8 +155,9 @@ impl Waiting {
             }
             waits.begun += 1;
         }
-        if !stands {
-            tickets.insert(older, ticket);
+        match tickets.get_mut(older).filter(|other| other.number == ticket) {
+            Some(own) => own.is_stirred = false,
+            None => tickets.insert(older, Ticket { number: ticket, is_stirred: false, waker: None }),
         }
         self.tell_len(tickets);
         Some(Place { ticket, older, until })
@@ -179,11 +166,36 @@ impl Waiting {
     /// Gives a place back, after so long; whoever stands behind it moves up when it asks again.
     pub(crate) fn leave(&self, ticket: u64, waited: Duration) {
         let mut queue = lock(&self.queue);
-        if let Ok(place) = queue.tickets.binary_search(&ticket) {
-            queue.tickets.remove(place);
-            self.tell_len(&queue.tickets);
-        }
         queue.waits.waited = queue.waits.waited.saturating_add(waited);
+        let place = queue.tickets.binary_search_by_key(&ticket, |other| other.number);
+        let left = place.ok().map(|place| queue.tickets.remove(place));
+        self.tell_len(&queue.tickets);
+        drop(queue);
+        // With no lock held: a waker is its executor's.
+        drop(left);
+    }
+
+    /// Lets everybody who waits ask again now, because something was done by hand: a backend may be back, or another.
+    pub(crate) fn stir(&self) {
+        let stir = |ticket: &mut Ticket| {
+            ticket.is_stirred = true;
+            ticket.waker.take()
+        };
+        let wakers: Vec<_> = lock(&self.queue).tickets.iter_mut().filter_map(stir).collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether something was done by hand since the holder of this ticket last asked; if not, `waker` is woken then.
+    pub(crate) fn is_stirred(&self, ticket: u64, waker: &Waker) -> bool {
+        let mut waker = Some(waker.clone());
+        let mut queue = lock(&self.queue);
+        let place = queue.tickets.binary_search_by_key(&ticket, |other| other.number);
+        let Some(ticket) = place.ok().and_then(|place| queue.tickets.get_mut(place)) else { return true };
+        let is_stirred = ticket.is_stirred;
+        std::mem::swap(&mut ticket.waker, &mut waker);
+        drop(queue);
+        drop(waker);
+        is_stirred
     }
 
     /// When somebody who comes anew could go, if what it waits for is there at `opens_at`.
@@ -191,7 +203,7 @@ impl Waiting {
         moment(opens_at, lock(&self.queue).tickets.len())
     }
 
-    fn tell_len(&self, tickets: &[u64]) {
+    fn tell_len(&self, tickets: &[Ticket]) {
         self.len.store(tickets.len() as u64, Ordering::Relaxed);
     }
 
@@ -244,7 +256,7 @@ mod loom_models {
     #[test]
     fn no_more_are_let_in_than_there_is_room_for_and_every_place_is_given_back() {
         model(|| {
-            let (waiting, inside) = (Arc::new(Waiting::new(0, None)), Arc::new(AtomicUsize::new(0)));
+            let (waiting, inside) = (Arc::new(Waiting::new()), Arc::new(AtomicUsize::new(0)));
             let wait = Wait { longest: Duration::from_secs(1), queue: 1 };
             let visit = move |waiting: &Waiting, inside: &AtomicUsize| {
                 let Some(place) = waiting.enter(newcomer(None), wait) else { return };
@@ -268,7 +280,7 @@ mod loom_models {
     #[test]
     fn tickets_are_of_one_request_each() {
         model(|| {
-            let waiting = Arc::new(Waiting::new(0, None));
+            let waiting = Arc::new(Waiting::new());
             let wait = Wait { longest: Duration::from_secs(1), queue: 9 };
             let other = {
                 let waiting = Arc::clone(&waiting);

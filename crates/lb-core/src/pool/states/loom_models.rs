@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     cause::Detail,
     outcome::Reason,
-    pool::{Blame, PoolOptions},
+    pool::{Blame, Class, PoolOptions},
 };
 
 fn policy() -> Policy {
@@ -35,7 +35,7 @@ fn mark(states: &States, slot: usize, now: u64, nanos: u64) {
 
 /// The claim of a first attempt's probe in tier 0, if one is due.
 fn probe(states: &States, now: u64) -> Option<Claim> {
-    states.recover(&states.tiers[0], at(now), Some(&policy()), |_| ()).and_then(|choice| choice.claim)
+    states.recover(&states.view.tiers[0], at(now), Some(&policy()), |_| ()).and_then(|choice| choice.claim)
 }
 
 fn until(states: &States, slot: usize, now: u64) -> Option<Instant> {
@@ -59,9 +59,9 @@ fn search(states: &States, now: u64, tried: &[usize]) -> Result<usize, NoneLeft>
 
 /// What the picks of tier 0 at `now` could give, without a sweep: every slot that is an entry for some draw.
 fn choices(states: &States) -> Vec<usize> {
-    let tier = &states.tiers[0];
+    let tier = &states.view.tiers[0];
     if tier.soonest().is_none() {
-        return (0..states.deadlines.len()).collect();
+        return (0..states.view.len()).collect();
     }
     (0..tier.available()).map(|number| states.entry(tier, number)).collect()
 }
@@ -142,7 +142,7 @@ fn two_marks_leave_the_later_deadline_and_one_entry_less() {
             assert_eq!(until(states, 0, 5), Some(at(44)));
             assert_eq!(choices(states), [1]);
             states.sweep(at(44), |_| ());
-            assert!(states.tiers[0].soonest().is_none());
+            assert!(states.view.tiers[0].soonest().is_none());
         },
     );
 }
@@ -180,7 +180,7 @@ fn each_expiry_is_recovered_by_exactly_one_thread() {
         };
         let here = recover(&states);
         assert_eq!(here + other.join().unwrap(), 1);
-        assert!(states.tiers[0].soonest().is_none());
+        assert!(states.view.tiers[0].soonest().is_none());
     });
 }
 
@@ -269,7 +269,7 @@ fn a_success_that_races_a_failure_leaves_a_set_that_is_right() {
         |states| {
             // The success is the younger, or the failure is old news.
             assert_eq!(states.state(0, at(1)).0, State::Available);
-            assert!(states.tiers[0].soonest().is_none() && !states.stands_accused(0));
+            assert!(states.view.tiers[0].soonest().is_none() && !states.stands_accused(0));
             let mut choices = choices(states);
             choices.sort_unstable();
             assert_eq!(choices, [0, 1]);
@@ -295,4 +295,66 @@ fn a_drain_and_a_mark_keep_the_slot_out_until_both_have_ended() {
             assert_eq!(choices, [0, 1]);
         },
     );
+}
+
+/// States of two equal slots, and in another thread `writer` on them, while they are replaced by ones that have them the other
+/// way round.
+fn while_replaced(writer: fn(&States), after: fn(old: &States, new: &States)) {
+    model(move || {
+        let old = Arc::new(States::new(&[vec![1; 2]]));
+        let other = {
+            let old = old.clone();
+            thread::spawn(move || writer(&old))
+        };
+        let new = old.replaced(&[vec![1; 2]], |slot| Some(1 - slot));
+        other.join().unwrap();
+        after(&old, &new);
+    });
+}
+
+#[test]
+fn news_that_come_while_a_pool_is_replaced_are_known_to_both() {
+    while_replaced(
+        |old| mark(old, 0, 0, 10),
+        |old, new| {
+            assert_eq!((choices(old), choices(new)), (vec![1], vec![0]));
+            assert_eq!((until(old, 0, 0), until(new, 1, 0)), (Some(at(10)), Some(at(10))));
+        },
+    );
+}
+
+#[test]
+fn of_news_to_both_pools_at_once_the_longest_cooldown_wins() {
+    model(|| {
+        let old = Arc::new(States::new(&[vec![1; 2]]));
+        let new = old.replaced(&[vec![1; 2]], |slot| Some(1 - slot));
+        let other = {
+            let old = old.clone();
+            thread::spawn(move || {
+                mark(&old, 0, 0, 44);
+                assert_eq!(choices(&old), [1], "it is out by what its own pool has been told");
+            })
+        };
+        mark(&new, 1, 0, 4);
+        assert_eq!(choices(&new), [0]);
+        other.join().unwrap();
+        assert_eq!((until(&old, 0, 5), until(&new, 1, 5)), (Some(at(44)), Some(at(44))));
+    });
+}
+
+#[test]
+fn a_pool_that_is_let_go_while_its_successor_is_replaced_loses_no_count() {
+    model(|| {
+        let first = States::new(&[vec![1; 1]]);
+        first.counters().begin(0);
+        let second = first.replaced(&[vec![1; 1]], Some);
+        let other = thread::spawn(move || {
+            first.counters().end(0, Class::Success);
+            drop(first);
+        });
+        let third = second.replaced(&[vec![1; 1]], Some);
+        other.join().unwrap();
+        let counters = third.state(0, at(0)).3;
+        assert_eq!((counters.attempts, counters.successes), (1, 1));
+    });
 }

@@ -48,11 +48,11 @@ fn succeed(states: &States, slot: usize, now: Instant) -> Option<Change> {
 
 /// The available slots of a tier, sorted; checks that the set is a permutation and knows its positions.
 fn available(states: &States, tier: usize) -> Vec<usize> {
-    let set = &states.tiers[tier];
+    let set = &states.view.tiers[tier];
     let mut entries: Vec<_> = (0..set.len).map(|number| states.entry(set, number)).collect();
     let mut available = entries[..set.available() as usize].to_vec();
     for (position, &slot) in (set.start..).zip(&entries) {
-        assert_eq!(lock(&states.cold)[slot].position, position);
+        assert_eq!(lock(&states.ledger).position(states.number, slot), position);
     }
     entries.sort_unstable();
     assert!(entries.into_iter().eq((set.start..set.start + set.len).map(|slot| slot as usize)));
@@ -61,12 +61,12 @@ fn available(states: &States, tier: usize) -> Vec<usize> {
 }
 
 fn all_available(states: &States, tier: usize) -> bool {
-    states.tiers[tier].soonest().is_none()
+    states.view.tiers[tier].soonest().is_none()
 }
 
 fn swept(states: &States, tier: usize, now: Instant) -> Vec<usize> {
     let mut recovered = Vec::new();
-    let tier = &states.tiers[tier];
+    let tier = &states.view.tiers[tier];
     if tier.soonest().is_some_and(|soonest| soonest <= now) {
         states.recover(tier, now, None, |slot| recovered.push(slot));
     }
@@ -77,7 +77,7 @@ fn swept(states: &States, tier: usize, now: Instant) -> Vec<usize> {
 /// The slot of the probe that a first attempt at `now` gets, if one is due.
 fn probed(states: &States, tier: usize, now: Instant) -> Option<Choice> {
     let policy = policy();
-    states.recover(&states.tiers[tier], now, Some(&policy), |_| ())
+    states.recover(&states.view.tiers[tier], now, Some(&policy), |_| ())
 }
 
 fn search(states: &States, now: Instant, tried: &[usize]) -> Result<usize, (Option<u64>, usize, usize, usize)> {
