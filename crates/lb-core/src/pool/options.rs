@@ -169,19 +169,35 @@ impl PoolOptions {
 /// Spans of time as text.
 #[cfg(feature = "serde")]
 pub(super) mod span {
-    use std::time::Duration;
+    use std::{fmt, time::Duration};
 
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use serde::{
+        Deserializer, Serializer,
+        de::{Error, Unexpected, Visitor},
+    };
 
     pub(in crate::pool) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&humantime::format_duration(*span))
     }
 
     pub(in crate::pool) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text).map_err(|error| {
-            D::Error::custom(format!("`{text}` is no span of time ({error}); write \"250ms\" or \"1h 30m\""))
-        })
+        deserializer.deserialize_str(Text)
+    }
+
+    /// Takes text, and says what it looks like to those who write a number.
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = Duration;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a span of time with its unit, such as \"250ms\" or \"1h 30m\"")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
+            // Whoever prints the error decides whether the text is in it: it may be anything that stands in the wrong place.
+            humantime::parse_duration(text).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+        }
     }
 }
 
@@ -210,7 +226,10 @@ mod optional_span {
 mod by_status {
     use std::collections::BTreeMap;
 
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use serde::{
+        Deserialize, Deserializer, Serializer,
+        de::{Error, Unexpected},
+    };
 
     use super::StatusAction;
 
@@ -227,7 +246,10 @@ mod by_status {
         let actions = BTreeMap::<String, StatusAction>::deserialize(deserializer)?;
         let read = |(status, action): (String, _)| match status.parse() {
             Ok(status) => Ok((status, action)),
-            Err(_) => Err(D::Error::custom(format!("`{status}` is no status; write \"404\" = \"fail-over\""))),
+            Err(_) => {
+                let wanted = "a status, as in \"404\" = \"fail-over\"";
+                Err(D::Error::invalid_value(Unexpected::Str(&status), &wanted))
+            }
         };
         actions.into_iter().map(read).collect()
     }
@@ -257,9 +279,14 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         let error = |text| serde_json::from_str::<PoolOptions>(text).unwrap_err().to_string();
-        assert!(error(r#"{"max_cooldown":"soon"}"#).contains("`soon` is no span of time"));
+        assert!(
+            error(r#"{"max_cooldown":"soon"}"#).contains("\"soon\", expected a span of time with its unit, such as")
+        );
+        assert!(error(r#"{"max_cooldown":120}"#).contains("expected a span of time"));
         assert!(error(r#"{"max_cooldwn":"1s"}"#).contains("max_cooldwn"));
-        assert!(error(r#"{"on_status":{"not found":"fail-over"}}"#).contains("`not found` is no status"));
+        assert!(
+            error(r#"{"on_status":{"not found":"fail-over"}}"#).contains("\"not found\", expected a status, as in")
+        );
         assert!(error(r#"{"on_status":{"404":"ignore"}}"#).contains("fail-over-and-cool"));
     }
 }
