@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The second one asks real deployments, with the identity of `az login`, `azd auth login` and the like;
-//! `examples/quickstart/quickstart.toml` is a sample of the file: leave its `key_env` lines out.
+//! `examples/quickstart/quickstart.toml` is a sample of the file: it says `credential_source = "entra"` in place of `api_key_env`.
 
 use std::{env, io, path::Path, sync::Arc, time::Duration};
 
@@ -20,22 +20,21 @@ use azure_core::{
 };
 use futures::TryStreamExt;
 use lb_azure::{ATTEMPTS, Backend, BalancedHttpClient, Pool, SERVED_BY, TokenSource};
+use lb_core::PoolBuilder;
 use lb_emulator::{Emulator, Reply};
 use lb_examples::ensure;
-use lb_quickstart::{BoxError, Config, Decisions, Deployment, Events, Prompt};
+use lb_quickstart::{BoxError, Decisions, Events, Prompt};
 use serde_json::Value;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let (deployments, prompt, emulated) = match env::args_os().nth(1) {
-        Some(file) => configured(&Config::load(Path::new(&file))?)?,
+    let (pool, prompt, emulated) = match env::args_os().nth(1) {
+        Some(file) => configured(Path::new(&file))?,
         None => emulated()?,
     };
 
     // What is new: the pool, and its client as the transport.
-    let backends = deployments.into_iter().map(|(deployment, identity)| backend(&deployment, identity));
-    let backends: Vec<Backend> = backends.collect::<Result<_, _>>()?;
-    let pool = Arc::new(Pool::builder().backends(backends).observer(Decisions::new(io::stdout())).build()?);
+    let pool = Arc::new(pool.observer(Decisions::new(io::stdout())).build()?);
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
     let http = http.connect_timeout(Duration::from_secs(5));
     // No proxy: the emulators are on this machine.
@@ -65,17 +64,6 @@ async fn main() -> Result<(), BoxError> {
         ensure(standard.requests().iter().all(authorized), "standard did not get its own token")?;
     }
     Ok(())
-}
-
-/// A backend whose bearer token comes from `identity`. Backends that take the same one would share a clone of its source.
-fn backend(deployment: &Deployment, identity: Arc<dyn TokenCredential>) -> Result<Backend, BoxError> {
-    let tokens = TokenSource::builder(identity).name(&deployment.name).build();
-    let builder = Backend::builder(&deployment.endpoint).name(&deployment.name);
-    let builder = builder.priority(deployment.priority).weight(deployment.weight).credential_source(tokens);
-    Ok(match &deployment.deployment {
-        Some(name) => builder.deployment(name).build()?,
-        None => builder.build()?,
-    })
 }
 
 /// A service client as the Azure SDK has them: it knows azure_core's pipeline, and no balancer.
@@ -129,8 +117,8 @@ fn served_by(headers: &azure_core::http::headers::Headers) -> String {
     format!("{} (attempt {})", header(SERVED_BY), header(ATTEMPTS))
 }
 
-/// Deployments with the identity that each takes, what is asked, and the emulators.
-type Setup = (Vec<(Deployment, Arc<dyn TokenCredential>)>, Prompt, Vec<Emulator>);
+/// The deployments, what is asked, and the emulators.
+type Setup = (PoolBuilder, Prompt, Vec<Emulator>);
 
 /// An identity whose token is its name; an empty one is signed out.
 #[derive(Debug)]
@@ -151,26 +139,26 @@ fn emulated() -> Result<Setup, BoxError> {
     let start = |name: &str| Emulator::builder().name(name).key(name).start();
     let emulators = vec![start("ptu")?, start("eu")?, start("standard")?];
     emulators[0].always(Reply::throttled(Duration::from_secs(60)));
-    let deployments = emulators.iter().zip(1..).zip(["ptu", "", "standard"]).map(|((emulator, priority), identity)| {
-        let (name, endpoint) = (emulator.name().to_owned(), emulator.url());
-        let deployment = Deployment { name, endpoint, priority, weight: 1, deployment: None, key: None };
-        (deployment, Arc::new(Identity(identity)) as Arc<dyn TokenCredential>)
+    let backends = emulators.iter().zip(1..).zip(["ptu", "", "standard"]).map(|((emulator, priority), identity)| {
+        // Backends that take the same identity would share a clone of its source.
+        let tokens = TokenSource::builder(Arc::new(Identity(identity))).name(emulator.name()).build();
+        Backend::builder(emulator.url()).name(emulator.name()).priority(priority).credential_source(tokens).build()
     });
+    let pool = Pool::builder().backends(backends.collect::<Result<Vec<_>, _>>()?);
     let path = "/openai/deployments/any/chat/completions?api-version=2024-10-21";
-    Ok((deployments.collect(), Prompt::chat(path, "Hello", 16), emulators))
+    Ok((pool, Prompt::chat(path, "Hello", 16), emulators))
 }
 
+/// Backends that say `credential_source = "entra"` get tokens of this machine's identity.
 #[cfg(feature = "azure-identity")]
-fn configured(config: &Config) -> Result<Setup, BoxError> {
-    if config.deployments.iter().any(|deployment| deployment.key.is_some()) {
-        return Err("the deployments are asked with tokens; leave key_env out".into());
-    }
-    let identity: Arc<dyn TokenCredential> = azure_identity::DeveloperToolsCredential::new(None)?;
-    let deployments = config.deployments.iter().map(|deployment| (deployment.clone(), Arc::clone(&identity)));
-    Ok((deployments.collect(), config.prompt.clone(), Vec::new()))
+fn configured(file: &Path) -> Result<Setup, BoxError> {
+    let tokens = TokenSource::new(azure_identity::DeveloperToolsCredential::new(None)?);
+    let config = lb_config::Config::from_file(file)?.with_source("entra", tokens);
+    let config = lb_quickstart::Config::new(config)?;
+    Ok((config.pool()?, config.prompt.clone(), Vec::new()))
 }
 
 #[cfg(not(feature = "azure-identity"))]
-fn configured(_: &Config) -> Result<Setup, BoxError> {
+fn configured(_: &Path) -> Result<Setup, BoxError> {
     Err("to ask real deployments, run with --features azure-identity".into())
 }

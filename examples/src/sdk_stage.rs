@@ -2,9 +2,9 @@
 
 use std::{env, io, path::Path, sync::Arc, time::Duration};
 
-use lb_core::{Backend, Pool};
+use lb_core::{Backend, Pool, PoolBuilder};
 use lb_emulator::{Emulator, Reply};
-use lb_quickstart::{BoxError, Config, Decisions, Deployment};
+use lb_quickstart::{BoxError, Config, Decisions};
 use reqwest::{Client, ClientBuilder};
 
 /// What an SDK example runs on: a pool that prints what it decides, and what to ask.
@@ -51,7 +51,7 @@ impl SdkStage {
             Backend::builder(emulator.url()).name(name).priority(priority).api_key(format!("key of {name}")).build()
         });
         Ok(Self {
-            pool: pool(backends.collect::<Result<_, _>>()?)?,
+            pool: pool(Pool::builder().backends(backends.collect::<Result<Vec<_>, _>>()?))?,
             question: "Hello".to_owned(),
             max_tokens: 16,
             api_version: "2024-10-21".to_owned(),
@@ -66,9 +66,8 @@ impl SdkStage {
         let body = &config.prompt.body;
         let question = body["messages"][0]["content"].as_str().ok_or(unfit)?;
         let max_tokens = body["max_tokens"].as_u64().ok_or(unfit)?.try_into()?;
-        let backends = config.deployments.iter().map(Deployment::backend);
         Ok(Self {
-            pool: pool(backends.collect::<Result<_, _>>()?)?,
+            pool: pool(config.pool()?)?,
             question: question.to_owned(),
             max_tokens,
             api_version: api_version.to_owned(),
@@ -85,32 +84,26 @@ impl SdkStage {
     }
 }
 
-fn pool(backends: Vec<Backend>) -> Result<Arc<Pool>, BoxError> {
-    Ok(Arc::new(Pool::builder().backends(backends).observer(Decisions::new(io::stdout())).build()?))
+fn pool(builder: PoolBuilder) -> Result<Arc<Pool>, BoxError> {
+    Ok(Arc::new(builder.observer(Decisions::new(io::stdout())).build()?))
 }
 
 #[cfg(test)]
 mod tests {
-    use lb_quickstart::{Key, Prompt};
-
     use super::*;
 
-    fn config(prompt: Prompt) -> Config {
-        let deployment = Deployment {
-            name: "ptu".to_owned(),
-            endpoint: "https://ptu.openai.azure.com".to_owned(),
-            priority: 1,
-            weight: 1,
-            deployment: Some("gpt-4.1-ptu".to_owned()),
-            key: Some(Key::new("key")),
-        };
-        Config { deployments: vec![deployment], prompt }
+    fn stage(request: &str) -> Result<SdkStage, BoxError> {
+        let text = format!(
+            "[request]\n{request}\nprompt = 'Why?'\nmax_tokens = 16\n\
+             [[backends]]\nendpoint = 'ptu.openai.azure.com'\ndeployment = 'gpt-4.1-ptu'\napi_key_env = 'PTU_KEY'"
+        );
+        let config = lb_config::Config::from_toml("my.toml", &text)?.with_vars("LB", [("PTU_KEY", "key")])?;
+        SdkStage::configured(&Config::new(config)?)
     }
 
     #[test]
     fn a_configuration_says_what_to_ask_and_whom() {
-        let path = "/openai/deployments/gpt-4.1-ptu/chat/completions?api-version=2024-10-21";
-        let stage = SdkStage::configured(&config(Prompt::chat(path, "Why?", 16))).unwrap();
+        let stage = stage("api_version = '2024-10-21'").unwrap();
         assert_eq!((&*stage.question, stage.max_tokens, &*stage.api_version), ("Why?", 16, "2024-10-21"));
         assert_eq!(stage.pool.snapshot().backends[0].backend.deployment(), Some("gpt-4.1-ptu"));
         assert!(stage.healthy.is_none());
@@ -118,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_path_of_its_own_is_refused() {
-        let error = SdkStage::configured(&config(Prompt::chat("/openai/v1/chat/completions", "Why?", 16))).unwrap_err();
+        let error = stage("path = '/openai/deployments/gpt-4.1-ptu/chat/completions'").unwrap_err();
         assert!(error.to_string().contains("give api_version"), "{error}");
     }
 }

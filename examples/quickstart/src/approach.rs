@@ -9,10 +9,10 @@ use std::{fmt, sync::Arc};
 
 #[cfg(feature = "isahc")]
 use futures_lite::future::block_on;
-use lb_core::Pool;
+use lb_core::{Backend, Pool};
 use serde::Serialize;
 
-use crate::{Answer, BoxError, Deployment, Feature, Workload};
+use crate::{Answer, BoxError, Feature, Workload};
 
 /// One way to send a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -88,7 +88,7 @@ impl Approach {
     /// # Errors
     ///
     /// If it is not compiled in, or a client cannot be made. Requests that fail are answers.
-    pub fn run(self, work: Workload, pool: Arc<Pool>, first: &Deployment) -> Result<Vec<Answer>, BoxError> {
+    pub fn run(self, work: Workload, pool: Arc<Pool>, first: &Backend) -> Result<Vec<Answer>, BoxError> {
         match self {
             Self::Direct => runtime()?.block_on(direct::send_all(&work, first)),
             Self::Reqwest => runtime()?.block_on(over_reqwest::send_all(&work, pool)),

@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lb_core::{BlockingLoadBalancer, Error, Exhausted, Fault, Pool, causes};
+use lb_core::{Backend, BlockingLoadBalancer, Error, Exhausted, Fault, Pool, causes};
 use lb_reqwest::{BlockingReqwestTransport, fault};
 use reqwest::blocking::{Client, Response};
 use serde_json::Value;
 
-use crate::{BoxError, Config, Deployment, Prompt, Workload};
+use crate::{BoxError, Config, Prompt, Workload};
 
 /// What a deployment answered, or why it did not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,10 @@ impl fmt::Display for Finding {
             }
             Self::Silent(why) => write!(f, "no answer ({why})"),
             Self::Key(why) => {
-                write!(f, "the key is not accepted: check key_env, and the resource's network rules ({why})")
+                write!(
+                    f,
+                    "the key is not accepted: check where it comes from, and the resource's network rules ({why})"
+                )
             }
             Self::Missing(why) => write!(f, "wrong deployment, path or API version ({why})"),
             Self::Other(why) => f.write_str(why),
@@ -72,14 +75,13 @@ impl fmt::Display for Finding {
 ///
 /// If reqwest cannot build a client, or a deployment is not valid.
 pub fn examine(config: &Config) -> Result<Vec<(String, Finding)>, BoxError> {
-    let examined = config.deployments.iter().map(|one| Ok((one.name.clone(), examine_one(one, &config.prompt)?)));
-    examined.collect()
+    config.backends.iter().map(|one| Ok((one.name().to_owned(), examine_one(one, &config.prompt)?))).collect()
 }
 
-fn examine_one(deployment: &Deployment, prompt: &Prompt) -> Result<Finding, BoxError> {
+fn examine_one(backend: &Backend, prompt: &Prompt) -> Result<Finding, BoxError> {
     let client = Client::builder().connect_timeout(Workload::CONNECT_TIMEOUT).timeout(Workload::TIMEOUT);
     let transport = BlockingReqwestTransport::from_builder(client)?;
-    let balancer = BlockingLoadBalancer::new(Pool::new([deployment.backend()?])?, transport);
+    let balancer = BlockingLoadBalancer::new(Pool::new([backend.clone()])?, transport);
     let request = balancer.transport().client().post(prompt.url());
     let request = request.header("content-type", "application/json").body(prompt.body.to_string()).build()?;
     let start = Instant::now();
@@ -136,19 +138,15 @@ mod tests {
     use lb_emulator::{Emulator, Reply};
 
     use super::*;
-    use crate::Key;
 
     fn finding(endpoint: &str) -> Finding {
-        let deployment = Deployment {
-            name: "ptu".to_owned(),
-            endpoint: endpoint.to_owned(),
-            priority: 1,
-            weight: 1,
-            deployment: Some("gpt".to_owned()),
-            key: Some(Key::new("KEY-CANARY")),
-        };
-        let prompt = Prompt::chat("/openai/deployments/gpt/chat/completions?api-version=2024-10-21", "Why?", 16);
-        let mut found = examine(&Config { deployments: vec![deployment], prompt }).unwrap();
+        let text = format!(
+            "[request]\nprompt = 'Why?'\nmax_tokens = 16\napi_version = '2024-10-21'\n\
+             [[backends]]\nname = 'ptu'\nendpoint = '{endpoint}'\ndeployment = 'gpt'\napi_key_env = 'PTU_KEY'"
+        );
+        let config = lb_config::Config::from_toml("my.toml", &text).unwrap();
+        let config = config.with_vars("LB", [("PTU_KEY", "KEY-CANARY")]).unwrap();
+        let mut found = examine(&Config::new(config).unwrap()).unwrap();
         let (name, finding) = found.remove(0);
         assert_eq!(name, "ptu");
         assert!(!format!("{finding} {finding:?}").contains("CANARY"), "{finding}");

@@ -59,12 +59,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Config, Deployment, Prompt};
+    use crate::Config;
 
     fn configured(endpoint: &str) -> Setup {
-        let (name, endpoint) = ("ptu".to_owned(), endpoint.to_owned());
-        let deployment = Deployment { name, endpoint, priority: 1, weight: 1, deployment: None, key: None };
-        Setup::Configured(Config { deployments: vec![deployment], prompt: Prompt::chat("/", "Why?", 16) })
+        let text = format!("request = {{ path = '/', body = '{{}}' }}\nbackends = [{{ endpoint = '{endpoint}' }}]");
+        Setup::Configured(Box::new(Config::new(lb_config::Config::from_toml("my.toml", &text).unwrap()).unwrap()))
     }
 
     #[test]

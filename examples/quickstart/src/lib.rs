@@ -2,8 +2,8 @@
 //!
 //! In reading order:
 //!
-//! 1. a [`Deployment`] says where one backend lives and which [`Key`] it takes;
-//! 2. a [`Stage`] is several of them, emulated or from a [`Config`], and the [`Prompt`] to send;
+//! 1. a [`Config`] is what a file says: a pool, and the [`Prompt`] to send;
+//! 2. a [`Stage`] is several deployments, emulated or configured;
 //! 3. an [`Approach`] sends the same requests in one way: without a balancer, or over one HTTP stack;
 //! 4. [`Decisions`] prints what the pool decides, as it happens;
 //! 5. a [`RequestLog`] writes a line per attempt, for `lb-sim` to read;
@@ -19,11 +19,9 @@ mod answer;
 mod approach;
 mod config;
 mod decisions;
-mod deployment;
 mod doctor;
 mod events;
 mod feature;
-mod key;
 mod log;
 mod prompt;
 mod quickstart;
@@ -33,13 +31,11 @@ mod workload;
 
 pub use answer::Answer;
 pub use approach::Approach;
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use decisions::Decisions;
-pub use deployment::Deployment;
 pub use doctor::{Finding, examine};
 pub use events::Events;
 pub use feature::Feature;
-pub use key::Key;
 pub use log::{RequestLog, Usage};
 pub use prompt::Prompt;
 pub use quickstart::Quickstart;

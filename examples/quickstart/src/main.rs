@@ -72,7 +72,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<(), BoxError> {
     let setup = match &cli.config {
-        Some(file) => Setup::Configured(Config::load(file)?),
+        Some(file) => Setup::Configured(Box::new(Config::load(file)?)),
         // What a short completion takes, more or less.
         None => Setup::Emulated { latency: Duration::from_millis(100) },
     };

@@ -35,10 +35,9 @@ impl Quickstart {
 
     fn run_one(&self, approach: Approach, decisions: &Decisions) -> Result<Row, BoxError> {
         let stage = self.setup.open(self.requests)?;
-        let first = stage.deployments.iter().min_by_key(|deployment| deployment.priority);
-        let first = first.ok_or("there is no deployment; name at least one")?;
+        let first = stage.backends.first().ok_or("there is no deployment; name at least one")?;
         decisions.headline(&match approach {
-            Approach::Direct => format!("{approach}: {} alone, without a balancer", first.name),
+            Approach::Direct => format!("{approach}: {} alone, without a balancer", first.name()),
             _ => approach.to_string(),
         });
         let pool = stage.pool(Observers(decisions.restarted(), self.log.clone()))?;

@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lb_core::{Observer, Pool};
+use http::uri::Scheme;
+use lb_core::{Backend, Observer, Pool};
 use lb_emulator::{
-    Emulator, StartError,
+    Emulator,
     lb_limits::{Ptu, RequestPeriod, SECOND, azure_standard_with_period},
 };
 
-use crate::{BoxError, Config, Deployment, Key, Prompt};
+use crate::{BoxError, Config, Prompt};
 
 /// What the emulated deployments are, in words.
 const EMULATED: &str = "\
@@ -27,7 +28,7 @@ pub enum Setup {
         latency: Duration,
     },
     /// Real ones, or emulators of another process.
-    Configured(Config),
+    Configured(Box<Config>),
 }
 
 impl Setup {
@@ -36,13 +37,14 @@ impl Setup {
     /// # Errors
     ///
     /// If an emulator cannot start.
-    pub fn open(&self, requests: usize) -> Result<Stage, StartError> {
+    pub fn open(&self, requests: usize) -> Result<Stage, BoxError> {
         match self {
             Self::Emulated { latency } => Stage::emulated(*latency, requests),
             Self::Configured(config) => Ok(Stage {
-                deployments: config.deployments.clone(),
+                backends: config.backends.clone(),
                 prompt: config.prompt.clone(),
                 is_local: false,
+                config: Some(config.clone()),
                 emulators: Vec::new(),
             }),
         }
@@ -53,7 +55,7 @@ impl Setup {
     pub fn has_tls(&self) -> bool {
         match self {
             Self::Emulated { .. } => false,
-            Self::Configured(config) => config.deployments.iter().any(Deployment::has_tls),
+            Self::Configured(config) => config.backends.iter().any(|backend| *backend.scheme() == Scheme::HTTPS),
         }
     }
 
@@ -70,19 +72,21 @@ impl Setup {
 /// Deployments that can be sent to, until this is dropped.
 #[derive(Debug)]
 pub struct Stage {
-    /// The deployments, in the order in which they were given.
-    pub deployments: Vec<Deployment>,
+    /// The deployments, by priority.
+    pub backends: Vec<Backend>,
     /// What is sent to them.
     pub prompt: Prompt,
     /// Whether they are on this machine.
     pub is_local: bool,
+    /// Where they are from, if they are not emulated.
+    config: Option<Box<Config>>,
     /// Serving as long as they are here.
     #[expect(dead_code, reason = "held, not used")]
     emulators: Vec<Emulator>,
 }
 
 impl Stage {
-    fn emulated(latency: Duration, requests: usize) -> Result<Self, StartError> {
+    fn emulated(latency: Duration, requests: usize) -> Result<Self, BoxError> {
         let per_second = |requests: u64| {
             let (tpm, rpm) = (requests.saturating_mul(60_000), requests.saturating_mul(60));
             azure_standard_with_period(tpm, rpm, 0, RequestPeriod::OneSecond)
@@ -93,33 +97,30 @@ impl Stage {
             Emulator::builder().name("standard").limits(per_second(6)),
             Emulator::builder().name("overflow").limits(per_second(whole_run)),
         ];
-        let mut deployments = Vec::new();
+        let mut backends = Vec::new();
         let mut emulators = Vec::new();
         for (builder, priority) in builders.into_iter().zip(1..) {
             let key = format!("key {priority}");
             let emulator = builder.key(&key).latency(latency).start()?;
-            deployments.push(Deployment {
-                name: emulator.name().to_owned(),
-                endpoint: emulator.url(),
-                priority,
-                weight: 1,
-                deployment: None,
-                key: Some(Key::new(key)),
-            });
+            let backend = Backend::builder(emulator.url()).name(emulator.name()).priority(priority);
+            backends.push(backend.api_key(key).build()?);
             emulators.push(emulator);
         }
         let path = "/openai/deployments/gpt-4.1/chat/completions?api-version=2024-10-21";
         let prompt = Prompt::chat(path, "What does a load balancer with priorities do? Answer in a sentence.", 16);
-        Ok(Self { deployments, prompt, is_local: true, emulators })
+        Ok(Self { backends, prompt, is_local: true, config: None, emulators })
     }
 
     /// A pool of these deployments that tells `observer` what it decides.
     ///
     /// # Errors
     ///
-    /// If a deployment is invalid, or some have keys and others have none.
+    /// If a key that was there is not there any more.
     pub fn pool(&self, observer: impl Observer + 'static) -> Result<Arc<Pool>, BoxError> {
-        let backends = self.deployments.iter().map(Deployment::backend).collect::<Result<Vec<_>, _>>()?;
-        Ok(Arc::new(Pool::builder().backends(backends).observer(observer).build()?))
+        let builder = match &self.config {
+            Some(config) => config.pool()?,
+            None => Pool::builder().backends(self.backends.iter().cloned()),
+        };
+        Ok(Arc::new(builder.observer(observer).build()?))
     }
 }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::{Client, Response, redirect::Policy};
+use lb_core::{Backend, Pool, Step, Target, ThreadRng};
+use reqwest::{Client, Request, Response, redirect::Policy};
 
-use crate::{Answer, BoxError, Deployment, Usage, Workload};
+use crate::{Answer, BoxError, Usage, Workload};
 
-pub(crate) async fn send_all(work: &Workload, to: &Deployment) -> Result<Vec<Answer>, BoxError> {
-    let backend = to.backend()?;
+pub(crate) async fn send_all(work: &Workload, to: &Backend) -> Result<Vec<Answer>, BoxError> {
     let mut builder = Client::builder()
         .redirect(Policy::none())
         .connect_timeout(Workload::CONNECT_TIMEOUT)
@@ -16,18 +16,21 @@ pub(crate) async fn send_all(work: &Workload, to: &Deployment) -> Result<Vec<Ans
         builder = builder.no_proxy();
     }
     let client = builder.build()?;
-    let url = format!("{}{}{}", backend.origin(), backend.path_prefix(), work.prompt.path);
+    // A pool of one has nothing to balance: it only knows where the deployment is, and its key.
+    let pool = Pool::new([to.clone()])?;
+    let mut dispatch = pool.dispatch();
+    let Step::Try(attempt) = dispatch.next(|| pool.now(), &ThreadRng) else { return Err("it is not available".into()) };
+    let mut target = pool.target(&attempt);
+    target.obtain_credential().await?;
+    let request = request(work, &target)?;
     Ok(work
         .send_from_a_task(async || {
-            let mut request = client.post(&url).header("content-type", "application/json");
-            if let Some(key) = &to.key {
-                request = request.header("api-key", key.reveal());
-            }
+            let Some(request) = request.try_clone() else { return Answer::Failed("it cannot be repeated".to_owned()) };
             let start = SystemTime::now();
-            match request.body(work.prompt.body.to_string()).send().await {
+            match client.execute(request).await {
                 Ok(response) if response.status().is_success() => match response.bytes().await {
                     Ok(body) => {
-                        let answer = Answer::Served(to.name.clone());
+                        let answer = Answer::Served(to.name().to_owned());
                         work.log(start, &answer, Usage::in_body(&body));
                         answer
                     }
@@ -36,14 +39,21 @@ pub(crate) async fn send_all(work: &Workload, to: &Deployment) -> Result<Vec<Ans
                 Ok(response) => {
                     let status = response.status().as_u16();
                     if let Some(log) = &work.log {
-                        log.refused(&to.name, status, retry_after_ms(&response));
+                        log.refused(to.name(), status, retry_after_ms(&response));
                     }
-                    Answer::Failed(format!("status {status} from {}", to.name))
+                    Answer::Failed(format!("status {status} from {}", to.name()))
                 }
                 Err(error) => Answer::failed(&error),
             }
         })
         .await)
+}
+
+fn request(work: &Workload, target: &Target<'_>) -> Result<Request, BoxError> {
+    let request = http::Request::post(work.prompt.url()).header("content-type", "application/json");
+    let mut request = request.body(work.prompt.body.to_string())?;
+    target.address(&mut request)?;
+    Ok(request.try_into()?)
 }
 
 fn retry_after_ms(response: &Response) -> Option<Duration> {
