@@ -4,11 +4,13 @@
 //! are lines of text, so that one can be written, read and shortened by hand.
 
 mod addressing;
+mod configuration;
 mod endpoints;
 mod hints;
 mod models;
 
 pub use addressing::addressing;
+pub use configuration::configuration;
 pub use endpoints::endpoints;
 pub use hints::hints;
 pub use models::models;

@@ -36,6 +36,11 @@ fn addressing() {
 }
 
 #[test]
+fn configuration() {
+    run("configuration", 50, fuzz::configuration);
+}
+
+#[test]
 fn models() {
     run("models", 30, fuzz::models);
 }
