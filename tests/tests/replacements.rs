@@ -28,8 +28,8 @@ const SERVED: Outcome = Outcome::Answered { status: 200, hint: None };
 /// deployment, by which tests know it.
 struct Pools {
     rng: SeededRng,
-    numbers: HashMap<&'static str, u64>,
-    next: u64,
+    numbers: HashMap<&'static str, usize>,
+    next: usize,
 }
 
 impl Pools {
@@ -37,8 +37,8 @@ impl Pools {
         Self { rng: SeededRng::new(seed), numbers: HashMap::new(), next: 0 }
     }
 
-    fn draw(&self, below: u64) -> u64 {
-        self.rng.next_u64() % below
+    fn draw(&self, below: usize) -> usize {
+        usize::try_from(self.rng.next_u64() >> 1).unwrap() % below
     }
 
     fn builder(&mut self) -> PoolBuilder {
@@ -53,7 +53,7 @@ impl Pools {
                 self.next
             });
             self.numbers.insert(name, number);
-            let (priority, weight) = (1 + self.draw(3) as u32, 1 + self.draw(2) as u32);
+            let [priority, weight] = [self.draw(3), self.draw(2)].map(|drawn| u32::try_from(drawn).unwrap() + 1);
             builder =
                 builder.backend(host(name, priority).weight(weight).deployment(number.to_string()).build().unwrap());
         }
@@ -61,8 +61,12 @@ impl Pools {
     }
 }
 
-fn number(backend: &Backend) -> u64 {
+fn number(backend: &Backend) -> usize {
     backend.deployment().unwrap().parse().unwrap()
+}
+
+fn micros(micros: usize) -> Duration {
+    Duration::from_micros(micros as u64)
 }
 
 fn throttled(hint: Duration) -> Outcome {
@@ -80,22 +84,22 @@ fn check_at_rest(counters: Counters, attempts: u64, throttles: u64, cancelled: u
 struct Walk {
     dispatch: Dispatch<Arc<Pool>>,
     /// Where its attempt is, and where it has been.
-    at: u64,
-    tried: HashSet<u64>,
+    at: usize,
+    tried: HashSet<usize>,
 }
 
 /// What is known in the history that is told step by step: until when each backend is out.
 #[derive(Default)]
 struct Known {
-    until: HashMap<u64, Instant>,
-    drained: HashSet<u64>,
-    counts: HashMap<u64, u64>,
+    until: HashMap<usize, Instant>,
+    drained: HashSet<usize>,
+    counts: HashMap<usize, u64>,
     attempts: u64,
     refused: u64,
 }
 
 impl Known {
-    fn is_out(&self, number: u64, now: Instant) -> bool {
+    fn is_out(&self, number: usize, now: Instant) -> bool {
         self.drained.contains(&number) || self.until.get(&number).is_some_and(|until| *until > now)
     }
 
@@ -141,7 +145,7 @@ fn on_the_mock_clock() {
                 }
             }
         }
-        clock.advance(Duration::from_micros(pools.draw(50)));
+        clock.advance(micros(pools.draw(50)));
         let now = lb_core::Clock::now(&clock);
         if pools.draw(500) == 0 {
             let (name, number) = pools.numbers.iter().map(|(name, number)| (*name, *number)).min().unwrap();
@@ -155,13 +159,13 @@ fn on_the_mock_clock() {
         let walk = Walk { dispatch: Dispatch::new(pool.pool()), at: 0, tried: HashSet::new() };
         open.extend(known.go_on(walk, now, &rng));
         // Some end late, on a pool that has been replaced long since.
-        while open.len() > pools.draw(64) as usize {
-            let place = pools.draw(open.len() as u64) as usize;
+        while open.len() > pools.draw(64) {
+            let place = pools.draw(open.len());
             let mut walk = open.swap_remove(place);
             match pools.draw(10) {
                 0 => cancelled += 1,
                 1..=3 => {
-                    let hint = Duration::from_micros(1 + pools.draw(150));
+                    let hint = micros(1 + pools.draw(150));
                     assert_eq!(walk.dispatch.settle(throttled(hint), || now), Verdict::FailOver);
                     throttles += 1;
                     let until = known.until.entry(walk.at).or_insert(now);
@@ -199,13 +203,13 @@ fn on_threads() {
         loop {
             // What is known before it chooses holds for it, as long as the clock has not moved on by then.
             let known: Vec<_> =
-                pool.backends().iter().map(|backend| until[number(backend) as usize].load(Ordering::SeqCst)).collect();
+                pool.backends().iter().map(|backend| until[number(backend)].load(Ordering::SeqCst)).collect();
             let Step::Try(attempt) = dispatch.next(|| pool.now(), rng) else { return };
             let sent_to = number(pool.target(&attempt).backend());
             let slot = pool.backends().iter().position(|backend| number(backend) == sent_to).unwrap();
             assert!(known[slot] <= pool.now().as_nanos(), "it is out");
             attempts.fetch_add(1, Ordering::Relaxed);
-            if rng.next_u64() % 4 > 0 {
+            if rng.next_u64() & 3 > 0 {
                 assert_eq!(dispatch.settle(SERVED, || pool.now()), Verdict::Return);
                 return;
             }
@@ -213,7 +217,7 @@ fn on_threads() {
             let (hint, now) = (Duration::from_micros(1 + rng.next_u64() % 500), pool.now());
             assert_eq!(dispatch.settle(throttled(hint), || now), Verdict::FailOver);
             let out_until = now.saturating_add(hint).as_nanos();
-            until[sent_to as usize].fetch_max(out_until, Ordering::SeqCst);
+            until[sent_to].fetch_max(out_until, Ordering::SeqCst);
         }
     };
     thread::scope(|scope| {
