@@ -1,6 +1,6 @@
 //! The transport: every attempt's request is built anew.
 
-use std::{future::Future, time::Duration};
+use std::{borrow::Cow, future::Future, time::Duration};
 
 use async_openai::middleware::HttpRequestFactory;
 use lb_core::{Error, Exhausted, Fault, Head, Refusal, Served, Target, Transport, causes};
@@ -37,6 +37,16 @@ where
     fn replay(&self, original: &mut HttpRequestFactory) -> Option<HttpRequestFactory> {
         // A handle on shared inputs: nothing of the request is copied.
         Some(original.clone())
+    }
+
+    fn model<'r>(&'r self, original: &'r mut HttpRequestFactory) -> impl Future<Output = Option<Cow<'r, str>>> + Send {
+        let factory = original.clone();
+        async move {
+            // One that cannot be built names none; the attempt says why.
+            let mut request = factory.build().await.ok()?;
+            let model = self.inner.model(&mut request).await?;
+            Some(Cow::Owned(model.into_owned()))
+        }
     }
 
     async fn send(&self, factory: HttpRequestFactory, target: &Target<'_>) -> Result<Response, Error<AttemptError>> {

@@ -110,7 +110,6 @@ mod address;
 mod error;
 mod fault;
 mod http_client;
-#[cfg(feature = "json")]
 mod model;
 mod response;
 mod token_source;
@@ -120,8 +119,9 @@ pub use fault::fault;
 pub use http_client::BalancedHttpClient;
 #[doc(no_inline)]
 pub use lb_core::{
-    self, Backend, BackendBuilder, BuildError, Credential, Error, Event, Exhausted, Fault, Observer, Pool, PoolBuilder,
-    PoolOptions, RotatingCredential, Served, ServedBy, State, Wait, WishError, Wishes,
+    self, Backend, BackendBuilder, BuildError, Credential, Error, Event, Exhausted, Fault, NoPool, Observer, Pool,
+    PoolBuilder, PoolOptions, Pools, PoolsByModel, ReplaceablePool, Replaced, RotatingCredential, Served, ServedBy,
+    State, Wait, WishError, Wishes,
 };
 pub use response::{ATTEMPTS, BalancedResponse, SERVED_BY};
 pub use token_source::{COGNITIVE_SERVICES_SCOPE, TokenSource, TokenSourceBuilder};

@@ -1,6 +1,10 @@
 //! The transport: it lives for one call only, and borrows the caller's request.
 
-use std::{future::Future, time::Duration};
+use std::{
+    borrow::Cow,
+    future::{Future, ready},
+    time::Duration,
+};
 
 use azure_core::{
     Error as AzureError,
@@ -15,7 +19,7 @@ use http_body_util::StreamBody;
 use lb_core::{Error, Exhausted, Fault, Head, Refusal, Served, Target, Transport, causes};
 use lb_drain::{Drain, MAX_BYTES};
 
-use crate::{address::address, error::without_query, fault::fault, response::BalancedResponse};
+use crate::{address::address, error::without_query, fault::fault, model::requested_model, response::BalancedResponse};
 
 /// The caller's request is copied once per attempt, and for nothing else.
 pub(crate) struct AzureTransport<'c> {
@@ -52,6 +56,10 @@ impl Transport for AzureTransport<'_> {
 
     fn replay(&self, original: &mut Replay) -> Option<Replay> {
         (*original != Replay::Once).then_some(*original)
+    }
+
+    fn model<'r>(&'r self, _: &'r mut Replay) -> impl Future<Output = Option<Cow<'r, str>>> + Send {
+        ready(requested_model(self.request))
     }
 
     async fn send(&self, replay: Replay, target: &Target<'_>) -> Result<BalancedResponse, Error<AzureError>> {

@@ -103,7 +103,8 @@ async fn run<T: Transport, R: Rng + ?Sized>(
     let mut beginning = Beginning::Anew(wishes);
     // Once for every pool: a request that waits goes on in the one that has replaced its own.
     'pool: loop {
-        let serving = pools.serving();
+        let model = if pools.are_by_model() { transport.model(&mut original).await } else { None };
+        let serving = pools.serving(model)?;
         let pool = &*serving;
         let mut dispatch = match beginning {
             Beginning::Anew(wishes) => pool.dispatch_with(wishes)?,
@@ -287,7 +288,7 @@ fn settle<T: Transport>(
         Err(Error::Transport(error)) => Detail::from_text(&transport.describe(error)),
         Err(Error::Credential { source, .. }) => Detail::from_text(&causes(source)),
         Err(
-            Error::Address(_) | Error::Exhausted(_) | Error::HeadTimeout { .. } | Error::Wish(_),
+            Error::Address(_) | Error::Exhausted(_) | Error::HeadTimeout { .. } | Error::Wish(_) | Error::NoPool(_),
         ) => Detail::default(),
     };
     dispatch.settle_with(outcome(pool, transport, target, answer, refusal), detail, || pool.now())
@@ -312,7 +313,7 @@ fn outcome<T: Transport>(
         Err(Error::Credential { .. }) => Outcome::Faulted(Fault::Credential),
         Err(Error::HeadTimeout { .. }) => Outcome::Faulted(Fault::Timeout),
         // Nothing was sent, and not for a reason that lies with the backend.
-        Err(Error::Address(_) | Error::Exhausted(_) | Error::Wish(_)) => Outcome::Cancelled,
+        Err(Error::Address(_) | Error::Exhausted(_) | Error::Wish(_) | Error::NoPool(_)) => Outcome::Cancelled,
     }
 }
 

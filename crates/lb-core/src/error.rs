@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, error::Error as StdError, fmt, time::Duration};
 
-use crate::{credential::CredentialError, exhausted::Exhausted, wishes::WishError};
+use crate::{credential::CredentialError, exhausted::Exhausted, pools::NoPool, wishes::WishError};
 
 /// Why a balancer has no response to return.
 ///
@@ -32,6 +32,8 @@ pub enum Error<E> {
     },
     /// A wish of the request cannot be granted. Nothing was sent.
     Wish(WishError),
+    /// No pool serves the request's model, where there are pools [by model](crate::Pools::by_model). Nothing was sent.
+    NoPool(NoPool),
     /// No backend is available. Retry after [`Exhausted::retry_after`]. Only `try_send` returns it: `send` answers
     /// with a synthesised 429 instead.
     Exhausted(Exhausted),
@@ -52,6 +54,7 @@ impl<E> Error<E> {
             Self::Credential { backend, source } => Err(Error::Credential { backend, source }),
             Self::HeadTimeout { backend, after } => Err(Error::HeadTimeout { backend, after }),
             Self::Wish(error) => Err(Error::Wish(error)),
+            Self::NoPool(error) => Err(Error::NoPool(error)),
             Self::Exhausted(exhausted) => Err(Error::Exhausted(exhausted)),
         }
     }
@@ -65,6 +68,7 @@ impl<E> Error<E> {
             Self::Credential { backend, source } => Error::Credential { backend, source },
             Self::HeadTimeout { backend, after } => Error::HeadTimeout { backend, after },
             Self::Wish(error) => Error::Wish(error),
+            Self::NoPool(error) => Error::NoPool(error),
             Self::Exhausted(exhausted) => Error::Exhausted(exhausted),
         }
     }
@@ -82,6 +86,12 @@ impl<E> From<WishError> for Error<E> {
     }
 }
 
+impl<E> From<NoPool> for Error<E> {
+    fn from(error: NoPool) -> Self {
+        Self::NoPool(error)
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -92,6 +102,7 @@ impl<E: fmt::Display> fmt::Display for Error<E> {
             }
             Self::HeadTimeout { backend, after } => write!(f, "no head came from backend {backend} within {after:?}"),
             Self::Wish(error) => error.fmt(f),
+            Self::NoPool(error) => error.fmt(f),
             Self::Exhausted(exhausted) => exhausted.fmt(f),
         }
     }
@@ -102,7 +113,7 @@ impl<E: StdError + 'static> StdError for Error<E> {
         match self {
             // Transparent: the text is the transport's own, so its cause is the next one.
             Self::Transport(error) => error.source(),
-            Self::Address(_) | Self::HeadTimeout { .. } | Self::Wish(_) => None,
+            Self::Address(_) | Self::HeadTimeout { .. } | Self::Wish(_) | Self::NoPool(_) => None,
             Self::Credential { source, .. } => Some(source),
             Self::Exhausted(_) => None,
         }

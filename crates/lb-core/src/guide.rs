@@ -74,6 +74,14 @@
 //! are not lost, and it is not sent to a backend that the new pool knows to be out. Requests that wait are woken, also by
 //! `reopen` and `end_cooldown`, and go on in the pool that is there then.
 //!
+//! # Several models
+//!
+//! Azure's quotas are a deployment's, so a pool is for the deployments of one model: a 429 of the embeddings says nothing about
+//! chat, and a chat must not be sent to where the embeddings are. Where one client is used for several,
+//! [`Pools::by_model`](crate::Pools::by_model) holds a pool for each, and the request says which: by the deployment in its path,
+//! else by the model in its JSON body. What names neither (files, uploads as forms on `/openai/v1`) goes to the pool that
+//! `without_model` names, or is an error. Between pools nothing is shared and nothing fails over.
+//!
 //! # Waiting
 //!
 //! By default nobody waits, because the caller knows whether it can. A refusal comes at once, with the exact time after

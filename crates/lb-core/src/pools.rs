@@ -1,15 +1,18 @@
 //! Which pool serves a request.
 
+mod by_model;
 mod replaceable;
 
-use std::{ops::Deref, sync::Arc};
+use std::{borrow::Cow, ops::Deref, sync::Arc};
 
 use crate::pool::Pool;
+pub use by_model::{NoPool, PoolsByModel};
 pub use replaceable::{ReplaceablePool, Replaced};
 
 /// Which pool serves a request: what a balancer holds.
 ///
-/// It is made of a [`Pool`], of an `Arc<Pool>` that others use too, or of a [`ReplaceablePool`]. Clones share the pool.
+/// It is made of a [`Pool`], of an `Arc<Pool>` that others use too, of a [`ReplaceablePool`], or of several of these, one
+/// for each [model](Pools::by_model). Clones share the pools.
 ///
 /// ```
 /// use lb_core::{Backend, Pool, Pools};
@@ -29,6 +32,7 @@ pub struct Pools(Kind);
 enum Kind {
     Fixed(Arc<Pool>),
     Replaceable(ReplaceablePool),
+    ByModel(Arc<by_model::ByModel>),
 }
 
 /// The pool that serves a request, as long as the request needs it.
@@ -49,13 +53,46 @@ impl Deref for Serving<'_> {
 }
 
 impl Pools {
-    /// The pool that a request which begins now is served by.
+    /// Pools by model, see [`PoolsByModel`].
+    pub fn by_model() -> PoolsByModel {
+        PoolsByModel::default()
+    }
+
+    /// The pool that a request which begins now is served by. With pools by model it is the first of them: ask
+    /// [`pool_for`](Pools::pool_for).
     #[must_use]
     pub fn pool(&self) -> Arc<Pool> {
         match &self.0 {
             Kind::Fixed(pool) => Arc::clone(pool),
             Kind::Replaceable(pool) => pool.pool(),
+            Kind::ByModel(pools) => pools.first().pool(),
         }
+    }
+
+    /// The pool that serves a request for this model, or for none; without pools by model the one that serves them all.
+    ///
+    /// # Errors
+    ///
+    /// If there are pools by model, and none for this one.
+    pub fn pool_for(&self, model: Option<&str>) -> Result<Arc<Pool>, NoPool> {
+        match &self.0 {
+            Kind::Fixed(pool) => Ok(Arc::clone(pool)),
+            Kind::Replaceable(pool) => Ok(pool.pool()),
+            Kind::ByModel(pools) => pools.of(model)?.pool_for(model),
+        }
+    }
+
+    /// Every pool, once: for status pages, and for operators.
+    #[must_use]
+    pub fn pools(&self) -> Vec<Arc<Pool>> {
+        let Kind::ByModel(pools) = &self.0 else { return vec![self.pool()] };
+        let mut all: Vec<Arc<Pool>> = Vec::new();
+        for pool in pools.all().flat_map(Self::pools) {
+            if !all.iter().any(|other| Arc::ptr_eq(other, &pool)) {
+                all.push(pool);
+            }
+        }
+        all
     }
 
     /// Whether it is one and the same pool always.
@@ -63,12 +100,18 @@ impl Pools {
         matches!(self.0, Kind::Fixed(_))
     }
 
-    /// The same for a request of the loop, which pays nothing for a pool that cannot change.
+    /// Whether it depends on the model which pool serves a request.
+    pub(crate) const fn are_by_model(&self) -> bool {
+        matches!(self.0, Kind::ByModel(_))
+    }
+
+    /// As [`pool_for`](Pools::pool_for) for a request of the loop, which pays nothing for a pool that cannot change.
     #[inline]
-    pub(crate) fn serving(&self) -> Serving<'_> {
+    pub(crate) fn serving(&self, model: Option<Cow<'_, str>>) -> Result<Serving<'_>, NoPool> {
         match &self.0 {
-            Kind::Fixed(pool) => Serving::Fixed(pool),
-            Kind::Replaceable(pool) => Serving::Held(pool.pool()),
+            Kind::Fixed(pool) => Ok(Serving::Fixed(pool)),
+            Kind::Replaceable(pool) => Ok(Serving::Held(pool.pool())),
+            Kind::ByModel(pools) => pools.of(model.as_deref())?.serving(model),
         }
     }
 }

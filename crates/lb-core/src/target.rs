@@ -8,6 +8,10 @@ mod path;
 #[cfg(feature = "url")]
 mod url;
 
+#[cfg(feature = "json")]
+pub(crate) use model::model_of_body;
+pub(crate) use path::deployment as deployment_of_path;
+
 use std::{
     borrow::Cow,
     fmt,

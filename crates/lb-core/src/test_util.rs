@@ -24,21 +24,23 @@
 //! ```
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, VecDeque},
     fmt,
-    future::{pending, poll_fn},
+    future::{Future, pending, poll_fn, ready},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 
 use crate::{
     causes::causes,
     error::Error,
     exhausted::Exhausted,
     fault::Fault,
+    requested_model::requested_model,
     served::Served,
     target::Target,
     transport::{BlockingTransport, Head, Transport, messages_of_http},
@@ -204,6 +206,11 @@ impl ScriptedTransport {
     }
 }
 
+fn model(original: &Request<Bytes>) -> Option<Cow<'_, str>> {
+    let content_type = original.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    requested_model(original.uri().path(), content_type, Some(original.body()))
+}
+
 fn replay(original: &Request<Bytes>) -> Option<Request<Bytes>> {
     original.extensions().get::<OneShot>().is_none().then(|| original.clone())
 }
@@ -215,6 +222,10 @@ impl Transport for ScriptedTransport {
 
     fn replay(&self, original: &mut Request<Bytes>) -> Option<Request<Bytes>> {
         replay(original)
+    }
+
+    fn model<'r>(&'r self, original: &'r mut Request<Bytes>) -> impl Future<Output = Option<Cow<'r, str>>> + Send {
+        ready(model(original))
     }
 
     async fn send(
@@ -258,6 +269,10 @@ impl BlockingTransport for ScriptedTransport {
 
     fn replay(&self, original: &mut Request<Bytes>) -> Option<Request<Bytes>> {
         replay(original)
+    }
+
+    fn model<'r>(&'r self, original: &'r mut Request<Bytes>) -> Option<Cow<'r, str>> {
+        model(original)
     }
 
     fn send(&self, request: Request<Bytes>, target: &Target<'_>) -> Result<Response<Bytes>, Error<ScriptedFault>> {

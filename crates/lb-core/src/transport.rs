@@ -6,6 +6,7 @@ mod http;
 mod sleep;
 
 use std::{
+    borrow::Cow,
     future::{Future, ready},
     time::Duration,
 };
@@ -148,6 +149,13 @@ pub trait Transport: Send + Sync {
     /// Returned to the caller as it is; no backend was asked yet.
     fn prepare(&self, request: Self::Request) -> impl Future<Output = Result<Self::Request, Self::Error>> + Send {
         ready(Ok(request))
+    }
+
+    /// The model that a request asks for, where the balancer has pools [by model](crate::Pools::by_model): by
+    /// [`requested_model`](crate::requested_model). It is not called otherwise. By default none.
+    fn model<'r>(&'r self, original: &'r mut Self::Request) -> impl Future<Output = Option<Cow<'r, str>>> + Send {
+        let _ = original;
+        ready(None)
     }
 
     /// A copy of the original, which reads the same whatever copies were made before; `None` if its body cannot be

@@ -1,6 +1,7 @@
 //! The transport's blocking face.
 
 use std::{
+    borrow::Cow,
     future::Future,
     io::{self, Read},
 };
@@ -18,6 +19,7 @@ use crate::{
     drain::drain,
     fault::fault,
     headers::ResponseHeaders,
+    model::requested_model,
     peek::peek,
     request_body::{explain, sent_once, streamed_once},
     response_body::ResponseBody,
@@ -42,6 +44,10 @@ impl BlockingTransport for IsahcTransport {
         };
         // Only isahc's own options, as in the async face.
         original.to_builder().body(copy).ok()
+    }
+
+    fn model<'r>(&'r self, original: &'r mut Request<Body>) -> Option<Cow<'r, str>> {
+        requested_model(original)
     }
 
     fn send(&self, request: Request<Body>, target: &Target<'_>) -> Result<Response<Body>, Error<isahc::Error>> {

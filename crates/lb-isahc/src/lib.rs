@@ -142,7 +142,6 @@ mod drain;
 mod fault;
 mod headers;
 mod mark;
-#[cfg(feature = "json")]
 mod model;
 mod peek;
 mod request_body;
@@ -156,7 +155,7 @@ pub use isahc;
 #[doc(no_inline)]
 pub use lb_core::{
     self, Backend, BackendBuilder, BlockingLoadBalancer, BuildError, Credential, Error, Event, Exhausted, Fault,
-    LoadBalancer, Observer, Pool, PoolBuilder, PoolOptions, RotatingCredential, Served, ServedBy, State, Wait,
-    WishError, Wishes,
+    LoadBalancer, NoPool, Observer, Pool, PoolBuilder, PoolOptions, Pools, PoolsByModel, ReplaceablePool, Replaced,
+    RotatingCredential, Served, ServedBy, State, Wait, WishError, Wishes,
 };
 pub use transport::IsahcTransport;

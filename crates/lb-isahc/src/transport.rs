@@ -1,8 +1,9 @@
 //! The transport: its constructors, and its async face.
 
 use std::{
+    borrow::Cow,
     fmt,
-    future::Future,
+    future::{Future, ready},
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -24,6 +25,7 @@ use crate::{
     drain::drain,
     fault::fault,
     headers::ResponseHeaders,
+    model::requested_model,
     peek::peek,
     request_body::{explain, sent_once},
     synthesize::synthesize,
@@ -114,6 +116,10 @@ impl Transport for IsahcTransport {
         };
         // Only isahc's own options: other extensions cannot be copied under every version of `http`.
         original.to_builder().body(copy).ok()
+    }
+
+    fn model<'r>(&'r self, original: &'r mut Request<AsyncBody>) -> impl Future<Output = Option<Cow<'r, str>>> + Send {
+        ready(requested_model(original))
     }
 
     async fn send(

@@ -1,6 +1,7 @@
 //! The blocking transport.
 
 use std::{
+    borrow::Cow,
     fmt,
     io::{Read, copy, sink},
     sync::{
@@ -13,7 +14,7 @@ use std::{
 use lb_core::{BlockingTransport, CONNECT_TIMEOUT, Error, Fault, Target, causes};
 use lb_drain::MAX_BYTES;
 use reqwest::{
-    blocking::{Client, ClientBuilder, Request, Response},
+    blocking::{Body, Client, ClientBuilder, Request, Response},
     header::CONTENT_TYPE,
     redirect::Policy,
     retry,
@@ -25,6 +26,7 @@ use crate::{
     address::address,
     fault::{fault, without_query},
     messages::messages_of_reqwest,
+    model::requested_model,
 };
 
 /// Each is a thread, and a stalled body holds its thread until the client's timeout.
@@ -129,6 +131,11 @@ impl BlockingTransport for BlockingReqwestTransport {
             }
         }
         Ok(request)
+    }
+
+    fn model<'r>(&'r self, original: &'r mut Request) -> Option<Cow<'r, str>> {
+        let body = original.body().and_then(Body::as_bytes);
+        requested_model(original.url(), original.headers(), body)
     }
 
     fn send(&self, mut request: Request, target: &Target<'_>) -> Result<Response, Error<reqwest::Error>> {

@@ -150,7 +150,6 @@ mod fault;
 mod messages;
 #[cfg(feature = "middleware")]
 mod middleware;
-#[cfg(feature = "json")]
 mod model;
 mod peek;
 #[cfg(feature = "tower")]
@@ -165,8 +164,8 @@ pub use fault::{fault, remove_query};
 #[doc(no_inline)]
 pub use lb_core::{
     self, Backend, BackendBuilder, BlockingLoadBalancer, BuildError, CONNECT_TIMEOUT, Credential, Error, Event,
-    Exhausted, Fault, LoadBalancer, Observer, Pool, PoolBuilder, PoolOptions, RotatingCredential, Served, ServedBy,
-    State, Wait, WishError, Wishes,
+    Exhausted, Fault, LoadBalancer, NoPool, Observer, Pool, PoolBuilder, PoolOptions, Pools, PoolsByModel,
+    ReplaceablePool, Replaced, RotatingCredential, Served, ServedBy, State, Wait, WishError, Wishes,
 };
 #[cfg(feature = "middleware")]
 pub use middleware::BalanceMiddleware;

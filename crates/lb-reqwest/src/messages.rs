@@ -28,4 +28,17 @@ macro_rules! messages_of_reqwest {
     };
 }
 
-pub(crate) use messages_of_reqwest;
+/// The model of a request, for the async transports.
+macro_rules! model_of_reqwest {
+    () => {
+        fn model<'r>(
+            &'r self,
+            original: &'r mut Request,
+        ) -> impl Future<Output = Option<std::borrow::Cow<'r, str>>> + Send {
+            let body = original.body().and_then(reqwest::Body::as_bytes);
+            std::future::ready(crate::model::requested_model(original.url(), original.headers(), body))
+        }
+    };
+}
+
+pub(crate) use {messages_of_reqwest, model_of_reqwest};

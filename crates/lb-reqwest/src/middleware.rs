@@ -14,7 +14,7 @@ use crate::{
     address::address,
     buffer::buffer,
     fault::{fault, without_query},
-    messages::{MAX_BUFFERED, messages_of_reqwest},
+    messages::{MAX_BUFFERED, messages_of_reqwest, model_of_reqwest},
     peek::peek,
 };
 
@@ -125,6 +125,7 @@ struct Chain<'a> {
 
 impl Transport for Chain<'_> {
     messages_of_reqwest!();
+    model_of_reqwest!();
 
     type Error = reqwest_middleware::Error;
 

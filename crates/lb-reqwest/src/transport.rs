@@ -10,7 +10,7 @@ use crate::{
     address::address,
     buffer::buffer,
     fault::{fault, without_query},
-    messages::{MAX_BUFFERED, messages_of_reqwest},
+    messages::{MAX_BUFFERED, messages_of_reqwest, model_of_reqwest},
     peek::peek,
     upload::Upload,
 };
@@ -97,6 +97,7 @@ impl fmt::Debug for ReqwestTransport {
 
 impl Transport for ReqwestTransport {
     messages_of_reqwest!();
+    model_of_reqwest!();
 
     type Error = reqwest::Error;
 

@@ -104,7 +104,7 @@ mod multipart;
 pub use client::BalancedClient;
 #[doc(no_inline)]
 pub use lb_reqwest::{
-    Backend, BackendBuilder, BuildError, Credential, Error, Event, Exhausted, Fault, LoadBalancer, Observer, Pool,
-    PoolBuilder, PoolOptions, ReqwestTransport, RotatingCredential, Served, ServedBy, State, Wait, WishError, Wishes,
-    lb_core,
+    Backend, BackendBuilder, BuildError, Credential, Error, Event, Exhausted, Fault, LoadBalancer, NoPool, Observer,
+    Pool, PoolBuilder, PoolOptions, Pools, PoolsByModel, ReplaceablePool, Replaced, ReqwestTransport,
+    RotatingCredential, Served, ServedBy, State, Wait, WishError, Wishes, lb_core,
 };

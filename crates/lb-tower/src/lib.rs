@@ -133,7 +133,6 @@ mod box_errors;
 mod fault;
 #[cfg(feature = "json")]
 mod in_memory;
-#[cfg(feature = "json")]
 mod model;
 mod replay;
 mod response_body;
@@ -147,8 +146,8 @@ pub use in_memory::InMemory;
 #[doc(no_inline)]
 pub use lb_core::{
     self, Backend, BackendBuilder, BuildError, CONNECT_TIMEOUT, Credential, Error, Event, Exhausted, Fault,
-    LoadBalancer, Observer, Pool, PoolBuilder, PoolOptions, RotatingCredential, Served, ServedBy, State, Wait,
-    WishError, Wishes,
+    LoadBalancer, NoPool, Observer, Pool, PoolBuilder, PoolOptions, Pools, PoolsByModel, ReplaceablePool, Replaced,
+    RotatingCredential, Served, ServedBy, State, Wait, WishError, Wishes,
 };
 #[cfg(feature = "json")]
 pub use replay::MakeBody;

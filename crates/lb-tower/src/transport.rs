@@ -1,9 +1,10 @@
 //! The transport over a service.
 
 use std::{
+    borrow::Cow,
     error::Error as StdError,
     fmt,
-    future::{Future, poll_fn},
+    future::{Future, poll_fn, ready},
     marker::PhantomData,
     sync::Arc,
     time::Duration,
@@ -17,10 +18,11 @@ use lb_drain::Drain;
 use tower_service::Service;
 
 #[cfg(feature = "json")]
-use crate::model;
+use crate::model::address_body;
 use crate::{
     box_errors::ServiceError,
     fault::{Faults, fault},
+    model::requested_model,
     replay::{ByClone, OneAttempt, Replay},
     response_body::ResponseBody,
 };
@@ -165,10 +167,14 @@ where
         Some(copy)
     }
 
+    fn model<'r>(&'r self, original: &'r mut Request<B>) -> impl Future<Output = Option<Cow<'r, str>>> + Send {
+        ready(requested_model(original, &self.seams.replay))
+    }
+
     async fn send(&self, mut request: Request<B>, target: &Target<'_>) -> Result<Self::Response, Error<S::Error>> {
         target.address(&mut request)?;
         #[cfg(feature = "json")]
-        model::address_body(&mut request, &self.seams.replay, target);
+        address_body(&mut request, &self.seams.replay, target);
         // A clone of its own: readiness belongs to the value that was polled, and another attempt could use it up.
         let mut service = self.service.clone();
         poll_fn(|cx| service.poll_ready(cx)).await.map_err(Error::Transport)?;

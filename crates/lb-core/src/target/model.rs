@@ -145,6 +145,11 @@ fn is_json(content_type: &[u8]) -> bool {
     essence.strip_prefix(b"application/").is_some_and(|subtype| subtype == b"json" || subtype.ends_with(b"+json"))
 }
 
+/// The model that a body of this content type names; `None` if it is no JSON object with one.
+pub(crate) fn model_of_body(content_type: &[u8], body: &[u8]) -> Option<String> {
+    Some(is_json(content_type).then(|| model(body).ok())??.0)
+}
+
 /// The body with the backend's name for its model; `None` if it has that name already.
 fn replaced(models: &Models, body: &[u8]) -> Result<Option<Vec<u8>>, Unmapped> {
     let (callers, place) = model(body)?;

@@ -105,6 +105,12 @@ fn check(path: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// The deployment that a path names.
+pub(crate) fn deployment(path: &str) -> Option<&str> {
+    let (before, after) = deployment_segment(path)?;
+    Some(&path[before.len()..path.len() - after.len()])
+}
+
 /// What is before and after the segment that follows the first `/deployments/` of a path.
 fn deployment_segment(path: &str) -> Option<(&str, &str)> {
     // A comparison of 13 bytes at each place: `str::find` prepares itself for longer.

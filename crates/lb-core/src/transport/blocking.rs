@@ -1,6 +1,7 @@
 //! Blocking transports: the same loop, with futures that are always ready.
 
 use std::{
+    borrow::Cow,
     future::{Future, ready},
     thread,
     time::Duration,
@@ -52,6 +53,12 @@ pub trait BlockingTransport: Send + Sync {
     /// Returned to the caller as it is; no backend was asked yet.
     fn prepare(&self, request: Self::Request) -> Result<Self::Request, Self::Error> {
         Ok(request)
+    }
+
+    /// The model that a request asks for, where the balancer has pools by model; see [`Transport::model`].
+    fn model<'r>(&'r self, original: &'r mut Self::Request) -> Option<Cow<'r, str>> {
+        let _ = original;
+        None
     }
 
     /// A copy of the original, or `None`; see [`Transport::replay`].
@@ -120,6 +127,10 @@ impl<T: BlockingTransport> Transport for Blocking<'_, T> {
 
     fn prepare(&self, request: T::Request) -> impl Future<Output = Result<T::Request, T::Error>> + Send {
         ready(self.0.prepare(request))
+    }
+
+    fn model<'r>(&'r self, original: &'r mut T::Request) -> impl Future<Output = Option<Cow<'r, str>>> + Send {
+        ready(self.0.model(original))
     }
 
     fn replay(&self, original: &mut T::Request) -> Option<T::Request> {

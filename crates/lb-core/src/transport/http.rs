@@ -1,6 +1,7 @@
 //! Transports whose requests and responses are `http`'s: two methods make one.
 
 use std::{
+    borrow::Cow,
     future::{Future, ready},
     time::Duration,
 };
@@ -9,7 +10,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use super::{BlockingTransport, Head, Transport, sleep_on_a_thread};
-use crate::{error::Error, exhausted::Exhausted, fault::Fault, peek::Refusal, served::Served, target::Target};
+use crate::{
+    error::Error, exhausted::Exhausted, fault::Fault, peek::Refusal, requested_model::requested_model, served::Served,
+    target::Target,
+};
 
 /// The part of a transport, async or blocking, that is the same wherever its responses are `http`'s, with bodies that
 /// bytes can be made into.
@@ -107,6 +111,12 @@ pub trait HttpTransport: Send + Sync {
         target: &Target<'_>,
     ) -> impl Future<Output = Result<Response<Self::ResponseBody>, Self::Error>> + Send;
 
+    /// The model that a request asks for, see [`Transport::model`]. By default the deployment in its path; where bodies are
+    /// bytes, [`requested_model`] also reads them, with the feature `json`.
+    fn model<'r>(&'r self, original: &'r Request<Self::RequestBody>) -> Option<Cow<'r, str>> {
+        requested_model(original.uri().path(), None, None)
+    }
+
     /// What kind of fault an error is, see [`Transport::fault`].
     fn fault(&self, error: &Self::Error) -> Fault;
 
@@ -151,6 +161,10 @@ impl<T: HttpTransport> Transport for T {
     }
 
     messages_of_http!();
+
+    fn model<'r>(&'r self, original: &'r mut Self::Request) -> impl Future<Output = Option<Cow<'r, str>>> + Send {
+        ready(HttpTransport::model(self, original))
+    }
 
     fn fault(&self, error: &T::Error) -> Fault {
         HttpTransport::fault(self, error)
@@ -200,6 +214,12 @@ pub trait BlockingHttpTransport: Send + Sync {
         target: &Target<'_>,
     ) -> Result<Response<Self::ResponseBody>, Self::Error>;
 
+    /// The model that a request asks for, see [`Transport::model`]. By default the deployment in its path; where bodies are
+    /// bytes, [`requested_model`] also reads them, with the feature `json`.
+    fn model<'r>(&'r self, original: &'r Request<Self::RequestBody>) -> Option<Cow<'r, str>> {
+        requested_model(original.uri().path(), None, None)
+    }
+
     /// What kind of fault an error is, see [`Transport::fault`].
     fn fault(&self, error: &Self::Error) -> Fault;
 
@@ -229,6 +249,10 @@ impl<T: BlockingHttpTransport> BlockingTransport for T {
     }
 
     messages_of_http!();
+
+    fn model<'r>(&'r self, original: &'r mut Self::Request) -> Option<Cow<'r, str>> {
+        BlockingHttpTransport::model(self, original)
+    }
 
     fn fault(&self, error: &T::Error) -> Fault {
         BlockingHttpTransport::fault(self, error)
