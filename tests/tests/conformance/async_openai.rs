@@ -6,7 +6,7 @@ use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 
 use async_openai::{error::OpenAIError, middleware::HttpRequestFactory};
 use lb_async_openai::BalancedService;
-use lb_core::{Error, Pool};
+use lb_core::{Error, Pool, Pools};
 use tower::ServiceExt;
 
 use crate::{
@@ -19,8 +19,8 @@ use crate::{
 pub struct AsyncOpenAi(Reqwest);
 
 impl AsyncOpenAi {
-    fn service(&self, pool: &Arc<Pool>) -> BalancedService {
-        BalancedService::new(Arc::clone(pool), self.0.transport.clone())
+    fn service(&self, pools: &Pools) -> BalancedService {
+        BalancedService::new(pools, self.0.transport.clone())
     }
 }
 
@@ -53,8 +53,8 @@ impl Stack for AsyncOpenAi {
         self.0.upstream(name)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        let result = self.0.runtime.block_on(self.service(pool).with(call.wishes.clone()).oneshot(factory(call)));
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        let result = self.0.runtime.block_on(self.service(pools).with(call.wishes.clone()).oneshot(factory(call)));
         let mut reply = self.0.reply(result.map_err(balancers))?;
         if reply.exhausted.is_some() {
             // No request was built whose URL it could have.
@@ -68,11 +68,11 @@ impl SocketStack for AsyncOpenAi {}
 
 impl AsyncStack for AsyncOpenAi {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        self.0.run_until(self.service(pool).with(call.wishes.clone()).oneshot(factory(call)), until);
+        self.0.run_until(self.service(&pool.into()).with(call.wishes.clone()).oneshot(factory(call)), until);
     }
 }
 
 tests_over!(
     AsyncOpenAi,
-    [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]
+    [protocol, failover, wire, wishes, models, apart, deployments, faults, streaming, peeking, reuse, cancel]
 );

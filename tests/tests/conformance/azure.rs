@@ -18,7 +18,7 @@ use azure_core::{
 };
 use futures::{AsyncRead, StreamExt};
 use lb_azure::{ATTEMPTS, BalancedHttpClient, SERVED_BY};
-use lb_core::{Exhausted, Pool, Served};
+use lb_core::{Exhausted, Pool, Pools, Served};
 use reqwest::redirect::Policy;
 use tokio::runtime::Runtime;
 
@@ -38,12 +38,12 @@ pub struct Azure {
 
 impl Azure {
     /// An azure_core request has no timeout of its own; its client has.
-    fn client(&self, pool: &Arc<Pool>, call: &Call) -> BalancedHttpClient {
+    fn client(&self, pools: &Pools, call: &Call) -> BalancedHttpClient {
         let client = match call.timeout {
             None => Arc::clone(&self.client),
             Some(timeout) => made_by(client(self.protocol).timeout(timeout)),
         };
-        BalancedHttpClient::with_client_that_follows_no_redirects(Arc::clone(pool), client).with(call.wishes.clone())
+        BalancedHttpClient::with_client_that_follows_no_redirects(pools, client).with(call.wishes.clone())
     }
 
     fn reply(&self, raw: AsyncRawResponse, exhausted: Option<Exhausted>, served: Option<Served>) -> Reply {
@@ -122,15 +122,15 @@ impl Stack for Azure {
         Emulated::start(name, self.protocol)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        let client = self.client(pool, &call);
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        let client = self.client(pools, &call);
         let response = self.runtime.block_on(client.send(&request(call))).map_err(failure)?;
         let (exhausted, served) = (response.exhausted().cloned(), response.served().cloned());
         Ok(self.reply(response.into_raw(), exhausted, served))
     }
 
     fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        let client = self.client(pool, &call);
+        let client = self.client(&pool.into(), &call);
         let response = self.runtime.block_on(client.try_send(&request(call))).map_err(failure)?;
         let served = response.served().cloned();
         Ok(self.reply(response.into_raw(), None, served))
@@ -141,7 +141,7 @@ impl SocketStack for Azure {}
 
 impl AsyncStack for Azure {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        let client = self.client(pool, &call);
+        let client = self.client(&pool.into(), &call);
         let request = request(call);
         self.runtime.block_on(async {
             tokio::select! {
@@ -152,7 +152,10 @@ impl AsyncStack for Azure {
     }
 }
 
-tests_over!(Azure, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]);
+tests_over!(
+    Azure,
+    [protocol, failover, wire, wishes, models, apart, deployments, faults, streaming, peeking, reuse, cancel]
+);
 
 /// A stream whose clones share their position, as those over a file do.
 #[derive(Debug, Clone)]
@@ -184,7 +187,7 @@ fn a_seekable_stream_is_sent_again_from_its_beginning() {
     let (pool, _) = pool([backend(&first, 1), backend(&second, 2)]);
     let body: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let call = Call::chat();
-    let client = stack.client(&pool, &call);
+    let client = stack.client(&pool.into(), &call);
     let mut request = request(call);
     let stream: Box<dyn SeekableStream> = Box::new(Shared(Arc::new(Mutex::new(io::Cursor::new(body.clone())))));
     request.set_body(stream);

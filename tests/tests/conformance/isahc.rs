@@ -13,7 +13,7 @@ use isahc::{
     http::{Request, Response},
     tls::{TlsConfig, TrustStore},
 };
-use lb_core::{LoadBalancer, Pool};
+use lb_core::{LoadBalancer, Pool, Pools};
 use lb_isahc::IsahcTransport;
 
 use crate::{
@@ -28,8 +28,8 @@ pub struct Isahc {
 }
 
 impl Isahc {
-    fn balancer(&self, pool: &Arc<Pool>) -> LoadBalancer<IsahcTransport> {
-        LoadBalancer::new(Arc::clone(pool), self.transport.clone())
+    fn balancer(&self, pools: &Pools) -> LoadBalancer<IsahcTransport> {
+        LoadBalancer::new(pools, self.transport.clone())
     }
 
     fn reply(&self, result: Result<Response<AsyncBody>, lb_core::Error<isahc::Error>>) -> Result<Reply, Failure> {
@@ -97,12 +97,12 @@ impl Stack for Isahc {
         Emulated::start(name, self.protocol)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(block_on(self.balancer(pool).send(request(call, body))))
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        self.reply(block_on(self.balancer(pools).send(request(call, body))))
     }
 
     fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(block_on(self.balancer(pool).try_send(request(call, body))))
+        self.reply(block_on(self.balancer(&pool.into()).try_send(request(call, body))))
     }
 }
 
@@ -120,7 +120,7 @@ impl AsyncStack for Isahc {
     const ABANDONS_AT_ONCE: bool = false;
 
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        let balancer = self.balancer(pool);
+        let balancer = self.balancer(&pool.into());
         let sending = balancer.send(request(call, body)).boxed();
         match block_on(select(sending, until)) {
             Either::Left((result, _)) => panic!("the response came first: {result:?}"),
@@ -129,4 +129,7 @@ impl AsyncStack for Isahc {
     }
 }
 
-tests_over!(Isahc, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]);
+tests_over!(
+    Isahc,
+    [protocol, failover, wire, wishes, models, apart, deployments, faults, streaming, peeking, reuse, cancel]
+);

@@ -3,7 +3,7 @@
 use std::{io::Cursor, sync::Arc};
 
 use isahc::{Body as NativeBody, http::Response};
-use lb_core::{BlockingLoadBalancer, Pool};
+use lb_core::{BlockingLoadBalancer, Pool, Pools};
 use lb_isahc::IsahcTransport;
 
 use crate::{
@@ -20,8 +20,8 @@ pub struct Isahc {
 }
 
 impl Isahc {
-    fn balancer(&self, pool: &Arc<Pool>) -> BlockingLoadBalancer<IsahcTransport> {
-        BlockingLoadBalancer::new(Arc::clone(pool), self.transport.clone())
+    fn balancer(&self, pools: &Pools) -> BlockingLoadBalancer<IsahcTransport> {
+        BlockingLoadBalancer::new(pools, self.transport.clone())
     }
 
     fn reply(&self, result: Result<Response<NativeBody>, lb_core::Error<isahc::Error>>) -> Result<Reply, Failure> {
@@ -55,12 +55,12 @@ impl Stack for Isahc {
         Emulated::start(name, self.protocol)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(self.balancer(pool).send(request(call, body)))
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        self.reply(self.balancer(pools).send(request(call, body)))
     }
 
     fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(self.balancer(pool).try_send(request(call, body)))
+        self.reply(self.balancer(&pool.into()).try_send(request(call, body)))
     }
 }
 
@@ -73,4 +73,4 @@ impl SocketStack for Isahc {
     const TELLS_REFUSED_STREAMS: bool = false;
 }
 
-tests_over!(Isahc, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse]);
+tests_over!(Isahc, [protocol, failover, wire, wishes, models, apart, deployments, faults, streaming, peeking, reuse]);

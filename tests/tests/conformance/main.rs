@@ -1,6 +1,6 @@
 //! The conformance suite: what every transport must do, run once per HTTP stack and protocol.
 //!
-//! `failover`, `wire`, `wishes` and `models` run on all stacks, the scripted one included; `protocol`, `deployments`, `waits`,
+//! `failover`, `wire`, `wishes`, `models` and `apart` run on all stacks, the scripted one included; `protocol`, `deployments`, `waits`,
 //! `faults`, `streaming`, `peeking` and `reuse` on those that have sockets, `cancel` on the async ones, and `streams` over
 //! HTTP/2. Servers are
 //! emulators on 127.0.0.1; the pools' time is a mock clock's.
@@ -47,6 +47,7 @@ macro_rules! tests_of {
     };
 }
 
+mod apart;
 mod cancel;
 mod deployments;
 mod failover;

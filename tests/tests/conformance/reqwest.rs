@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use lb_core::{LoadBalancer, Pool};
+use lb_core::{LoadBalancer, Pool, Pools};
 use lb_reqwest::ReqwestTransport;
 use tokio::runtime::Runtime;
 
@@ -20,8 +20,8 @@ pub struct Reqwest {
 }
 
 impl Reqwest {
-    fn balancer(&self, pool: &Arc<Pool>) -> LoadBalancer<ReqwestTransport> {
-        LoadBalancer::new(Arc::clone(pool), self.transport.clone())
+    fn balancer(&self, pools: &Pools) -> LoadBalancer<ReqwestTransport> {
+        LoadBalancer::new(pools, self.transport.clone())
     }
 
     pub fn reply(&self, result: Result<reqwest::Response, lb_core::Error<reqwest::Error>>) -> Result<Reply, Failure> {
@@ -101,12 +101,12 @@ impl Stack for Reqwest {
         Emulated::start(name, self.protocol)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(self.runtime.block_on(self.balancer(pool).send_with(request(call.clone()), call.wishes)))
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        self.reply(self.runtime.block_on(self.balancer(pools).send_with(request(call.clone()), call.wishes)))
     }
 
     fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(self.runtime.block_on(self.balancer(pool).try_send_with(request(call.clone()), call.wishes)))
+        self.reply(self.runtime.block_on(self.balancer(&pool.into()).try_send_with(request(call.clone()), call.wishes)))
     }
 }
 
@@ -114,12 +114,12 @@ impl SocketStack for Reqwest {}
 
 impl AsyncStack for Reqwest {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        let balancer = self.balancer(pool);
+        let balancer = self.balancer(&pool.into());
         self.run_until(balancer.send_with(request(call.clone()), call.wishes), until);
     }
 }
 
 tests_over!(
     Reqwest,
-    [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]
+    [protocol, failover, wire, wishes, models, apart, deployments, faults, streaming, peeking, reuse, cancel]
 );

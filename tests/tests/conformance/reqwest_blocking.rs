@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use lb_core::{BlockingLoadBalancer, Pool};
+use lb_core::{BlockingLoadBalancer, Pool, Pools};
 use lb_reqwest::BlockingReqwestTransport;
 use reqwest::{
     Certificate,
@@ -24,8 +24,8 @@ pub struct Reqwest {
 }
 
 impl Reqwest {
-    fn balancer(&self, pool: &Arc<Pool>) -> BlockingLoadBalancer<BlockingReqwestTransport> {
-        BlockingLoadBalancer::new(Arc::clone(pool), self.transport.clone())
+    fn balancer(&self, pools: &Pools) -> BlockingLoadBalancer<BlockingReqwestTransport> {
+        BlockingLoadBalancer::new(pools, self.transport.clone())
     }
 
     fn reply(&self, result: Result<Response, lb_core::Error<reqwest::Error>>) -> Result<Reply, Failure> {
@@ -86,12 +86,12 @@ impl Stack for Reqwest {
         Emulated::start(name, self.protocol)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(self.balancer(pool).send_with(request(call.clone()), call.wishes))
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        self.reply(self.balancer(pools).send_with(request(call.clone()), call.wishes))
     }
 
     fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.reply(self.balancer(pool).try_send_with(request(call.clone()), call.wishes))
+        self.reply(self.balancer(&pool.into()).try_send_with(request(call.clone()), call.wishes))
     }
 }
 
@@ -103,4 +103,4 @@ impl SocketStack for Reqwest {
     const DRAINS_BEFORE_THE_NEXT: bool = false;
 }
 
-tests_over!(Reqwest, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse]);
+tests_over!(Reqwest, [protocol, failover, wire, wishes, models, apart, deployments, faults, streaming, peeking, reuse]);

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 
-use lb_core::{Error, Pool, Transport};
+use lb_core::{Error, Pool, Pools, Transport};
 use lb_reqwest::BalanceMiddleware;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
@@ -16,15 +16,15 @@ use crate::{
 pub struct Middleware(Reqwest);
 
 impl Middleware {
-    fn client(&self, pool: &Arc<Pool>) -> ClientWithMiddleware {
+    fn client(&self, pools: &Pools) -> ClientWithMiddleware {
         let client = self.0.transport.client().clone();
-        ClientBuilder::new(client).with(BalanceMiddleware::new(Arc::clone(pool))).build()
+        ClientBuilder::new(client).with(BalanceMiddleware::new(pools)).build()
     }
 
-    async fn sending(&self, pool: &Arc<Pool>, call: Call) -> reqwest_middleware::Result<reqwest::Response> {
+    async fn sending(&self, pools: &Pools, call: Call) -> reqwest_middleware::Result<reqwest::Response> {
         let mut extensions = http::Extensions::new();
         extensions.insert(call.wishes.clone());
-        self.client(pool).execute_with_extensions(request(call), &mut extensions).await
+        self.client(pools).execute_with_extensions(request(call), &mut extensions).await
     }
 
     /// reqwest's errors come through as they are; others are the balancer's.
@@ -52,8 +52,8 @@ impl Stack for Middleware {
         self.0.upstream(name)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        match self.0.runtime.block_on(self.sending(pool, call)) {
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        match self.0.runtime.block_on(self.sending(pools, call)) {
             Ok(response) => self.0.reply(Ok(response)),
             Err(error) => {
                 let text = format!("{error} {error:?}");
@@ -68,11 +68,11 @@ impl SocketStack for Middleware {}
 
 impl AsyncStack for Middleware {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        self.0.run_until(self.sending(pool, call), until);
+        self.0.run_until(self.sending(&pool.into(), call), until);
     }
 }
 
 tests_over!(
     Middleware,
-    [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]
+    [protocol, failover, wire, wishes, models, apart, deployments, faults, streaming, peeking, reuse, cancel]
 );

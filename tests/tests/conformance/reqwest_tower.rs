@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use lb_core::{LoadBalancer, Pool, Wishes};
+use lb_core::{LoadBalancer, Pool, Pools, Wishes};
 use lb_reqwest::{ReqwestService, ReqwestTransport};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
@@ -18,9 +18,9 @@ pub struct Tower(Reqwest);
 type Service = BoxCloneSyncService<reqwest::Request, reqwest::Response, lb_core::Error<reqwest::Error>>;
 
 impl Tower {
-    fn service(&self, pool: &Arc<Pool>, wishes: Wishes) -> Service {
+    fn service(&self, pools: &Pools, wishes: Wishes) -> Service {
         let transport: ReqwestTransport = self.0.transport.clone();
-        BoxCloneSyncService::new(ReqwestService::new(LoadBalancer::new(Arc::clone(pool), transport)).with(wishes))
+        BoxCloneSyncService::new(ReqwestService::new(LoadBalancer::new(pools, transport)).with(wishes))
     }
 }
 
@@ -37,8 +37,8 @@ impl Stack for Tower {
         self.0.upstream(name)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        self.0.reply(self.0.runtime.block_on(self.service(pool, call.wishes.clone()).oneshot(request(call))))
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        self.0.reply(self.0.runtime.block_on(self.service(pools, call.wishes.clone()).oneshot(request(call))))
     }
 }
 
@@ -46,8 +46,11 @@ impl SocketStack for Tower {}
 
 impl AsyncStack for Tower {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        self.0.run_until(self.service(pool, call.wishes.clone()).oneshot(request(call)), until);
+        self.0.run_until(self.service(&pool.into(), call.wishes.clone()).oneshot(request(call)), until);
     }
 }
 
-tests_over!(Tower, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]);
+tests_over!(
+    Tower,
+    [protocol, failover, wire, wishes, models, apart, deployments, faults, streaming, peeking, reuse, cancel]
+);

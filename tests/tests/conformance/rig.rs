@@ -8,7 +8,7 @@ use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderMap, Request, Response};
-use lb_core::{Error, Pool};
+use lb_core::{Error, Pool, Pools};
 use lb_reqwest::ReqwestTransport;
 use lb_rig::BalancedClient;
 use rig_http::http_client::{self, HttpClientExt, StreamingResponse};
@@ -23,12 +23,12 @@ use crate::{
 pub struct Rig(Reqwest);
 
 impl Rig {
-    fn client(&self, pool: &Arc<Pool>, call: &Call) -> BalancedClient {
+    fn client(&self, pools: &Pools, call: &Call) -> BalancedClient {
         let transport = match call.timeout {
             None => self.0.transport.clone(),
             Some(timeout) => ReqwestTransport::from_builder(client(self.0.protocol).timeout(timeout)).unwrap(),
         };
-        BalancedClient::new(Arc::clone(pool), transport).with(call.wishes.clone())
+        BalancedClient::new(pools, transport).with(call.wishes.clone())
     }
 
     fn chunks(&self, mut body: http_client::BoxedStream) -> NextChunk {
@@ -96,8 +96,8 @@ impl Stack for Rig {
         self.0.upstream(name)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        let client = self.client(pool, &call);
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        let client = self.client(pools, &call);
         let runtime = Arc::clone(&self.0.runtime);
         let request = request(call);
         if request.body().ends_with(br#""stream":true}"#) {
@@ -125,9 +125,12 @@ impl SocketStack for Rig {}
 
 impl AsyncStack for Rig {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        let sending = self.client(pool, &call).send::<Bytes, Bytes>(request(call));
+        let sending = self.client(&pool.into(), &call).send::<Bytes, Bytes>(request(call));
         self.0.run_until(sending, until);
     }
 }
 
-tests_over!(Rig, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]);
+tests_over!(
+    Rig,
+    [protocol, failover, wire, wishes, models, apart, deployments, faults, streaming, peeking, reuse, cancel]
+);

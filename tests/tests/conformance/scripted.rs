@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::executor::block_on;
 use lb_core::{
-    BlockingLoadBalancer, Error, Fault, LoadBalancer, Pool,
+    BlockingLoadBalancer, Error, Fault, LoadBalancer, Pool, Pools,
     test_util::{OneShot, Reply as Scripted, ScriptedFault, ScriptedTransport},
 };
 
@@ -108,8 +108,8 @@ impl Stack for Async {
         ScriptedUpstream::new(name, &self.0)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        reply(block_on(LoadBalancer::new(Arc::clone(pool), self.0.clone()).send(request(call))))
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        reply(block_on(LoadBalancer::new(pools, self.0.clone()).send(request(call))))
     }
 
     fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
@@ -130,8 +130,8 @@ impl Stack for Blocking {
         ScriptedUpstream::new(name, &self.0)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        reply(BlockingLoadBalancer::new(Arc::clone(pool), self.0.clone()).send(request(call)))
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        reply(BlockingLoadBalancer::new(pools, self.0.clone()).send(request(call)))
     }
 
     fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
@@ -144,6 +144,7 @@ mod asynchronous {
     crate::failover::failover!(super::Async, crate::protocol::Protocol::Http1);
     crate::wire::wire!(super::Async, crate::protocol::Protocol::Http1);
     crate::wishes::wishes!(super::Async, crate::protocol::Protocol::Http1);
+    crate::apart::apart!(super::Async, crate::protocol::Protocol::Http1);
     crate::models::models!(super::Async, crate::protocol::Protocol::Http1);
 }
 
@@ -151,5 +152,6 @@ mod blocking {
     crate::failover::failover!(super::Blocking, crate::protocol::Protocol::Http1);
     crate::wire::wire!(super::Blocking, crate::protocol::Protocol::Http1);
     crate::wishes::wishes!(super::Blocking, crate::protocol::Protocol::Http1);
+    crate::apart::apart!(super::Blocking, crate::protocol::Protocol::Http1);
     crate::models::models!(super::Blocking, crate::protocol::Protocol::Http1);
 }

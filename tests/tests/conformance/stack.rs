@@ -4,7 +4,8 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use http::Method;
 use lb_core::{
-    Backend, BackendBuilder, BackendSnapshot, Exhausted, Fault, MockClock, Pool, PoolBuilder, Served, WishError, Wishes,
+    Backend, BackendBuilder, BackendSnapshot, Exhausted, Fault, MockClock, Pool, PoolBuilder, Pools, Served, WishError,
+    Wishes,
 };
 
 use crate::{
@@ -29,7 +30,11 @@ pub trait Stack {
 
     fn new(protocol: Protocol) -> Self;
     fn upstream(&self, name: &str) -> Self::Upstream;
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure>;
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure>;
+
+    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
+        self.send_over(&pool.into(), call)
+    }
 
     fn try_send(&self, _pool: &Arc<Pool>, _call: Call) -> Result<Reply, Failure> {
         unreachable!("a stack without HAS_TRY_SEND is not asked")
@@ -210,6 +215,7 @@ pub enum Failure {
     Exhausted(Exhausted),
     HeadTimeout,
     Wish(WishError),
+    NoPool(String),
 }
 
 impl Failure {
@@ -244,6 +250,7 @@ impl Failure {
             lb_core::Error::Exhausted(exhausted) => Self::Exhausted(exhausted.clone()),
             lb_core::Error::HeadTimeout { .. } => Self::HeadTimeout,
             lb_core::Error::Wish(error) => Self::Wish(error.clone()),
+            lb_core::Error::NoPool(error) => Self::NoPool(error.to_string()),
             other => panic!("unknown error {other:?}"),
         }
     }

@@ -10,7 +10,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use lb_core::{LoadBalancer, Pool};
+use lb_core::{LoadBalancer, Pool, Pools};
 use lb_tower::{BoxError, BoxErrors, InMemory, MakeBody, Replay, ResponseBody, TowerTransport};
 use tokio::runtime::Runtime;
 use tokio_rustls::rustls::{
@@ -153,9 +153,9 @@ pub struct Transport(Hyper);
 type Over = TowerTransport<BoxErrors<Service>, Outgoing, Copies>;
 
 impl Transport {
-    fn balancer(&self, pool: &Arc<Pool>, call: &Call) -> LoadBalancer<Over> {
+    fn balancer(&self, pools: &Pools, call: &Call) -> LoadBalancer<Over> {
         let service = BoxErrors::new(self.0.service(call));
-        LoadBalancer::new(Arc::clone(pool), TowerTransport::new(service).replay_with(Copies))
+        LoadBalancer::new(pools, TowerTransport::new(service).replay_with(Copies))
     }
 }
 
@@ -170,14 +170,14 @@ impl Stack for Transport {
         self.0.upstream(name)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        let balancer = self.balancer(pool, &call);
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        let balancer = self.balancer(pools, &call);
         let result = self.0.runtime.block_on(balancer.send(request(call)));
         result.map(|response| self.0.reply(response)).map_err(|error| Failure::of(&error, balancer.transport()))
     }
 
     fn try_send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        let balancer = self.balancer(pool, &call);
+        let balancer = self.balancer(&pool.into(), &call);
         let result = self.0.runtime.block_on(balancer.try_send(request(call)));
         result.map(|response| self.0.reply(response)).map_err(|error| Failure::of(&error, balancer.transport()))
     }
@@ -187,12 +187,12 @@ impl SocketStack for Transport {}
 
 impl AsyncStack for Transport {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        let balancer = self.balancer(pool, &call);
+        let balancer = self.balancer(&pool.into(), &call);
         self.0.run_until(balancer.send(request(call)), until);
     }
 }
 
 tests_over!(
     Transport,
-    [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]
+    [protocol, failover, wire, wishes, models, apart, deployments, faults, streaming, peeking, reuse, cancel]
 );

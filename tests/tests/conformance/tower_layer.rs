@@ -3,7 +3,7 @@
 use std::{convert::Infallible, error::Error, future::Future, pin::Pin, sync::Arc};
 
 use http::Response;
-use lb_core::Pool;
+use lb_core::{Pool, Pools};
 use lb_tower::{BalanceLayer, BoxError, ResponseBody};
 use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 
@@ -20,10 +20,10 @@ pub struct Layer(Hyper);
 impl Layer {
     fn sending(
         &self,
-        pool: &Arc<Pool>,
+        pools: &Pools,
         call: Call,
     ) -> impl Future<Output = Result<Response<ResponseBody<Incoming>>, BoxError>> + use<> {
-        let balanced = BalanceLayer::new(Arc::clone(pool)).replay_with(Copies);
+        let balanced = BalanceLayer::new(pools).replay_with(Copies);
         let service = ServiceBuilder::new().layer(balanced).service(self.0.service(&call));
         BoxCloneSyncService::new(service).oneshot(request(call))
     }
@@ -50,8 +50,8 @@ impl Stack for Layer {
         self.0.upstream(name)
     }
 
-    fn send(&self, pool: &Arc<Pool>, call: Call) -> Result<Reply, Failure> {
-        let result = self.0.runtime.block_on(self.sending(pool, call));
+    fn send_over(&self, pools: &Pools, call: Call) -> Result<Reply, Failure> {
+        let result = self.0.runtime.block_on(self.sending(pools, call));
         result.map(|response| self.0.reply(response)).map_err(|error| failure(error.as_ref()))
     }
 }
@@ -60,8 +60,11 @@ impl SocketStack for Layer {}
 
 impl AsyncStack for Layer {
     fn send_until(&self, pool: &Arc<Pool>, call: Call, until: Pin<Box<dyn Future<Output = bool> + Send>>) {
-        self.0.run_until(self.sending(pool, call), until);
+        self.0.run_until(self.sending(&pool.into(), call), until);
     }
 }
 
-tests_over!(Layer, [protocol, failover, wire, wishes, models, deployments, faults, streaming, peeking, reuse, cancel]);
+tests_over!(
+    Layer,
+    [protocol, failover, wire, wishes, models, apart, deployments, faults, streaming, peeking, reuse, cancel]
+);

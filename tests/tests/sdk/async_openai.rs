@@ -1,17 +1,21 @@
 //! async-openai: a chat, a chat as a stream, and an audio upload.
 
+use std::time::Duration;
+
 use async_openai::{
     Client,
-    config::{AzureConfig, Config},
+    config::{AzureConfig, Config, OpenAIConfig},
     error::OpenAIError,
     types::{
         InputSource,
         audio::{AudioInput, CreateTranscriptionRequestArgs},
         chat::{ChatCompletionRequestUserMessageArgs, CreateChatCompletionRequest, CreateChatCompletionRequestArgs},
+        embeddings::CreateEmbeddingRequestArgs,
     },
 };
 use futures::StreamExt;
 use lb_async_openai::{BalancedService, ReqwestTransport};
+use lb_core::{Backend, BackendBuilder, Pool, Pools};
 use lb_emulator::{Emulator, Reply};
 
 use crate::{
@@ -102,6 +106,31 @@ async fn an_audio_upload() {
     assert_eq!(upload.path(), "/openai/deployments/healthy/audio/transcriptions");
     assert!(upload.header("content-type").unwrap().starts_with("multipart/form-data; boundary="));
     assert!(upload.body().windows(audio.len()).any(|window| window == audio), "the audio did not arrive whole");
+}
+
+#[tokio::test]
+async fn a_429_of_the_embeddings_leaves_the_chat_where_it_was() {
+    let start = |name| Emulator::builder().name(name).deployment("gpt-4.1").deployment("embed-here").start().unwrap();
+    let [ptu, standard] = ["ptu", "standard"].map(start);
+    let pool = |backend: fn(BackendBuilder) -> BackendBuilder| {
+        let backend = |(emulator, priority): (&Emulator, u32)| {
+            backend(Backend::builder(emulator.url()).name(emulator.name()).priority(priority)).build().unwrap()
+        };
+        Pool::new([&ptu, &standard].into_iter().zip(1..).map(backend)).unwrap()
+    };
+    let (chats, embeddings) = (pool(|backend| backend), pool(|backend| backend.model("embed-here")));
+    let pools = Pools::by_model().pool(["gpt-4.1"], chats).pool(["embed"], embeddings).build().unwrap();
+    let config = OpenAIConfig::new().with_api_base("http://any.host/openai/v1");
+    let service = BalancedService::new(&pools, ReqwestTransport::new().unwrap());
+    let client = Client::with_config(config).with_http_service(service);
+
+    ptu.script(Reply::throttled(Duration::from_secs(60)));
+    let request = || CreateEmbeddingRequestArgs::default().model("embed").input("Hello").build().unwrap();
+    for _ in 0..2 {
+        assert!(!client.embeddings().create(request()).await.unwrap().data.is_empty());
+    }
+    assert!(chat(&client).await.unwrap().0.starts_with("ptu word1"));
+    assert_eq!([ptu.request_count(), standard.request_count()], [2, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
