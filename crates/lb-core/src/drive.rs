@@ -16,7 +16,7 @@ use crate::{
     dispatch::{Dispatch, Moved, Step},
     error::Error,
     fault::Fault,
-    observe::NotRepeated,
+    not_repeated::NotRepeated,
     outcome::{Outcome, Verdict},
     peek::{PEEK_FOR, Refusal, announces_refusal},
     pool::Pool,

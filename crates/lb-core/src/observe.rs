@@ -1,11 +1,12 @@
 //! Events: every decision of a pool, for an observer and for `tracing`.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 #[cfg(feature = "json")]
 use crate::unmapped::Unmapped;
 use crate::{
-    backend::Backend, cause::Cause, clock::Instant, exhausted::Exhausted, outcome::Outcome, pools::Replaced,
+    backend::Backend, cause::Cause, clock::Instant, exhausted::Exhausted, not_repeated::NotRepeated, outcome::Outcome,
+    pools::Replaced,
     retry_after::HintSource,
 };
 
@@ -237,28 +238,6 @@ pub trait Observer: Send + Sync {
 impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
     fn on_event(&self, event: &Event<'_>) {
         (**self).on_event(event);
-    }
-}
-
-/// Why a request that would fail over is not sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NotRepeated {
-    /// Its body could be sent once only.
-    BodySpent,
-    /// The failure came later than [`fail_over_within`](crate::PoolBuilder::fail_over_within).
-    TooLate,
-    /// Its path names what is stored at one resource, and the pool [guards](crate::PoolBuilder::guard_stateful_paths) such.
-    StatefulPath,
-}
-
-impl fmt::Display for NotRepeated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::BodySpent => "the body could be sent once only",
-            Self::TooLate => "the failure came too late",
-            Self::StatefulPath => "its path names what is stored at one resource",
-        })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     cause::{Cause, Detail},
     clock::{Instant, Lazy},
     fault::Fault,
-    observe::NotRepeated,
+    not_repeated::NotRepeated,
     outcome::{Outcome, Verdict},
     pool::{Blame, Change, Class, Judgement, News, Pool, reason},
 };

@@ -9,7 +9,8 @@ use crate::{
     attempt::Attempt,
     cause::Cause,
     clock::Instant,
-    observe::{Event, Level, NotRepeated},
+    not_repeated::NotRepeated,
+    observe::{Event, Level},
     outcome::Outcome,
     pool::{Blame, Change, Pool},
 };
