@@ -66,6 +66,10 @@ pub fn line(event: &Event<'_>) -> String {
                 exhausted.cooling()
             )
         }
+        Event::Finished { ending, attempts, backend, .. } => {
+            let by = backend.map(|backend| format!(" by {}", backend.name())).unwrap_or_default();
+            format!("finished #{attempts} {ending}{by}")
+        }
         other => format!("unknown {other:?}"),
     }
 }

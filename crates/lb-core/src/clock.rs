@@ -67,7 +67,8 @@ fn nanos(duration: Duration) -> u64 {
 /// # Contract
 ///
 /// 1. The pool calls [`now`](Clock::now) from any thread, at most once per `next` or `settle`, and only if a deadline
-///    is looked at or written; with nothing cooling, picking a backend reads no clock.
+///    is looked at or written, or an observer [wants time](crate::Observer::wants_time); with nothing cooling, picking a
+///    backend reads no clock.
 /// 2. `now` is monotonic: it should never go backwards. If it does, nothing panics and no cooldown gets longer than
 ///    the pool's maximum, counted from the latest moment that was seen.
 /// 3. The pool calls [`wall`](Clock::wall) only to read a date in a response without a usable `Date` header.

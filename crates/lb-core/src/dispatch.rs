@@ -1,5 +1,6 @@
 //! Dispatch: one request's walk over a pool.
 
+mod finishing;
 mod moved;
 mod settling;
 mod telling;
@@ -13,14 +14,15 @@ use crate::{
     backend::Backend,
     cause::Cause,
     clock::{Instant, Lazy},
+    ending::Ending,
     exhausted::{Exhausted, Unavailable},
     observe::{Event, Level},
     outcome::Outcome,
     pool::{Choice, Claim, NoneLeft, Nothing, Place, Pool, Seeker, Tried},
     rng::Rng,
-    served::Served,
     wishes::{WishError, Wishes},
 };
+use finishing::Notes;
 pub(crate) use moved::Moved;
 use terms::{Terms, Unwanted};
 
@@ -111,8 +113,8 @@ pub struct Dispatch<P: Deref<Target = Pool>> {
     struck: Vec<usize>,
     /// A backend that refused it before processing.
     repeat: Repeat,
-    /// Its number in events, once it has told one.
-    number: Option<u64>,
+    /// What it keeps for its observers, once it has told something.
+    notes: Option<Notes>,
 }
 
 /// How an attempt began.
@@ -197,8 +199,13 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     ///
     /// If the request is pinned to a backend that the pool does not have.
     pub fn with(pool: P, wishes: Wishes) -> Result<Self, WishError> {
-        let terms = Terms::of(wishes, &pool)?;
-        Ok(Self::on(pool, terms))
+        match Terms::of(wishes, &pool) {
+            Ok(terms) => Ok(Self::on(pool, terms)),
+            Err(error) => {
+                Self::on(pool, None).refuse();
+                Err(error)
+            }
+        }
     }
 
     #[inline(always)]
@@ -216,7 +223,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
             answers,
             struck: Vec::new(),
             repeat: Repeat::No,
-            number: None,
+            notes: None,
         }
     }
 
@@ -252,6 +259,9 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// The same for a request that wishes something, or has waited.
     #[inline(never)]
     fn next_on_terms<F: FnOnce() -> Instant, R: Rng + ?Sized>(&mut self, now: &mut Lazy<F>, rng: &R) -> Step {
+        if self.pool.policy.wants_time {
+            self.note_asking(now.get());
+        }
         self.end_round_if_waiting();
         let is_late = self.terms.as_mut().is_some_and(|terms| terms.is_over(|| now.get()));
         if let Some(terms) = self.terms.as_deref().filter(|_| !is_late && self.may_try()) {
@@ -276,6 +286,9 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         now: &mut Lazy<F>,
         rng: &R,
     ) -> Step {
+        if self.pool.policy.wants_time {
+            self.note_asking(now.get());
+        }
         // Only among suspects is there a choice left.
         let draw = if self.pool.states.any_stands_accused() { rng.next_u64() } else { 0 };
         match self.search(now.get(), !is_late && self.may_try(), draw) {
@@ -287,6 +300,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// The step of a request that waits for something that is there at `opens_at`, if it can.
     fn step_to_wait(&mut self, opens_at: Option<Instant>, now: Instant) -> Option<Step> {
         let Place { until, older, .. } = self.wait(opens_at, now)?;
+        self.forget_end();
         self.tell_waiting(until, until.saturating_since(now), older);
         Some(Step::Wait(until))
     }
@@ -324,13 +338,6 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         self.terms.as_ref().is_some_and(|terms| terms.pin.is_some())
     }
 
-    /// Tells who served the request, if it wishes that.
-    pub(crate) fn tell_served(&self, served: &Served) {
-        if let Some(teller) = self.terms.as_ref().and_then(|terms| terms.teller.as_ref()) {
-            teller.set(served);
-        }
-    }
-
     /// Its ticket, if it waits.
     pub(crate) fn ticket(&self) -> Option<u64> {
         let waiting = self.terms.as_ref().filter(|terms| terms.wait.since.is_some());
@@ -352,8 +359,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
     fn open<F: FnOnce() -> Instant>(&mut self, choice: Choice, now: &mut Lazy<F>) -> Attempt {
         let Choice { slot, claim } = choice;
         // Before anything is open: a clock that panics must not end an attempt that was never counted.
-        if self.pool.policy.times_attempts() {
-            self.beginning.at = now.get();
+        if self.pool.policy.times_attempts {
+            self.note_beginning(now.get());
         }
         if self.tried.is_empty() || self.goes_on_to_another(slot) {
             self.tried.insert(slot);
@@ -421,17 +428,24 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         if let Some(request) = self.number(Level::Warn) {
             self.pool.emit(&Event::Exhausted { request, exhausted: &exhausted, attempts, synthesized });
         }
+        let last = self.failed.as_ref().map(|(slot, ..)| *slot);
+        let (ending, slot) = if synthesized { (Ending::Exhausted, None) } else { (Ending::Returned, last) };
+        self.note_end(ending, slot, &mut Lazy::new(|| now));
         if synthesized { Step::Exhausted(exhausted) } else { Step::ReturnLast(exhausted) }
     }
 }
 
 impl<P: Deref<Target = Pool>> Drop for Dispatch<P> {
     fn drop(&mut self) {
-        if let Some(slot) = self.open.take() {
+        if let Some(slot) = self.open {
             self.cancel(slot);
         }
         if self.terms.is_some() {
             self.give_place_back();
+        }
+        // Who is told of its end was told of its first attempt, if it made one.
+        if self.tried.is_empty() || self.notes.is_some() {
+            self.finish();
         }
     }
 }

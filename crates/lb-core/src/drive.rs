@@ -1,6 +1,7 @@
 //! The loop of the library: written once, driven async and blocking.
 
 use std::{
+    borrow::Cow,
     future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
@@ -96,20 +97,21 @@ async fn run<T: Transport, R: Rng + ?Sized>(
         Some(wishes) => wishes.or(call.wishes),
         None => call.wishes,
     };
-    if mode == Mode::Blocking && wishes.head_timeout.is_some() {
-        return Err(Error::Wish(WishError::HeadTimeoutWhileBlocking));
-    }
     let mut original = transport.prepare(request).await.map_err(Error::Transport)?;
+    let model = if pools.are_by_model() { transport.model(&mut original).await.map(Cow::into_owned) } else { None };
     let mut beginning = Beginning::Anew(wishes);
     // Once for every pool: a request that waits goes on in the one that has replaced its own.
     'pool: loop {
-        let model = if pools.are_by_model() { transport.model(&mut original).await } else { None };
-        let serving = pools.serving(model)?;
+        let serving = pools.serving(model.as_deref())?;
         let pool = &*serving;
         let mut dispatch = match beginning {
             Beginning::Anew(wishes) => pool.dispatch_with(wishes)?,
             Beginning::Again(moved) => Dispatch::arrive(pool, *moved)?,
         };
+        if mode == Mode::Blocking && dispatch.head_timeout().is_some() {
+            dispatch.refuse();
+            return Err(Error::Wish(WishError::HeadTimeoutWhileBlocking));
+        }
         let mut last = None;
         loop {
             let attempt = match dispatch.next(|| pool.now(), rng) {

@@ -57,7 +57,9 @@
 //!
 //! In [`Exhausted`](crate::Exhausted) and its body, for callers: reasons and names of backends. In [events](crate::Event) and in
 //! the [snapshot](crate::BackendSnapshot::last_failure), for operators: there with the text of the error and the request id of
-//! the answer (`apim-request-id`, `x-request-id`), which Azure's support asks for.
+//! the answer (`apim-request-id`, `x-request-id`), which Azure's support asks for. The last event of every request,
+//! [`Finished`](crate::Event::Finished), says how it [ended](crate::Ending), and how long that took if an observer
+//! [wants time](crate::Observer::wants_time).
 //!
 //! # How is it operated?
 //!

@@ -5,9 +5,8 @@ use std::time::Duration;
 #[cfg(feature = "json")]
 use crate::unmapped::Unmapped;
 use crate::{
-    backend::Backend, cause::Cause, clock::Instant, exhausted::Exhausted, not_repeated::NotRepeated, outcome::Outcome,
-    pools::Replaced,
-    retry_after::HintSource,
+    backend::Backend, cause::Cause, clock::Instant, ending::Ending, exhausted::Exhausted, not_repeated::NotRepeated,
+    outcome::Outcome, pools::Replaced, retry_after::HintSource,
 };
 
 /// A decision of a pool.
@@ -56,6 +55,9 @@ pub enum Event<'a> {
         outcome: Outcome,
         /// Why it failed, if it did.
         cause: Option<&'a Cause>,
+        /// How long it took, from its beginning to the response head or the failure, if an observer
+        /// [wants time](Observer::wants_time).
+        elapsed: Option<Duration>,
     },
     /// The request goes on from a backend that failed to another. Level: info.
     FailedOver {
@@ -195,6 +197,25 @@ pub enum Event<'a> {
         /// Whether the caller gets this refusal; if not, the final attempt's own answer or error.
         synthesized: bool,
     },
+    /// A request has ended: the last event of every request, and told once, however it ends. Level: debug.
+    ///
+    /// It is told where the walk is dropped: the loop of the balancers does that before its caller has the answer. The body of
+    /// that answer is still to come.
+    Finished {
+        /// The request's number.
+        request: u64,
+        /// How it ended.
+        ending: Ending,
+        /// How many attempts it made.
+        attempts: u32,
+        /// How long it waited, all its waits that were over together.
+        waited: Duration,
+        /// How long it took, from its first question where to go to the end of its last attempt or wait, if an observer
+        /// [wants time](Observer::wants_time). `None` also if it asked nothing, and while a panic unwinds.
+        elapsed: Option<Duration>,
+        /// Whose answer or error its caller gets, if it is a backend's.
+        backend: Option<&'a Backend>,
+    },
 }
 
 /// Who is told about every decision of a pool.
@@ -233,11 +254,21 @@ pub enum Event<'a> {
 pub trait Observer: Send + Sync {
     /// Takes note of one decision.
     fn on_event(&self, event: &Event<'_>);
+
+    /// Whether events should say how long attempts and requests took. It is asked once, when the pool is built; where no
+    /// observer wants it the clock is not read for it. Default: false.
+    fn wants_time(&self) -> bool {
+        false
+    }
 }
 
 impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
     fn on_event(&self, event: &Event<'_>) {
         (**self).on_event(event);
+    }
+
+    fn wants_time(&self) -> bool {
+        (**self).wants_time()
     }
 }
 
@@ -295,7 +326,7 @@ pub(crate) fn trace(event: &Event<'_>) {
             %why,
             "sent with the caller's model"
         ),
-        Event::Settled { request, backend, attempt, outcome, cause } => tracing::trace!(
+        Event::Settled { request, backend, attempt, outcome, cause, elapsed } => tracing::trace!(
             target: TARGET,
             request,
             backend = backend.name(),
@@ -303,6 +334,7 @@ pub(crate) fn trace(event: &Event<'_>) {
             %outcome,
             cause = cause.and_then(Cause::text),
             request_id = cause.and_then(Cause::request_id),
+            elapsed_ms = elapsed.map(millis),
             "settled"
         ),
         Event::FailedOver { request, from, to, outcome, cause } => tracing::info!(
@@ -394,6 +426,16 @@ pub(crate) fn trace(event: &Event<'_>) {
             synthesized,
             why = %exhausted,
             "exhausted"
+        ),
+        Event::Finished { request, ending, attempts, waited, elapsed, backend } => tracing::debug!(
+            target: TARGET,
+            request,
+            %ending,
+            attempts,
+            waited_ms = millis(*waited),
+            elapsed_ms = elapsed.map(millis),
+            backend = backend.map(Backend::name),
+            "finished"
         ),
     }
 }

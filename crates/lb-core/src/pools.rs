@@ -3,7 +3,7 @@
 mod by_model;
 mod replaceable;
 
-use std::{borrow::Cow, ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc};
 
 use crate::pool::Pool;
 pub use by_model::{NoPool, PoolsByModel};
@@ -107,11 +107,11 @@ impl Pools {
 
     /// As [`pool_for`](Pools::pool_for) for a request of the loop, which pays nothing for a pool that cannot change.
     #[inline]
-    pub(crate) fn serving(&self, model: Option<Cow<'_, str>>) -> Result<Serving<'_>, NoPool> {
+    pub(crate) fn serving(&self, model: Option<&str>) -> Result<Serving<'_>, NoPool> {
         match &self.0 {
             Kind::Fixed(pool) => Ok(Serving::Fixed(pool)),
             Kind::Replaceable(pool) => Ok(Serving::Held(pool.pool())),
-            Kind::ByModel(pools) => pools.of(model.as_deref())?.serving(model),
+            Kind::ByModel(pools) => pools.of(model)?.serving(model),
         }
     }
 }

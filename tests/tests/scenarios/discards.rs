@@ -65,7 +65,8 @@ fn calls(pool: PoolBuilder, replies: &[(&str, Reply)], request: Request<Bytes>) 
     let pool: Pool = pool.observer(journal.clone()).build().unwrap();
     let transport = Noted { inner, journal: journal.clone() };
     let _ = BlockingLoadBalancer::with_parts(pool, transport, SeededRng::new(1)).send(request);
-    let is_call = |line: &String| !["settled", "cooling", "available"].iter().any(|word| line.starts_with(word));
+    let is_call =
+        |line: &String| !["settled", "cooling", "available", "finished"].iter().any(|word| line.starts_with(word));
     let short = |line: String| match line.split_once(" Answered") {
         Some((short, _)) => short.to_owned(),
         None => line,

@@ -7,6 +7,7 @@ mod by_hand;
 mod credentials;
 mod discards;
 mod dispatch;
+mod endings;
 mod exhaustion;
 mod faults;
 mod hints;

@@ -2,7 +2,7 @@
 
 use std::{mem, ops::Deref, sync::Arc, time::Duration};
 
-use super::{Answers, Dispatch, Terms};
+use super::{Answers, Dispatch, Notes, Terms};
 use crate::{
     pool::{Pool, Waiting},
     wishes::WishError,
@@ -16,7 +16,7 @@ pub(crate) struct Moved {
     answers: Answers,
     /// The backends that it has struck, by name.
     struck: Vec<Arc<str>>,
-    number: Option<u64>,
+    notes: Option<Notes>,
     /// Where it waits.
     waiting: Arc<Waiting>,
 }
@@ -38,19 +38,18 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
             self.cancel(slot);
         }
         let name = |&slot: &usize| Arc::clone(self.backend(slot).shared_name());
-        Moved {
-            struck: self.struck.iter().map(name).collect(),
-            earlier: self.attempts(),
-            // What is taken is not given back when this is dropped.
-            terms: self.terms.take(),
-            answers: mem::take(&mut self.answers),
-            number: self.number,
-            waiting: Arc::clone(&self.pool.waiting),
-        }
+        let struck = self.struck.iter().map(name).collect();
+        let earlier = self.attempts();
+        // It does not end here: what is taken is not given back when this is dropped, and one that has told nothing, and has
+        // tried somebody, tells no end.
+        self.tried.insert(0);
+        let (terms, notes) = (self.terms.take(), self.notes.take());
+        let answers = mem::take(&mut self.answers);
+        Moved { terms, earlier, answers, struck, notes, waiting: Arc::clone(&self.pool.waiting) }
     }
 
     pub(crate) fn arrive(pool: P, moved: Moved) -> Result<Self, WishError> {
-        let Moved { mut terms, earlier, answers, struck, number, waiting } = moved;
+        let Moved { mut terms, earlier, answers, struck, notes, waiting } = moved;
         let mut result = Ok(());
         if let Some(terms) = &mut terms {
             result = terms.move_to(&pool);
@@ -63,10 +62,15 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
                 terms.wait.total = wait.total;
             }
         }
-        result?;
         let struck = struck.iter().filter_map(|name| pool.slot(name)).collect();
         let mut dispatch = Self::on(pool, terms);
-        (dispatch.earlier, dispatch.answers, dispatch.struck, dispatch.number) = (earlier, answers, struck, number);
-        Ok(dispatch)
+        (dispatch.earlier, dispatch.answers, dispatch.struck, dispatch.notes) = (earlier, answers, struck, notes);
+        match result {
+            Ok(()) => Ok(dispatch),
+            Err(error) => {
+                dispatch.refuse();
+                Err(error)
+            }
+        }
     }
 }

@@ -6,10 +6,11 @@ use super::{Beginning, Dispatch, Repeat};
 use crate::{
     cause::{Cause, Detail},
     clock::{Instant, Lazy},
+    ending::Ending,
     fault::Fault,
     not_repeated::NotRepeated,
     outcome::{Outcome, Verdict},
-    pool::{Blame, Change, Class, Judgement, News, Pool, reason},
+    pool::{Blame, Change, Class, Judgement, News, Policy, Pool, reason},
 };
 
 impl<P: Deref<Target = Pool>> Dispatch<P> {
@@ -31,13 +32,24 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         if !outcome.is_success() {
             return self.settle_other(slot, outcome, detail, now);
         }
-        // The usual end, on a short path: mostly nothing stands against the backend.
+        // The usual end, on a short path: mostly nothing stands against the backend, and nobody is told, or was told of the
+        // attempt's beginning.
         self.pool.count_end(slot, Class::Success);
-        self.tell_settled(slot, outcome, None);
-        if self.pool.states.stands_accused(slot) {
-            let _ = self.hear(slot, Blame::Alive, None, now());
+        if self.notes.is_some() || self.pool.states.stands_accused(slot) {
+            self.conclude_success(slot, outcome, now);
         }
         Verdict::Return
+    }
+
+    /// Says what a success, which was counted, means to the backend.
+    #[cold]
+    fn conclude_success(&mut self, slot: usize, outcome: Outcome, now: impl FnOnce() -> Instant) {
+        let now = &mut Lazy::new(now);
+        self.tell_settled(slot, outcome, None, now);
+        self.note_end(Ending::Served, Some(slot), now);
+        if self.pool.states.stands_accused(slot) {
+            let _ = self.hear(slot, Blame::Alive, None, now.get());
+        }
     }
 
     /// Settles what is no success: by the status table.
@@ -78,7 +90,10 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         // What is the caller's own is no failure: its answer, its request, its leaving.
         let is_failure = fails || !matches!(blame, Blame::Alive | Blame::Nobody);
         let cause = is_failure.then(|| Cause::new(reason(outcome), detail()));
-        self.tell_settled(slot, outcome, cause.as_ref());
+        self.tell_settled(slot, outcome, cause.as_ref(), now);
+        let is_left = outcome == Outcome::Cancelled;
+        let (ending, whose) = if is_left { (Ending::Cancelled, None) } else { (Ending::Returned, Some(slot)) };
+        self.note_end(ending, whose, now);
         if fails {
             self.failed = cause.clone().map(|cause| (slot, outcome, cause));
         }
@@ -138,7 +153,8 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         self.pool.count_end(slot, judgement.class);
         // The clock is read only if it matters how long the attempt took, and not while a panic unwinds: a second one there,
         // of the clock, would end the process. Such an attempt has not stalled.
-        let times = self.pool.policy.stalled_after.is_some() && !panicking();
+        let Policy { stalled_after, wants_time, .. } = &self.pool.policy;
+        let times = (stalled_after.is_some() || *wants_time) && !panicking();
         let now = if times { self.pool.now() } else { self.beginning.at };
         let _ = self.conclude(slot, outcome, judgement, Detail::default, &mut Lazy::new(|| now));
     }

@@ -8,11 +8,12 @@ use crate::unmapped::Unmapped;
 use crate::{
     attempt::Attempt,
     cause::Cause,
-    clock::Instant,
+    clock::{Instant, Lazy},
     not_repeated::NotRepeated,
     observe::{Event, Level},
     outcome::Outcome,
     pool::{Blame, Change, Pool},
+    served::Served,
 };
 
 impl<P: Deref<Target = Pool>> Dispatch<P> {
@@ -44,18 +45,16 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         }
     }
 
-    #[inline(always)]
-    pub(super) fn tell_settled(&mut self, slot: usize, outcome: Outcome, cause: Option<&Cause>) {
-        if self.pool.is_observed(Level::Trace) {
-            self.emit_settled(slot, outcome, cause);
-        }
-    }
-
-    #[cold]
-    fn emit_settled(&mut self, slot: usize, outcome: Outcome, cause: Option<&Cause>) {
+    pub(super) fn tell_settled<F: FnOnce() -> Instant>(
+        &mut self,
+        slot: usize,
+        outcome: Outcome,
+        cause: Option<&Cause>,
+        now: &mut Lazy<F>,
+    ) {
         if let Some(request) = self.number(Level::Trace) {
-            let (backend, attempt) = (self.backend(slot), self.attempts());
-            self.pool.emit(&Event::Settled { request, backend, attempt, outcome, cause });
+            let (backend, attempt, elapsed) = (self.backend(slot), self.attempts(), self.elapsed(now));
+            self.pool.emit(&Event::Settled { request, backend, attempt, outcome, cause, elapsed });
         }
     }
 
@@ -113,9 +112,10 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         }
     }
 
-    /// The number of this request in events of this level, given when it is first needed; `None` if nobody is told.
-    #[inline]
-    pub(super) fn number(&mut self, level: Level) -> Option<u64> {
-        self.pool.is_observed(level).then(|| *self.number.get_or_insert_with(|| self.pool.number_request()))
+    /// Tells who served the request, if it wishes that.
+    pub(crate) fn tell_served(&self, served: &Served) {
+        if let Some(teller) = self.terms.as_ref().and_then(|terms| terms.teller.as_ref()) {
+            teller.set(served);
+        }
     }
 }

@@ -225,13 +225,14 @@ impl PoolBuilder {
     pub fn build(self) -> Result<Pool, BuildError> {
         self.check()?;
         let (backends, weights) = tiers(self.backends);
+        let observers: Arc<[_]> = self.observers.into();
         Ok(Pool {
             states: States::new(&weights),
             waiting: Arc::new(Waiting::new()),
             backends,
-            policy: Policy::new(&self.options),
+            policy: Policy::new(&self.options).with_time(want_time(&observers)),
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
-            observers: self.observers.into(),
+            observers,
             numbered: Arc::default(),
         })
     }
@@ -249,12 +250,13 @@ impl PoolBuilder {
             let before = known.get(backends[slot].name()).copied();
             before.filter(|&before: &usize| old.backends[before].shares_endpoint_with(&backends[slot]))
         };
+        let observers = if self.observers.is_empty() { Arc::clone(&old.observers) } else { self.observers.into() };
         Ok(Pool {
             states: old.states.replaced(&weights, kept),
             waiting: Arc::clone(&old.waiting),
-            policy: Policy::new(&self.options),
+            policy: Policy::new(&self.options).with_time(want_time(&observers)),
             clock: Arc::clone(&old.clock),
-            observers: if self.observers.is_empty() { Arc::clone(&old.observers) } else { self.observers.into() },
+            observers,
             numbered: Arc::clone(&old.numbered),
             backends,
         })
@@ -264,6 +266,10 @@ impl PoolBuilder {
         self.options.check()?;
         check_backends(&self.backends)
     }
+}
+
+fn want_time(observers: &[Box<dyn Observer>]) -> bool {
+    observers.iter().any(|observer| observer.wants_time())
 }
 
 /// The backends by priority, and the weights of each priority's.

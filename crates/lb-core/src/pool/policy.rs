@@ -29,6 +29,10 @@ pub(crate) struct Policy {
     pub(crate) deadline: Option<Duration>,
     /// Whether a request that wishes nothing may go on terms all the same: one look, for the hot path.
     pub(crate) has_terms: bool,
+    /// Whether an observer wants to know how long attempts and requests take.
+    pub(crate) wants_time: bool,
+    /// Whether it matters when attempts began, to anybody: one look, for the hot path.
+    pub(crate) times_attempts: bool,
     pub(crate) guards_stateful_paths: bool,
     /// What is done about each status from 400 on, where the table does not say.
     actions: [Option<StatusAction>; 100],
@@ -96,6 +100,8 @@ impl Policy {
             wait: options.wait,
             deadline: options.deadline,
             has_terms: options.deadline.is_some() || options.wait.is_some(),
+            wants_time: false,
+            times_attempts: options.stalled_after.is_some() || options.fail_over_within.is_some(),
             guards_stateful_paths: options.guard_stateful_paths,
             actions: std::array::from_fn(|above| {
                 let status = u16::try_from(400 + above).unwrap_or(u16::MAX);
@@ -109,9 +115,11 @@ impl Policy {
         }
     }
 
-    /// Whether it matters how long attempts take.
-    pub(crate) const fn times_attempts(&self) -> bool {
-        self.stalled_after.is_some() || self.fail_over_within.is_some()
+    /// The same where an observer wants to know how long attempts and requests take, or nobody does.
+    pub(crate) const fn with_time(mut self, wants_time: bool) -> Self {
+        self.wants_time = wants_time;
+        self.times_attempts |= wants_time;
+        self
     }
 
     /// Twice this wait, up to the longest that there is.
