@@ -54,6 +54,9 @@ async fn main() -> Result<(), BoxError> {
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();
         println!("{status} by {served}: {}", String::from_utf8_lossy(&body));
+        for failed in served.trail() {
+            println!("    not by {failed}");
+        }
         if stage.healthy.is_some() {
             ensure(served.backend() == "standard", "the request did not fail over to standard")?;
         }

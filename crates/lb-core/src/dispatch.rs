@@ -5,6 +5,7 @@ mod moved;
 mod settling;
 mod telling;
 mod terms;
+mod trail;
 mod waits;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
@@ -25,6 +26,7 @@ use crate::{
 use finishing::Notes;
 pub(crate) use moved::Moved;
 use terms::{Terms, Unwanted};
+use trail::Trail;
 
 /// One request's walk over a pool: it knows which backends the request has tried, and what to say when none is
 /// left.
@@ -113,6 +115,8 @@ pub struct Dispatch<P: Deref<Target = Pool>> {
     struck: Vec<usize>,
     /// A backend that refused it before processing.
     repeat: Repeat,
+    /// What it tried so far in vain.
+    trail: Option<Trail>,
     /// What it keeps for its observers, once it has told something.
     notes: Option<Notes>,
 }
@@ -223,6 +227,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
             answers,
             struck: Vec::new(),
             repeat: Repeat::No,
+            trail: None,
             notes: None,
         }
     }

@@ -61,6 +61,8 @@
 //! [`Finished`](crate::Event::Finished), says how it [ended](crate::Ending), and how long that took if an observer
 //! [wants time](crate::Observer::wants_time).
 //!
+//! A response that a backend gave tells in [`Served::trail`](crate::Served::trail) who failed before, and why.
+//!
 //! # How is it operated?
 //!
 //! Through the pool, from any thread, also where an SDK's client holds it: keep an `Arc<Pool>`. [`Pool::drain`](crate::Pool::drain)

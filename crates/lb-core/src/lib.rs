@@ -114,7 +114,7 @@ pub use pools::{NoPool, Pools, PoolsByModel, ReplaceablePool, Replaced};
 pub use requested_model::requested_model;
 pub use retry_after::{Headers, Hint, HintSource, MAX_HINT, hint};
 pub use rng::{Rng, SeededRng, ThreadRng};
-pub use served::Served;
+pub use served::{FailedAttempt, Served};
 pub use state::State;
 pub use target::Target;
 pub use transport::{

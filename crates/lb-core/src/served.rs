@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use crate::outcome::Reason;
+
 /// Which backend served a response, after how many attempts and what waits: an extension of the response.
 ///
 /// ```
@@ -16,11 +18,12 @@ pub struct Served {
     backend: Arc<str>,
     attempts: u32,
     waited: Duration,
+    trail: Box<[FailedAttempt]>,
 }
 
 impl Served {
-    pub(crate) const fn new(backend: Arc<str>, attempts: u32, waited: Duration) -> Self {
-        Self { backend, attempts, waited }
+    pub(crate) const fn new(backend: Arc<str>, attempts: u32, waited: Duration, trail: Box<[FailedAttempt]>) -> Self {
+        Self { backend, attempts, waited, trail }
     }
 
     /// The name of the backend.
@@ -40,10 +43,56 @@ impl Served {
     pub const fn waited(&self) -> Duration {
         self.waited
     }
+
+    /// The attempts before, which failed over, in their order; at most the first eight. It is empty, and takes no memory, where the
+    /// first attempt served.
+    ///
+    /// ```
+    /// fn log<B>(response: &http::Response<B>) {
+    ///     for failed in response.extensions().get().map(lb_core::Served::trail).unwrap_or_default() {
+    ///         println!("{} did not serve: {}", failed.backend(), failed.reason());
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn trail(&self) -> &[FailedAttempt] {
+        &self.trail
+    }
+}
+
+/// An attempt that failed, before the one that served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedAttempt {
+    backend: Arc<str>,
+    reason: Reason,
+}
+
+impl FailedAttempt {
+    pub(crate) const fn new(backend: Arc<str>, reason: Reason) -> Self {
+        Self { backend, reason }
+    }
+
+    /// The name of the backend.
+    #[must_use]
+    pub fn backend(&self) -> &str {
+        &self.backend
+    }
+
+    /// How it ended: by which status, or by which fault.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
 }
 
 impl fmt::Display for Served {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (attempt {})", self.backend, self.attempts)
+    }
+}
+
+impl fmt::Display for FailedAttempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.backend, self.reason)
     }
 }

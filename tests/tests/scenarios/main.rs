@@ -20,6 +20,7 @@ mod replaced;
 mod seed;
 mod stragglers;
 mod suspects;
+mod trails;
 mod waiting;
 mod wire;
 mod wishes;

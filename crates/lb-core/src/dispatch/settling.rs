@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, thread::panicking};
 
-use super::{Beginning, Dispatch, Repeat};
+use super::{Beginning, Dispatch, Repeat, trail::Trail};
 use crate::{
     cause::{Cause, Detail},
     clock::{Instant, Lazy},
@@ -95,6 +95,7 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         let (ending, whose) = if is_left { (Ending::Cancelled, None) } else { (Ending::Returned, Some(slot)) };
         self.note_end(ending, whose, now);
         if fails {
+            self.trail.get_or_insert_with(Trail::new).push(slot, reason(outcome));
             self.failed = cause.clone().map(|cause| (slot, outcome, cause));
         }
         if fails && verdict == Verdict::Return {
