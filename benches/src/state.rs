@@ -1,8 +1,8 @@
 //! Pools of a given shape, brought into a given state.
 
-use std::{fmt, ptr, time::Duration};
+use std::{fmt, hint::black_box, ptr, time::Duration};
 
-use lb_core::{Backend, Outcome, Pool, Step, ThreadRng};
+use lb_core::{Backend, Event, Observer, Outcome, Pool, PoolBuilder, Step, ThreadRng};
 
 /// Longer than any benchmark runs, so that a state stays as it is.
 const FOREVER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -102,12 +102,36 @@ pub fn pool(shape: Shape) -> Pool {
 /// A pool like [`pool`], whose cooldowns last for `cooldown`.
 #[must_use]
 pub fn pool_with_cooldown(shape: Shape, cooldown: Duration) -> Pool {
+    builder(shape, cooldown).build().expect("distinct backends")
+}
+
+/// A pool like [`pool`] with an observer that does nothing, and perhaps wants to know how long everything takes.
+#[must_use]
+pub fn observed(shape: Shape, wants_time: bool) -> Pool {
+    builder(shape, FOREVER).observer(Idle { wants_time }).build().expect("distinct backends")
+}
+
+/// An observer that does nothing.
+struct Idle {
+    wants_time: bool,
+}
+
+impl Observer for Idle {
+    fn on_event(&self, event: &Event<'_>) {
+        black_box(event);
+    }
+
+    fn wants_time(&self) -> bool {
+        self.wants_time
+    }
+}
+
+fn builder(shape: Shape, cooldown: Duration) -> PoolBuilder {
     let backends = (0..shape.backends).map(|slot| {
         let backend = Backend::builder(format!("backend-{slot}.example"));
         backend.priority(shape.priority(slot)).api_key(format!("key {slot}")).build().expect("a valid backend")
     });
-    let pool = Pool::builder().backends(backends).max_cooldown(FOREVER).default_cooldown(cooldown);
-    pool.build().expect("distinct backends")
+    Pool::builder().backends(backends).max_cooldown(FOREVER).default_cooldown(cooldown)
 }
 
 /// A pool of this shape in this state.

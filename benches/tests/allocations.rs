@@ -8,6 +8,7 @@ mod support;
 
 use std::{hint::black_box, time::Duration};
 
+use lb_benches::state::{Shape, observed};
 use lb_core::{Backend, Detail, HintSource, MockClock, Outcome, Pool, Rng, SeededRng, Step, ThreadRng, Verdict};
 
 use support::{SIZES, builder, cool, matrix};
@@ -98,6 +99,23 @@ fn a_fault_and_a_cancellation_allocate_nothing() {
         assert!(matches!(dispatch.next(|| pool.now(), &rng), Step::Try(_)));
     });
     assert_eq!(count, 0);
+}
+
+#[test]
+fn being_observed_allocates_nothing() {
+    for wants_time in [false, true] {
+        let pool = observed(Shape { backends: 8, tiers: 4 }, wants_time);
+        let rng = SeededRng::new(3);
+        let count = allocations(|| {
+            for outcome in [Outcome::Answered { status: 200, hint: None }, Outcome::Faulted(lb_core::Fault::Connect)] {
+                let mut dispatch = pool.dispatch();
+                assert!(matches!(dispatch.next(|| pool.now(), &rng), Step::Try(_)));
+                let _ = dispatch.settle(outcome, || pool.now());
+                drop(black_box(dispatch));
+            }
+        });
+        assert_eq!(count, 0);
+    }
 }
 
 #[test]

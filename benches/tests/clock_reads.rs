@@ -6,7 +6,7 @@ mod support;
 
 use std::{cell::Cell, time::Duration};
 
-use lb_core::{MockClock, Outcome, Pool, SeededRng, Step, Verdict};
+use lb_core::{Event, MockClock, Observer, Outcome, Pool, SeededRng, Step, Verdict};
 
 use support::{SIZES, State, TIERS, builder, cool, matrix, slot_of, tier_of};
 
@@ -109,6 +109,27 @@ fn a_request_that_succeeds_reads_no_clock_and_one_that_fails_over_at_most_one_pe
                 &mut || assert!(matches!(dispatch.settle(refusal, || pool.now()), Verdict::Return | Verdict::FailOver));
             assert!(reads_of(&clock, step) <= 1, "settle, {backends} backends");
         }
+    }
+}
+
+#[test]
+fn an_observer_costs_a_clock_read_per_step_if_it_wants_time_and_else_none() {
+    struct Idle(bool);
+    impl Observer for Idle {
+        fn on_event(&self, _: &Event<'_>) {}
+        fn wants_time(&self) -> bool {
+            self.0
+        }
+    }
+    for (wants_time, expected) in [(false, 0), (true, 2)] {
+        let (clock, rng) = (MockClock::new(), SeededRng::new(5));
+        let pool = builder(8, 4, |_| 1).clock(clock.clone()).observer(Idle(wants_time)).build().unwrap();
+        let before = clock.reads();
+        let mut dispatch = pool.dispatch();
+        assert!(matches!(dispatch.next(|| pool.now(), &rng), Step::Try(_)));
+        assert_eq!(dispatch.settle(Outcome::Answered { status: 200, hint: None }, || pool.now()), Verdict::Return);
+        drop(dispatch);
+        assert_eq!(clock.reads() - before, expected);
     }
 }
 

@@ -5,7 +5,7 @@ use std::{hint::black_box, time::Duration};
 use http::Request;
 use lb_benches::{
     floor::Floor,
-    state::{Shape, State, leaked, pool, pool_in, pool_with_cooldown},
+    state::{Shape, State, leaked, observed, pool, pool_in, pool_with_cooldown},
 };
 use lb_core::{Backend, Clock, Instant, Outcome, Pool, SeededRng, Step, SystemClock, Target, ThreadRng, Wishes};
 
@@ -64,6 +64,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(SIZES.map(mark_and_recover));
     cases.extend(SIZES.map(dispatch));
     cases.extend([3, 16, 64].map(keyed_dispatch));
+    cases.extend([false, true].map(observed_dispatch));
     cases.push(address_again());
     cases.push(restore());
     cases.push(restore_and_address());
@@ -156,6 +157,17 @@ fn mark_and_recover(backends: usize) -> Case {
 fn dispatch(backends: usize) -> Case {
     let (pool, clock) = (leaked(pool(Shape { backends, tiers: 1 })), SystemClock::new());
     Case::new(format!("a request that succeeds, {backends}"), move || {
+        let mut dispatch = black_box(pool).dispatch();
+        let is_open = matches!(dispatch.next(|| clock.now(), &ThreadRng), Step::Try(_));
+        (is_open, dispatch.settle(Outcome::Answered { status: 200, hint: None }, || clock.now()))
+    })
+}
+
+/// The same where somebody is told of it, who does nothing with it.
+fn observed_dispatch(wants_time: bool) -> Case {
+    let (pool, clock) = (leaked(observed(Shape { backends: 3, tiers: 1 }, wants_time)), SystemClock::new());
+    let with_time = if wants_time { ", who wants time" } else { "" };
+    Case::new(format!("a request that succeeds before an observer{with_time}, 3"), move || {
         let mut dispatch = black_box(pool).dispatch();
         let is_open = matches!(dispatch.next(|| clock.now(), &ThreadRng), Step::Try(_));
         (is_open, dispatch.settle(Outcome::Answered { status: 200, hint: None }, || clock.now()))
