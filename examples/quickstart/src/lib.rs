@@ -9,7 +9,8 @@
 //! 5. a [`RequestLog`] writes a line per attempt, for `lb-sim` to read;
 //! 6. a [`Report`] counts what came of it;
 //! 7. a [`Quickstart`] runs all of that;
-//! 8. [`examine`] asks each deployment alone, and says what is wrong with it.
+//! 8. a [`Watcher`] wants to know every pool, such as metrics that are scraped meanwhile;
+//! 9. [`examine`] asks each deployment alone, and says what is wrong with it.
 //!
 //! What takes a C compiler is behind a [`Feature`].
 
@@ -23,10 +24,13 @@ mod doctor;
 mod events;
 mod feature;
 mod log;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+mod metrics;
 mod prompt;
 mod quickstart;
 mod report;
 mod stage;
+mod watcher;
 mod workload;
 
 pub use answer::Answer;
@@ -37,10 +41,13 @@ pub use doctor::{Finding, examine};
 pub use events::Events;
 pub use feature::Feature;
 pub use log::{RequestLog, Usage};
+#[cfg(any(feature = "metrics", feature = "otel"))]
+pub use metrics::Exposition;
 pub use prompt::Prompt;
 pub use quickstart::Quickstart;
 pub use report::{Report, Row, Share};
 pub use stage::{Setup, Stage};
+pub use watcher::{Watcher, Watching};
 pub use workload::Workload;
 
 /// Any error, as the examples hand it to `main`.

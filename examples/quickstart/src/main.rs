@@ -5,23 +5,29 @@
 //! cargo run -- --quiet --requests 120
 //! cargo run -- --json
 //! cargo run --features isahc
+//! cargo run --features metrics,otel -- --metrics 127.0.0.1:9464
 //! cargo run --features tls -- --config my.toml --doctor
 //! cargo run --features tls -- --config my.toml
 //! ```
 //!
 //! It exits with 1 if a balanced request failed, or if the emulated deployment alone refused none.
 
+#[cfg(any(feature = "metrics", feature = "otel"))]
+use std::net::SocketAddr;
 use std::{
     env,
     fs::File,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
+    thread,
     time::Duration,
 };
 
 use clap::{Parser, builder::PossibleValuesParser};
-use lb_quickstart::{Approach, BoxError, Config, Decisions, Feature, Quickstart, RequestLog, Setup, examine};
+#[cfg(any(feature = "metrics", feature = "otel"))]
+use lb_quickstart::Exposition;
+use lb_quickstart::{Approach, BoxError, Config, Decisions, Feature, Quickstart, RequestLog, Setup, Watcher, examine};
 
 /// The same requests to one deployment alone, and then balanced over three, by every HTTP stack.
 #[derive(Parser)]
@@ -54,6 +60,11 @@ struct Cli {
     /// Write a line per attempt to this file, as CSV that lb-sim reads; best with one --approach
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+
+    /// Serve metrics for Prometheus at this address, also after the report, until it is interrupted; port 0 is any free one
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
 
     /// Do not print decisions
     #[arg(long)]
@@ -102,15 +113,46 @@ fn run(cli: &Cli) -> Result<(), BoxError> {
         writeln!(out, "{}", setup.description())?;
         writeln!(out, "Approaches: {runs}. Requests per approach: {requests}, {concurrency} at a time.")?;
     }
+    let (watchers, served) = watchers(cli)?;
     let log = cli.log.as_ref().map(|file| RequestLog::new(File::create(file)?)).transpose()?;
-    let quickstart = Quickstart { setup, requests: cli.requests, concurrency: cli.concurrency, approaches, log };
+    let quickstart =
+        Quickstart { setup, requests: cli.requests, concurrency: cli.concurrency, approaches, log, watchers };
     let report = quickstart.run(&decisions)?;
     if cli.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
         writeln!(out, "\n{report}")?;
     }
-    Ok(report.verdict()?)
+    match (report.verdict(), served) {
+        (verdict, false) => Ok(verdict?),
+        (verdict, true) => {
+            if let Err(error) = verdict {
+                eprintln!("error: {error}");
+            }
+            out.flush()?;
+            loop {
+                thread::park();
+            }
+        }
+    }
+}
+
+/// Who else wants to know the pools, and whether that is somebody who comes from outside.
+#[cfg(any(feature = "metrics", feature = "otel"))]
+fn watchers(cli: &Cli) -> Result<(Vec<Box<dyn Watcher>>, bool), BoxError> {
+    let Some(address) = cli.metrics else { return Ok((Vec::new(), false)) };
+    let exposition = Exposition::serve(address)?;
+    for url in exposition.urls() {
+        eprintln!("metrics at {url}");
+    }
+    Ok((exposition.into_watchers(), true))
+}
+
+/// Nobody, without the features.
+#[cfg(not(any(feature = "metrics", feature = "otel")))]
+#[expect(clippy::unnecessary_wraps, reason = "as with the features")]
+fn watchers(_: &Cli) -> Result<(Vec<Box<dyn Watcher>>, bool), BoxError> {
+    Ok((Vec::new(), false))
 }
 
 /// A line per deployment; an error if one is not well.

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use lb_core::{Event, Observer};
+use lb_core::Observer;
 
-use crate::{Approach, BoxError, Decisions, Report, RequestLog, Row, Setup, Workload};
+use crate::{Approach, BoxError, Decisions, Report, RequestLog, Row, Setup, Watcher, Workload, watcher::Observers};
 
 /// The same requests by every approach, each on fresh deployments and a fresh pool.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Quickstart {
     pub approaches: Vec<Approach>,
     /// Where every attempt is logged.
     pub log: Option<RequestLog>,
+    /// Who else wants to know the pools.
+    pub watchers: Vec<Box<dyn Watcher>>,
 }
 
 impl Quickstart {
@@ -40,7 +42,15 @@ impl Quickstart {
             Approach::Direct => format!("{approach}: {} alone, without a balancer", first.name()),
             _ => approach.to_string(),
         });
-        let pool = stage.pool(Observers(decisions.restarted(), self.log.clone()))?;
+        let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(decisions.restarted())];
+        observers.extend(self.log.clone().map(|log| Box::new(log) as Box<dyn Observer>));
+        let mut watches = Vec::new();
+        for watching in self.watchers.iter().map(|watcher| watcher.begin(approach.name())) {
+            observers.push(watching.observer);
+            watches.push(watching.watch);
+        }
+        let pool = stage.pool(Observers(observers))?;
+        watches.into_iter().for_each(|watch| watch(&pool));
         let work = Workload {
             requests: self.requests,
             concurrency: self.concurrency,
@@ -51,17 +61,5 @@ impl Quickstart {
         let begin = Instant::now();
         let answers = approach.run(work, pool.clone(), first)?;
         Ok(Row::new(approach, &answers, &pool, begin.elapsed()))
-    }
-}
-
-/// Decisions are printed, and attempts that did not serve are logged.
-struct Observers(Decisions, Option<RequestLog>);
-
-impl Observer for Observers {
-    fn on_event(&self, event: &Event<'_>) {
-        self.0.on_event(event);
-        if let Some(log) = &self.1 {
-            log.on_event(event);
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use lb_core::Pool;
+use lb_core::{Counters, Pool};
 use serde::Serialize;
 
 use crate::{Answer, Approach};
@@ -17,6 +17,7 @@ use crate::{Answer, Approach};
 /// | `approaches` | one object per approach, in order |
 /// | `approaches[].approach` | its name, `direct` being the one without a balancer |
 /// | `approaches[].requests`, `.succeeded`, `.failed` | how many |
+/// | `approaches[].counters` | what the pool counted: attempts, and how they ended |
 /// | `approaches[].throttles_absorbed` | 429s that no caller saw, because the request went on to another backend |
 /// | `approaches[].served` | per backend its `backend`, `requests` and `percent` of all requests |
 /// | `approaches[].failures` | reasons of failed requests, each with how many |
@@ -42,6 +43,8 @@ pub struct Row {
     pub failed: usize,
     /// 429s that no caller saw, because the request went on to another backend.
     pub throttles_absorbed: u64,
+    /// What the pool counted, all backends together.
+    pub counters: Counters,
     /// Who served how many, one entry per backend of the pool.
     pub served: Vec<Share>,
     /// Why requests failed, and how many for each reason.
@@ -77,12 +80,14 @@ impl Row {
             let requests = answers.iter().filter(is_its).count();
             Share { backend: backend.name().to_owned(), requests, percent: percent(requests, answers.len()) }
         };
+        let counters = pool.snapshot().counters();
         Self {
             approach,
             requests: answers.len(),
             succeeded: answers.len() - failed,
             failed,
-            throttles_absorbed: pool.snapshot().backends.iter().map(|entry| entry.counters.throttles).sum(),
+            throttles_absorbed: counters.throttles,
+            counters,
             served: pool.backends().iter().map(share).collect(),
             failures,
             seconds: took.as_secs_f64(),

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// certain on a slow machine too.
 fn quickstart(approaches: &[Approach]) -> Quickstart {
     let setup = Setup::Emulated { latency: Duration::ZERO };
-    Quickstart { setup, requests: 30, concurrency: 3, approaches: approaches.to_vec(), log: None }
+    Quickstart { setup, requests: 30, concurrency: 3, approaches: approaches.to_vec(), log: None, watchers: Vec::new() }
 }
 
 #[test]
