@@ -134,3 +134,41 @@ impl Sink for Facade {
         histogram!(what.spec().name, facade_labels(labels)).record(value);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use lb_core::{Backend, Pool, ReplaceablePool};
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    use super::*;
+
+    #[test]
+    fn a_backend_that_is_gone_is_available_no_more() {
+        let recorder = DebuggingRecorder::new();
+        let of = |name: &str| Pool::builder().backend(Backend::new(name, 1).unwrap());
+        let available = || {
+            let told = recorder.snapshotter().snapshot().into_vec().into_iter();
+            let mut told: Vec<_> = told
+                .filter(|(key, ..)| key.key().name() == "lb.backend.available")
+                .map(|(key, _, _, value)| {
+                    let mut labels = key.key().labels();
+                    let name = labels.find(|label| label.key() == "lb.backend").unwrap().value().to_owned();
+                    (name, value == DebugValue::Gauge(1.0.into()))
+                })
+                .collect();
+            told.sort();
+            told
+        };
+        metrics::with_local_recorder(&recorder, || {
+            let metrics = Metrics::new("chat");
+            let pool = ReplaceablePool::from(of("a.example").build().unwrap());
+            metrics.watch(&pool);
+            metrics.update();
+            // Not looked at here: this recorder forgets what it has told.
+            pool.replace(of("b.example")).unwrap();
+            metrics.update();
+            assert_eq!(available(), [("a.example".to_owned(), false), ("b.example".to_owned(), true)]);
+        });
+    }
+}

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::{
     case::case,
     cases,
-    history::{History, State, What},
+    history::{Delivered, End, History, State, What},
     table::counted_as,
 };
 
@@ -24,6 +24,15 @@ fn count(history: &History, backend: usize, at: usize, what: &str) -> u64 {
 fn ended(counters: &Counters) -> u64 {
     let Counters { successes, throttles, server_errors, faults, rejected, cancelled, .. } = *counters;
     successes + throttles + server_errors + faults + rejected + cancelled
+}
+
+/// How a request ended for its caller.
+fn ended_as(end: &End) -> &'static str {
+    match &end.result {
+        _ if end.exhausted().is_some() => "exhausted",
+        Delivered::Response(response) if response.status().as_u16() < 400 => "served",
+        _ => "returned",
+    }
 }
 
 proptest! {
@@ -65,6 +74,21 @@ proptest! {
         let history = case.play();
         let (_, _, seen) = history.looks().last().unwrap();
         prop_assert!(seen.iter().all(|seen| seen.counters.in_flight == 0), "{seen:#?}");
+    }
+
+    #[test]
+    fn every_request_is_told_to_have_ended_once_and_as_its_caller_saw_it(case in case()) {
+        let history = case.play();
+        let log = history.log();
+        let told = |ending: &str| {
+            let is = |line: &&&str| line.starts_with("finished ") && line.split(' ').nth(2) == Some(ending);
+            log.iter().filter(is).count()
+        };
+        let seen = |ending: &str| history.ends().filter(|(_, end)| ended_as(end) == ending).count();
+        for ending in ["served", "returned", "exhausted"] {
+            prop_assert_eq!(told(ending), seen(ending), "{}", ending);
+        }
+        prop_assert_eq!(told("cancelled"), history.asks.len() - history.ends().count());
     }
 
     #[test]
