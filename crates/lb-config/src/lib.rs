@@ -126,9 +126,30 @@
 //!     [[pools.embeddings.backends]]
 //!     endpoint = "eu.openai.azure.com"
 //! "#;
+//! let mut by_model = lb_core::Pools::by_model();
 //! for pool in lb_config::Config::from_toml("balancer.toml", text)?.pools()? {
-//!     println!("{} serves {}: {:?}", pool.name, pool.models.join(", "), pool.builder.build()?);
+//!     by_model = by_model.pool(pool.models, pool.builder.build()?);
 //! }
+//! let pools = by_model.build()?; // what one balancer, or one client of an SDK, is made of
+//! assert_eq!(pools.pool_for(Some("gpt-4.1-mini"))?.backends()[0].name(), "ptu.openai.azure.com");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A file that changes
+//!
+//! To watch a file is the program's business. What it says now goes in the place of what it said before: requests go on, and
+//! what is known stays with the backends that stay.
+//!
+//! ```no_run
+//! use lb_config::Config;
+//! use lb_core::ReplaceablePool;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = ReplaceablePool::from(Config::from_file("balancer.toml")?.pool()?.build()?);
+//! // Whenever the program is told to, such as by a signal; with an error nothing changes.
+//! let replaced = pool.replace(Config::from_file("balancer.toml")?.pool()?)?;
+//! println!("{replaced}");
 //! # Ok(())
 //! # }
 //! ```
