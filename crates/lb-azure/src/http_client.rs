@@ -39,7 +39,7 @@ impl BalancedHttpClient {
     /// Over a client like the one that azure_core takes by itself: `reqwest`, which follows no redirects, and whose read
     /// timeout is 60 s. It does not retry, and waits 10 s for a connection, not 20 s.
     ///
-    /// `pools` is a [`Pool`], or an `Arc<Pool>` shared with other balancers.
+    /// `pools` is a [`Pool`], an `Arc<Pool>` shared with other balancers, or whatever else makes [`Pools`].
     ///
     /// # Panics
     ///

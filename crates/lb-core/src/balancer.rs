@@ -37,7 +37,8 @@ pub struct LoadBalancer<T, R = ThreadRng> {
 }
 
 impl<T: Transport> LoadBalancer<T> {
-    /// A balancer over `transport` on `pools`: a [`Pool`](crate::Pool), or an `Arc<Pool>` shared with other balancers.
+    /// A balancer over `transport` on `pools`: a [`Pool`](crate::Pool), an `Arc<Pool>` shared with other balancers, or whatever else
+    /// makes [`Pools`].
     pub fn new(pools: impl Into<Pools>, transport: T) -> Self {
         Self::with_parts(pools, transport, ThreadRng)
     }
@@ -49,13 +50,13 @@ impl<T: Transport, R: Rng> LoadBalancer<T, R> {
         Self { pools: pools.into(), transport, rng }
     }
 
-    /// The pool that serves a request which begins now, for its snapshot.
+    /// The pool that serves a request which begins now, for its snapshot; with pools by model the [first](Pools::pool).
     #[must_use]
     pub fn pool(&self) -> Arc<Pool> {
         self.pools.pool()
     }
 
-    /// Which pool serves a request, for another balancer.
+    /// Which pool serves a request, for another balancer, and for the snapshots of several.
     #[must_use]
     pub const fn pools(&self) -> &Pools {
         &self.pools
@@ -152,7 +153,8 @@ pub struct BlockingLoadBalancer<T, R = ThreadRng> {
 }
 
 impl<T: BlockingTransport> BlockingLoadBalancer<T> {
-    /// A balancer over `transport` on `pools`: a [`Pool`](crate::Pool), or an `Arc<Pool>` shared with other balancers.
+    /// A balancer over `transport` on `pools`: a [`Pool`](crate::Pool), an `Arc<Pool>` shared with other balancers, or whatever else
+    /// makes [`Pools`].
     pub fn new(pools: impl Into<Pools>, transport: T) -> Self {
         Self::with_parts(pools, transport, ThreadRng)
     }
@@ -164,13 +166,13 @@ impl<T: BlockingTransport, R: Rng> BlockingLoadBalancer<T, R> {
         Self { pools: pools.into(), transport, rng }
     }
 
-    /// The pool that serves a request which begins now, for its snapshot.
+    /// The pool that serves a request which begins now, for its snapshot; with pools by model the [first](Pools::pool).
     #[must_use]
     pub fn pool(&self) -> Arc<Pool> {
         self.pools.pool()
     }
 
-    /// Which pool serves a request, for another balancer.
+    /// Which pool serves a request, for another balancer, and for the snapshots of several.
     #[must_use]
     pub const fn pools(&self) -> &Pools {
         &self.pools

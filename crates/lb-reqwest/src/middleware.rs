@@ -73,7 +73,7 @@ pub struct BalanceMiddleware {
 }
 
 impl BalanceMiddleware {
-    /// A middleware on `pools`: a [`Pool`], or an `Arc<Pool>` shared with other balancers.
+    /// A middleware on `pools`: a [`Pool`], an `Arc<Pool>` shared with other balancers, or whatever else makes [`Pools`].
     pub fn new(pools: impl Into<Pools>) -> Self {
         Self { pools: pools.into(), drain: Drain::new(), max_buffered: MAX_BUFFERED }
     }

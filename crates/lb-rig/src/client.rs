@@ -49,8 +49,8 @@ impl<T> BalancedClient<T>
 where
     T: Transport<Request = reqwest::Request, Response = reqwest::Response, Error = reqwest::Error>,
 {
-    /// A client on `pools`, which is a [`Pool`](crate::Pool) or an `Arc<Pool>` shared with other balancers, over a
-    /// [`ReqwestTransport`] or another transport of reqwest's requests and responses.
+    /// A client on `pools`, which is a [`Pool`](crate::Pool), an `Arc<Pool>` shared with other balancers, or whatever
+    /// else makes [`Pools`](crate::Pools), over a [`ReqwestTransport`] or another transport of reqwest's requests and responses.
     pub fn new(pools: impl Into<Pools>, transport: T) -> Self {
         Self::with_parts(pools, transport, ThreadRng)
     }

@@ -60,7 +60,8 @@ pub struct BalanceLayer<R = ByClone> {
 }
 
 impl BalanceLayer {
-    /// A layer on `pools`: a [`Pool`], or an `Arc<Pool>` shared with other balancers. Bodies are copied by their `Clone`.
+    /// A layer on `pools`: a [`Pool`], an `Arc<Pool>` shared with other balancers, or whatever else makes [`Pools`]. Bodies
+    /// are copied by their `Clone`.
     pub fn new(pools: impl Into<Pools>) -> Self {
         Self { pools: pools.into(), seams: Seams::new() }
     }
