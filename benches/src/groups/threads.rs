@@ -2,7 +2,7 @@
 
 use std::{hint::black_box, time::Duration};
 
-use lb_core::{Outcome, Pool, Step, ThreadRng};
+use lb_core::{Outcome, Pool, ReplaceablePool, Step, ThreadRng};
 
 use crate::{
     case::{Case, Section},
@@ -30,6 +30,7 @@ pub fn sections() -> Vec<Section> {
     let none = state::leaked(state::pool(SHAPE));
     let half = state::leaked(state::pool_in(SHAPE, State::Half));
     let marking = state::leaked(state::pool_with_cooldown(SHAPE, Duration::from_nanos(1)));
+    let replaceable: &ReplaceablePool = Box::leak(Box::new(ReplaceablePool::from(state::pool(SHAPE))));
     let floor: &Floor<'_> = Box::leak(Box::new(Floor::new(none, SHAPE, State::None)));
     let seed: &Seed = Box::leak(Box::new(Seed::new(SHAPE, State::None)));
     let half_seed: &Seed = Box::leak(Box::new(Seed::new(SHAPE, State::Half)));
@@ -41,6 +42,10 @@ pub fn sections() -> Vec<Section> {
                 mark(marking);
             }
             black_box(marking.pick(|| marking.now(), &ThreadRng)).is_some()
+        }),
+        section("nothing cooling, a pool that can be replaced", move |_| {
+            let pool = replaceable.pool();
+            black_box(pool.pick(|| pool.now(), &ThreadRng)).is_some()
         }),
         section("floor, nothing cooling", move |_| black_box(floor.pick()).is_some()),
         section("seed's port, nothing cooling", move |_| black_box(seed.pick()).is_some()),

@@ -61,6 +61,7 @@ impl Pools {
     /// The pool that a request which begins now is served by. With pools by model it is the first of them: ask
     /// [`pool_for`](Pools::pool_for).
     #[must_use]
+    #[inline]
     pub fn pool(&self) -> Arc<Pool> {
         match &self.0 {
             Kind::Fixed(pool) => Arc::clone(pool),
@@ -74,11 +75,11 @@ impl Pools {
     /// # Errors
     ///
     /// If there are pools by model, and none for this one.
+    #[inline]
     pub fn pool_for(&self, model: Option<&str>) -> Result<Arc<Pool>, NoPool> {
         match &self.0 {
-            Kind::Fixed(pool) => Ok(Arc::clone(pool)),
-            Kind::Replaceable(pool) => Ok(pool.pool()),
-            Kind::ByModel(pools) => pools.of(model)?.pool_for(model),
+            Kind::ByModel(pools) => pools.of(model).map(Self::pool),
+            Kind::Fixed(_) | Kind::Replaceable(_) => Ok(self.pool()),
         }
     }
 

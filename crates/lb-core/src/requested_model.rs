@@ -10,12 +10,12 @@ use crate::target::model_of_body;
 /// `None` if it names none, or if the body is no JSON that can be read. For transports, see
 /// [`Transport::model`](crate::Transport::model).
 ///
-/// `path` is the caller's, with its query or without, `body` what is in memory of it.
+/// `path` is the caller's, without its query, `body` what is in memory of it.
 ///
 /// ```
 /// use lb_core::requested_model;
 ///
-/// let path = "/openai/deployments/gpt-4.1/chat/completions?api-version=2024-10-21";
+/// let path = "/openai/deployments/gpt-4.1/chat/completions";
 /// assert_eq!(requested_model(path, None, None).as_deref(), Some("gpt-4.1"));
 /// # #[cfg(feature = "json")] {
 /// let (json, body) = (Some(b"application/json".as_slice()), Some(br#"{"model":"gpt-4.1"}"#.as_slice()));
@@ -24,8 +24,8 @@ use crate::target::model_of_body;
 /// assert_eq!(requested_model("/openai/files", None, None), None);
 /// ```
 #[must_use]
+#[inline]
 pub fn requested_model<'r>(path: &'r str, content_type: Option<&[u8]>, body: Option<&[u8]>) -> Option<Cow<'r, str>> {
-    let path = path.split('?').next().unwrap_or(path);
     if let Some(deployment) = deployment_of_path(path) {
         return Some(Cow::Borrowed(deployment));
     }

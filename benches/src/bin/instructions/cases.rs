@@ -7,7 +7,10 @@ use lb_benches::{
     floor::Floor,
     state::{Shape, State, leaked, observed, pool, pool_in, pool_with_cooldown},
 };
-use lb_core::{Backend, Clock, Instant, Outcome, Pool, SeededRng, Step, SystemClock, Target, ThreadRng, Wishes};
+use lb_core::{
+    Backend, Clock, Instant, Outcome, Pool, Pools, ReplaceablePool, SeededRng, Step, SystemClock, Target, ThreadRng,
+    Wishes, requested_model,
+};
 
 /// The name by which callgrind finds [`counted_region`].
 pub(crate) const REGION: &str = "counted_region";
@@ -47,6 +50,8 @@ pub(crate) fn all() -> Vec<Case> {
     let clock = SystemClock::new();
     cases.push(Case::new("a clock read, as valgrind sees it", move || black_box(&clock).now()));
     cases.extend(Shape::matrix().map(|shape| pick(&names::available(shape), pool_in(shape, State::None))));
+    cases.push(pick_of_a_replaceable_pool());
+    cases.push(pick_by_model());
     for shape in Shape::matrix().filter(|shape| shape.backends > shape.tiers) {
         let first_tier = (0..shape.backends).filter(|&slot| shape.priority(slot) == 1).count();
         // The best tier keeps one available.
@@ -78,6 +83,11 @@ pub(crate) mod names {
 
     /// The pools in which whole tiers are exhausted.
     pub(crate) const TIERED: [Shape; 2] = [Shape { backends: 8, tiers: 4 }, Shape { backends: 1000, tiers: 4 }];
+
+    /// The pool in which it is counted what a pool pays that can be replaced, or is one for a model.
+    pub(crate) const SERVING: Shape = Shape { backends: 3, tiers: 1 };
+    pub(crate) const REPLACEABLE: &str = "pick, 3x1, of a pool that can be replaced";
+    pub(crate) const BY_MODEL: &str = "pick, 3x1, by the deployment in the path";
 
     pub(crate) const ADDRESS_AGAIN: &str = "address, after another backend";
     pub(crate) const RESTORE: &str = "restore the caller's request";
@@ -136,6 +146,30 @@ fn floor(backends: usize) -> Case {
 fn pick(name: &str, pool: Pool) -> Case {
     let (pool, clock) = (leaked(pool), SystemClock::new());
     Case::new(name, move || black_box(pool).pick(|| clock.now(), &ThreadRng))
+}
+
+/// The same where the pool can be replaced.
+fn pick_of_a_replaceable_pool() -> Case {
+    let (pools, clock) = (ReplaceablePool::from(pool(names::SERVING)), SystemClock::new());
+    let pools = Pools::from(pools);
+    Case::new(names::REPLACEABLE, move || {
+        let pool = black_box(&pools).pool();
+        pool.pick(|| clock.now(), &ThreadRng).is_some()
+    })
+}
+
+/// The same where each of four models has a pool, and the path says which.
+fn pick_by_model() -> Case {
+    const PATH: &str = "/openai/deployments/gpt-4.1/chat/completions";
+    let models = ["gpt-4.1", "gpt-4.1-mini", "o4-mini", "text-embedding-3-large"];
+    let by_model = models.into_iter().fold(Pools::by_model(), |pools, model| pools.pool([model], pool(names::SERVING)));
+    let Ok(pools) = by_model.build() else { unreachable!("they are four") };
+    let clock = SystemClock::new();
+    Case::new(names::BY_MODEL, move || {
+        let model = requested_model(black_box(PATH), None, None);
+        let pool = black_box(&pools).pool_for(model.as_deref());
+        pool.is_ok_and(|pool| pool.pick(|| clock.now(), &ThreadRng).is_some())
+    })
 }
 
 /// A request that one backend answers with 429, and a pick after that cooldown has expired.

@@ -93,6 +93,8 @@ pub(crate) fn all(counts: &Counts) -> Vec<Gate> {
         let ratio = address.1.zip(by_hand.1).map(|(address, by_hand)| 100.0 * address / by_hand);
         (format!("({}) / ({})", address.0, by_hand.0), ratio)
     };
+    let [replaceable, by_model] =
+        [names::REPLACEABLE, names::BY_MODEL].map(|name| difference(name.to_owned(), names::available(names::SERVING)));
     vec![
         Gate::new(1, "a pick while nothing is cooling", 45.0, Shape::matrix().map(names::available).map(counted)),
         Gate::new(
@@ -111,6 +113,8 @@ pub(crate) fn all(counts: &Counts) -> Vec<Gate> {
         Gate::new(4, "a pick while something in the tier is cooling", 200.0, cooling.map(counted)),
         Gate::new(6, "a tier that is exhausted", 15.0, tiers),
         Gate::new(8, "marking and recovering one of 1000 against one of 3", 10.0, flatness),
+        Gate::new(12, "what a pool that can be replaced adds to a pick", 60.0, [replaceable]),
+        Gate::new(13, "what the choice of the pool by the path adds to it", 150.0, [by_model]),
         // By hand nobody looks for credentials that are not there; see docs/performance.md.
         Gate::new(11, "addressing a request, in % of the same edits by hand", 125.0, [addressing]).not_enforced(),
     ]
@@ -136,13 +140,15 @@ mod tests {
         for shape in names::TIERED {
             counts.extend((0..4).map(|tiers| (names::exhausted(shape, tiers), 150.0 + 15.0 * f64::from(tiers))));
         }
-        let addressing = [
+        let others = [
+            (names::REPLACEABLE, 102.8),
+            (names::BY_MODEL, 192.8),
             (names::ADDRESS_AGAIN, 800.0),
             (names::RESTORE, 100.0),
             (names::RESTORE_AND_ADDRESS, 1100.0),
             (names::RESTORE_AND_ADDRESS_BY_HAND, 900.0),
         ];
-        counts.extend(addressing.map(|(name, count)| (name.to_owned(), count)));
+        counts.extend(others.map(|(name, count)| (name.to_owned(), count)));
         for (name, count) in changed {
             let case = counts.iter_mut().find(|(other, _)| other == name).expect("a case that exists");
             case.1 = *count;
@@ -166,6 +172,8 @@ mod tests {
         assert_eq!(missed(&[(names::exhausted(large, 3), 195.1)]), [6]);
         assert_eq!(missed(&[(names::mark_and_recover(3), 499.9)]), [8]);
         assert_eq!(missed(&[(names::mark_and_recover(3), 520.1)]), [8]);
+        assert_eq!(missed(&[(names::REPLACEABLE.to_owned(), 103.1)]), [12]);
+        assert_eq!(missed(&[(names::BY_MODEL.to_owned(), 193.1)]), [13]);
         assert_eq!(missed(&[(names::RESTORE_AND_ADDRESS.to_owned(), 1100.1)]), [11]);
         assert_eq!(missed(&[(names::RESTORE_AND_ADDRESS_BY_HAND.to_owned(), 899.9)]), [11]);
     }

@@ -9,6 +9,8 @@ mod loom_models;
 #[cfg(all(test, not(lb_loom)))]
 mod tests;
 
+use std::sync::Arc;
+
 use crate::{
     cause::Cause,
     clock::Instant,
@@ -26,7 +28,6 @@ use crate::{
     state::State,
     sync::{Mutex, Ordering, lock},
 };
-use std::sync::Arc;
 
 /// How many recoveries are told at a time, so that none needs an allocation.
 const BATCH: usize = 32;
@@ -219,9 +220,11 @@ impl States {
     ) -> (usize, Option<Choice>) {
         let mut ledger = lock(&self.ledger);
         let (mut count, mut soonest, mut probe) = (0, NONE, None);
-        for slot in self.view.out(tier) {
+        for position in View::positions_out(tier) {
+            let slot = self.view.slot_at(position);
             let standing = ledger.standing(self.number, slot);
             if count < BATCH && standing.expire(now) {
+                // What stood first among those that are out moves here; it is out on, and was looked at before.
                 ledger.show(self.number, slot);
                 if self.is_available(slot, now) {
                     batch[count] = slot;

@@ -30,7 +30,7 @@
 //!   leaves it. A reader then sweeps for nothing, and the sweep corrects it. With nothing out it is [`NONE`] at once. The
 //!   [search](super::States::search) of the whole pool does not use it.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use crate::{
     clock::Instant,
@@ -103,11 +103,14 @@ impl View {
         self.entries[(tier.start + number) as usize].load(Ordering::Relaxed) as usize
     }
 
-    /// The slots of `tier` that are out, for a writer.
-    pub(super) fn out(&self, tier: &Tier) -> Vec<usize> {
-        let available = tier.available.load(Ordering::Relaxed);
-        let out = &self.entries[(tier.start + available) as usize..(tier.start + tier.len) as usize];
-        out.iter().map(|entry| entry.load(Ordering::Relaxed) as usize).collect()
+    /// The positions of the slots of `tier` that are out, for a writer.
+    pub(super) fn positions_out(tier: &Tier) -> Range<u32> {
+        tier.start + tier.available.load(Ordering::Relaxed)..tier.start + tier.len
+    }
+
+    /// The slot at a position, for a writer.
+    pub(super) fn slot_at(&self, position: u32) -> usize {
+        self.entries[position as usize].load(Ordering::Relaxed) as usize
     }
 
     /// Whether `slot` is available at `now`, or cooling only until now.

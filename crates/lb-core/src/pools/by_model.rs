@@ -1,6 +1,6 @@
 //! Pools by model.
 
-use std::{error::Error as StdError, fmt, sync::Arc};
+use std::{collections::HashSet, error::Error as StdError, fmt, sync::Arc};
 
 use super::{Kind, Pools};
 use crate::build_error::BuildError;
@@ -39,7 +39,7 @@ pub struct PoolsByModel {
 
 #[derive(Debug)]
 pub(super) struct ByModel {
-    /// By name, so that it is found by bisection.
+    /// They are few: to look at the length of each costs less than any index of them.
     models: Box<[(Box<str>, usize)]>,
     pools: Box<[Pools]>,
     without_model: Option<Pools>,
@@ -76,15 +76,15 @@ impl PoolsByModel {
         if self.pools.iter().map(|(_, pool)| pool).chain(&self.without_model).any(Pools::are_by_model) {
             return error("a pool of it is by model itself; give all models to one");
         }
-        let models = self.pools.iter().enumerate();
-        let mut models: Vec<_> =
-            models.flat_map(|(number, (models, _))| models.iter().map(move |model| (model.clone(), number))).collect();
-        models.sort_unstable();
-        if models.windows(2).any(|two| two[0].0 == two[1].0) {
+        let models = self.pools.iter().zip(0..);
+        let models: Box<[(Box<str>, usize)]> =
+            models.flat_map(|((models, _), number)| models.iter().map(move |model| (model.clone(), number))).collect();
+        let mut names = HashSet::with_capacity(models.len());
+        if !models.iter().all(|(model, _)| names.insert(&**model)) {
             return error("a model is named twice; each is served by one pool");
         }
         let pools = self.pools.into_iter().map(|(_, pool)| pool).collect();
-        Ok(Pools(Kind::ByModel(Arc::new(ByModel { models: models.into(), pools, without_model: self.without_model }))))
+        Ok(Pools(Kind::ByModel(Arc::new(ByModel { models, pools, without_model: self.without_model }))))
     }
 }
 
@@ -103,8 +103,8 @@ impl ByModel {
         let found = match model {
             None => self.without_model.as_ref(),
             Some(model) => {
-                let place = self.models.binary_search_by(|(name, _)| (**name).cmp(model));
-                place.ok().map(|place| &self.pools[self.models[place].1])
+                let found = self.models.iter().find(|(name, _)| **name == *model);
+                found.map(|(_, number)| &self.pools[*number])
             }
         };
         found.ok_or_else(|| self.no_pool(model))
@@ -112,9 +112,11 @@ impl ByModel {
 
     #[cold]
     fn no_pool(&self, model: Option<&str>) -> NoPool {
+        let mut names: Vec<_> = self.models.iter().map(|(name, _)| name.clone()).collect();
+        names.sort_unstable();
         // It is a caller's, who may have written anything.
         let shown = |model: &str| model.escape_debug().take(MAX_SHOWN).collect();
-        NoPool { model: model.map(shown), models: self.models.iter().map(|(name, _)| name.clone()).collect() }
+        NoPool { model: model.map(shown), models: names.into() }
     }
 }
 

@@ -40,7 +40,7 @@ use crate::{
 /// let west = Backend::builder("west.openai.azure.com").priority(2).build()?;
 /// let replaced = pool.replace(Pool::builder().backend(east()?).backend(west))?;
 /// assert_eq!(replaced.to_string(), "added west.openai.azure.com");
-/// assert_eq!(pools.pool().snapshot().backends[0].state.to_string(), "cooling for 60s after by hand");
+/// assert_eq!(pools.pool().snapshot().backends[0].state.as_str(), "cooling");
 /// # Ok(())
 /// # }
 /// ```

@@ -106,19 +106,32 @@ fn check(path: &str) -> Result<(), &'static str> {
 }
 
 /// The deployment that a path names.
+#[inline]
 pub(crate) fn deployment(path: &str) -> Option<&str> {
-    let (before, after) = deployment_segment(path)?;
-    Some(&path[before.len()..path.len() - after.len()])
+    let after = path.strip_prefix("/openai/deployments/").or_else(|| after_deployments(path))?;
+    let end = segment_end(after);
+    (end > 0).then(|| &after[..end])
 }
 
 /// What is before and after the segment that follows the first `/deployments/` of a path.
 fn deployment_segment(path: &str) -> Option<(&str, &str)> {
+    let after = after_deployments(path)?;
+    let end = segment_end(after);
+    (end > 0).then(|| (&path[..path.len() - after.len()], &after[end..]))
+}
+
+/// What follows the first `/deployments/` of a path.
+fn after_deployments(path: &str) -> Option<&str> {
     // A comparison of 13 bytes at each place: `str::find` prepares itself for longer.
-    const MARK: &[u8] = b"/deployments/";
+    const MARK: &[u8; 13] = b"/deployments/";
     let start = path.as_bytes().windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
-    let (before, rest) = path.split_at(start);
-    let end = rest.find('/').unwrap_or(rest.len());
-    (end > 0).then(|| (before, &rest[end..]))
+    Some(&path[start..])
+}
+
+/// Where the first segment of a path ends that begins with one.
+#[inline]
+fn segment_end(path: &str) -> usize {
+    path.as_bytes().iter().position(|b| *b == b'/').unwrap_or(path.len())
 }
 
 #[cfg(test)]
@@ -147,6 +160,24 @@ mod tests {
         ] {
             let backend = Backend::builder("a.example").deployment("mine");
             assert_eq!(path(backend, original).unwrap(), expected, "{original}");
+        }
+    }
+
+    #[test]
+    fn the_deployment_is_the_same_segment_that_is_rewritten() {
+        for (path, expected) in [
+            ("/openai/deployments/chat/chat/completions", Some("chat")),
+            ("/openai/deployments/chat", Some("chat")),
+            ("/openai/deployments/", None),
+            ("/openai/deployments//x", None),
+            ("/p/openai/deployments/a/deployments/b", Some("a")),
+            ("/deployments/a", Some("a")),
+            ("/openai/my-deployments/a", None),
+            ("/openai/v1/responses", None),
+            ("", None),
+        ] {
+            assert_eq!(deployment(path), expected, "{path}");
+            assert_eq!(deployment_segment(path).is_some(), expected.is_some(), "{path}");
         }
     }
 
