@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::unmapped::Unmapped;
 use crate::{
     backend::Backend, cause::Cause, clock::Instant, ending::Ending, exhausted::Exhausted, not_repeated::NotRepeated,
-    outcome::Outcome, pools::Replaced, retry_after::HintSource,
+    outcome::Outcome, replaced::Replaced, retry_after::HintSource,
 };
 
 /// A decision of a pool.

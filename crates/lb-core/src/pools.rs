@@ -7,7 +7,7 @@ use std::{ops::Deref, sync::Arc};
 
 use crate::pool::Pool;
 pub use by_model::{NoPool, PoolsByModel};
-pub use replaceable::{ReplaceablePool, Replaced};
+pub use replaceable::ReplaceablePool;
 
 /// Which pool serves a request: what a balancer holds.
 ///

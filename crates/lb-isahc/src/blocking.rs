@@ -1,10 +1,6 @@
 //! The transport's blocking face.
 
-use std::{
-    borrow::Cow,
-    future::Future,
-    io::{self, Read},
-};
+use std::{borrow::Cow, future::Future};
 
 use futures_lite::future::block_on;
 use isahc::{
@@ -16,6 +12,7 @@ use ref_cast::RefCast;
 
 use crate::{
     address::address,
+    contents::read_blocking,
     drain::drain,
     fault::fault,
     headers::ResponseHeaders,
@@ -38,7 +35,7 @@ impl BlockingTransport for IsahcTransport {
         let copy = if body.is_empty() {
             Body::empty()
         } else if body.reset() {
-            Body::from(read(body).ok()?)
+            Body::from(read_blocking(body).ok()?)
         } else {
             return None;
         };
@@ -59,7 +56,7 @@ impl BlockingTransport for IsahcTransport {
         let body = if body.is_empty() {
             AsyncBody::empty()
         } else if body.reset() {
-            AsyncBody::from(read(&mut body).map_err(|error| Error::Transport(error.into()))?)
+            AsyncBody::from(read_blocking(&mut body).map_err(|error| Error::Transport(error.into()))?)
         } else {
             // Only isahc can feed a blocking reader to its client. The answer is the caller's: nothing will drain it.
             let (body, progress) = streamed_once(body);
@@ -117,11 +114,4 @@ impl BlockingTransport for IsahcTransport {
             drain(body);
         }
     }
-}
-
-/// What is in a body in memory.
-pub(crate) fn read(body: &mut Body) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(body.len().and_then(|length| usize::try_from(length).ok()).unwrap_or_default());
-    body.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -138,6 +138,7 @@
 mod address;
 mod blocking;
 mod clients;
+mod contents;
 mod drain;
 mod fault;
 mod headers;

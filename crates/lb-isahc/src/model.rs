@@ -4,15 +4,12 @@ use std::borrow::Cow;
 
 use isahc::http::Request;
 #[cfg(feature = "json")]
-use isahc::{
-    AsyncBody, Body,
-    http::header::{CONTENT_LENGTH, CONTENT_TYPE},
-};
+use isahc::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 #[cfg(feature = "json")]
 use lb_core::Target;
 
 #[cfg(feature = "json")]
-use crate::{blocking, transport};
+use crate::contents::Contents;
 
 /// The model that a request asks for: the one in its path.
 #[cfg(not(feature = "json"))]
@@ -51,35 +48,4 @@ fn body<B: Contents>(request: &mut Request<B>, target: &Target<'_>) -> Option<Ve
     let bytes = request.body_mut().bytes()?;
     let content_type = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes());
     target.body(request.uri().path(), content_type, &bytes)
-}
-
-/// A body of isahc's, async or blocking.
-#[cfg(feature = "json")]
-pub(crate) trait Contents: From<Vec<u8>> {
-    /// What is in it, from its start, where it stands afterwards; `None` if it streams.
-    fn bytes(&mut self) -> Option<Vec<u8>>;
-}
-
-#[cfg(feature = "json")]
-impl Contents for AsyncBody {
-    fn bytes(&mut self) -> Option<Vec<u8>> {
-        if self.is_empty() {
-            return Some(Vec::new());
-        }
-        let bytes = if self.reset() { transport::read(self) } else { None };
-        self.reset();
-        bytes
-    }
-}
-
-#[cfg(feature = "json")]
-impl Contents for Body {
-    fn bytes(&mut self) -> Option<Vec<u8>> {
-        if self.is_empty() {
-            return Some(Vec::new());
-        }
-        let bytes = if self.reset() { blocking::read(self).ok() } else { None };
-        self.reset();
-        bytes
-    }
 }

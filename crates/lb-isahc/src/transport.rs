@@ -4,13 +4,10 @@ use std::{
     borrow::Cow,
     fmt,
     future::{Future, ready},
-    pin::pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use futures_lite::AsyncReadExt;
 use isahc::{
     AsyncBody, HttpClient, HttpClientBuilder, RequestExt,
     config::Configurable,
@@ -22,6 +19,7 @@ use ref_cast::RefCast;
 use crate::{
     address::address,
     clients::Clients,
+    contents::read,
     drain::drain,
     fault::fault,
     headers::ResponseHeaders,
@@ -180,14 +178,5 @@ impl Transport for IsahcTransport {
 
     fn discard(&self, response: Response<AsyncBody>) {
         drain(response.into_body());
-    }
-}
-
-/// What is in a body in memory: it knows its length, and reading it is never pending.
-pub(crate) fn read(body: &mut AsyncBody) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(body.len()?).ok()?];
-    match pin!(body.read_exact(&mut bytes)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(())) => Some(bytes),
-        _ => None,
     }
 }
