@@ -343,12 +343,6 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         self.terms.as_ref().is_some_and(|terms| terms.pin.is_some())
     }
 
-    /// Its ticket, if it waits.
-    pub(crate) fn ticket(&self) -> Option<u64> {
-        let waiting = self.terms.as_ref().filter(|terms| terms.wait.since.is_some());
-        waiting.and_then(|terms| terms.wait.ticket)
-    }
-
     /// How long the request has waited, all its waits that are over together.
     #[must_use]
     pub fn waited(&self) -> Duration {

@@ -50,6 +50,12 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         Some(place)
     }
 
+    /// Its ticket, if it waits.
+    pub(crate) fn ticket(&self) -> Option<u64> {
+        let waiting = self.terms.as_ref().filter(|terms| terms.wait.since.is_some());
+        waiting.and_then(|terms| terms.wait.ticket)
+    }
+
     /// After a wait the request may ask every backend once more.
     pub(super) fn end_round_if_waiting(&mut self) {
         if self.terms.as_ref().is_none_or(|terms| terms.wait.since.is_none()) {
