@@ -260,6 +260,15 @@ pub trait Observer: Send + Sync {
     fn wants_time(&self) -> bool {
         false
     }
+
+    /// Whether it wants the events of every attempt, and not only what changes: besides [`Sent`](Event::Sent) and
+    /// [`Settled`](Event::Settled) all that `tracing` has at debug or trace. The default is that it does.
+    ///
+    /// Asked once, when the pool is built. A pool whose observers all say no does not make these events, and numbers only
+    /// the requests that others tell of; beside an observer that says yes, all are told everything.
+    fn wants_attempts(&self) -> bool {
+        true
+    }
 }
 
 impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
@@ -267,13 +276,23 @@ impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
         (**self).on_event(event);
     }
 
+    fn wants_attempts(&self) -> bool {
+        (**self).wants_attempts()
+    }
+
     fn wants_time(&self) -> bool {
         (**self).wants_time()
     }
 }
 
+/// From which level on these observers are told; `None` if there are none.
+pub(crate) fn told_from(observers: &[Box<dyn Observer>]) -> Option<Level> {
+    let all = observers.iter().any(|observer| observer.wants_attempts());
+    (!observers.is_empty()).then_some(if all { Level::Trace } else { Level::Info })
+}
+
 /// How loud an event is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
     Trace,
     Debug,

@@ -86,6 +86,8 @@ pub struct Pool {
     pub(crate) policy: Policy,
     clock: Arc<dyn Clock>,
     observers: Arc<[Box<dyn Observer>]>,
+    /// From which level on they are told.
+    told_from: Option<Level>,
     /// How many requests have a number so far.
     numbered: Arc<AtomicU64>,
     pub(crate) waiting: Arc<Waiting>,
@@ -256,7 +258,7 @@ impl Pool {
     /// Whether anybody is told events of this level.
     #[inline]
     pub(crate) fn is_observed(&self, level: Level) -> bool {
-        !self.observers.is_empty() || observe::is_traced(level)
+        self.told_from.is_some_and(|from| from <= level) || observe::is_traced(level)
     }
 
     /// The number of a request that has something to tell.

@@ -12,7 +12,7 @@ use crate::{
     backend::{Auth, Backend, Destination},
     build_error::BuildError,
     clock::{Clock, SystemClock},
-    observe::Observer,
+    observe::{Observer, told_from},
     pool::waiting::{Wait, Waiting},
 };
 
@@ -232,6 +232,7 @@ impl PoolBuilder {
             backends,
             policy: Policy::new(&self.options).with_time(want_time(&observers)),
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
+            told_from: told_from(&observers),
             observers,
             numbered: Arc::default(),
         })
@@ -256,6 +257,7 @@ impl PoolBuilder {
             waiting: Arc::clone(&old.waiting),
             policy: Policy::new(&self.options).with_time(want_time(&observers)),
             clock: Arc::clone(&old.clock),
+            told_from: told_from(&observers),
             observers,
             numbered: Arc::clone(&old.numbered),
             backends,
