@@ -50,6 +50,11 @@ impl Observer for News {
         self.kind.store(kind, Ordering::Relaxed);
         self.moment.store(moment, Ordering::Relaxed);
     }
+
+    /// The engine sends and settles them itself.
+    fn wants_attempts(&self) -> bool {
+        false
+    }
 }
 
 impl Pools {
