@@ -146,12 +146,12 @@ impl Traffic {
     /// `None` a closed loop can go on: this is no iterator.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Arrival> {
-        let at = self.peek()?;
+        self.peek()?;
         let stream = &mut self.streams[self.first];
-        let arrival = stream.take(at, self.draws);
+        let arrival = stream.take();
         self.times[self.first] = stream.advance(self.draws, self.until);
         self.find_first();
-        Some(arrival)
+        arrival
     }
 
     /// Tells that a request has ended for its caller at `now`. In a closed loop its user then thinks and sends again; of
