@@ -413,4 +413,40 @@ mod tests {
         let pool = pool().on_status(400, StatusAction::FailOver).on_status(499, StatusAction::Return);
         assert!(pool.max_attempts(1).strikes(1).build().is_ok());
     }
+
+    #[test]
+    fn an_observer_that_does_not_want_attempts_is_told_what_changes_alone() {
+        use crate::{Event, Fault, MockClock, Outcome, SeededRng, Step};
+        use std::sync::Mutex;
+
+        struct Names(Arc<Mutex<Vec<&'static str>>>, bool);
+        impl Observer for Names {
+            fn on_event(&self, event: &Event<'_>) {
+                self.0.lock().unwrap().push(match event {
+                    Event::Sent { .. } => "sent",
+                    Event::Settled { .. } => "settled",
+                    Event::Suspected { .. } => "suspected",
+                    _ => "other",
+                });
+            }
+            fn wants_attempts(&self) -> bool {
+                self.1
+            }
+        }
+        let told = |wants: &[bool]| {
+            let names = Arc::default();
+            let mut builder = Pool::builder().backend(host("a.example")).clock(MockClock::new());
+            for &wants in wants {
+                builder = builder.observer(Arc::new(Names(Arc::clone(&names), wants)));
+            }
+            let pool = builder.build().unwrap();
+            let mut dispatch = pool.dispatch();
+            assert!(matches!(dispatch.next(|| pool.now(), &SeededRng::new(1)), Step::Try(_)));
+            let _ = dispatch.settle(Outcome::Faulted(Fault::Connect), || pool.now());
+            names.lock().unwrap().clone()
+        };
+        assert_eq!(told(&[true]), ["sent", "settled", "suspected"]);
+        assert_eq!(told(&[false]), ["suspected"]);
+        assert_eq!(told(&[false, true]), ["sent", "sent", "settled", "settled", "suspected", "suspected"]);
+    }
 }
