@@ -19,7 +19,8 @@ impl Bucket {
     #[inline]
     pub(crate) fn level(&self, now: u64) -> u128 {
         let elapsed = u128::from(now.saturating_sub(self.at));
-        self.level.saturating_sub(elapsed.saturating_mul(self.drain.into()))
+        // A product of two numbers of 64 bits fits.
+        self.level.saturating_sub(elapsed * u128::from(self.drain))
     }
 
     #[inline]

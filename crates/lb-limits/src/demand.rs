@@ -61,6 +61,7 @@ pub const STANDARD_MAX_TOKENS: u64 = 16;
 /// `max_tokens`, `best_of`) and says that the estimate is "based in part on the character count". It does not publish
 /// the divisor; four characters per token is OpenAI's rule of thumb. A `best_of` of 0 reads as 1. Saturates at
 /// `u64::MAX`.
+#[inline]
 pub fn standard_estimate(prompt_chars: u64, max_tokens: u64, best_of: u64) -> u64 {
     let completion = max_tokens.saturating_mul(best_of.max(1));
     prompt_chars.div_ceil(CHARS_PER_TOKEN).saturating_add(completion)

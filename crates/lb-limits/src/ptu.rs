@@ -120,12 +120,15 @@ impl Ptu {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PtuMeter {
     rules: Ptu,
+    /// How much is let in at once, in parts.
+    depth: u128,
     bucket: Bucket,
 }
 
 impl PtuMeter {
     pub(crate) fn new(rules: Ptu) -> Self {
-        Self { rules, bucket: Bucket::new(rules.tokens_per_minute()) }
+        let drain = rules.tokens_per_minute();
+        Self { rules, depth: u128::from(drain) * u128::from(rules.burst_ns), bucket: Bucket::new(drain) }
     }
 
     pub(crate) fn rules(&self) -> &Ptu {
@@ -134,7 +137,7 @@ impl PtuMeter {
 
     #[inline]
     pub(crate) fn admits_at(&self, now: u64) -> Option<u64> {
-        self.bucket.falls_to(self.depth(), now)
+        self.bucket.falls_to(self.depth, now)
     }
 
     #[inline]
@@ -154,12 +157,12 @@ impl PtuMeter {
 
     /// Tokens at 100 % utilisation, rounded down.
     pub(crate) fn limit(&self) -> u64 {
-        tokens(self.depth())
+        tokens(self.depth)
     }
 
     /// Tokens until 100 %, rounded down.
     pub(crate) fn remaining(&self, now: u64) -> u64 {
-        tokens(self.depth().saturating_sub(self.bucket.level(now)))
+        tokens(self.depth.saturating_sub(self.bucket.level(now)))
     }
 
     pub(crate) fn resets_at(&self, now: u64) -> Option<u64> {
@@ -167,7 +170,7 @@ impl PtuMeter {
     }
 
     pub(crate) fn used_per_mille(&self, now: u64) -> u64 {
-        let (level, depth) = (self.bucket.level(now), self.depth());
+        let (level, depth) = (self.bucket.level(now), self.depth);
         if level == 0 {
             return 0;
         }
@@ -176,10 +179,6 @@ impl PtuMeter {
             None => level.checked_div(depth / 1_000),
         };
         used.and_then(|used| u64::try_from(used).ok()).unwrap_or(u64::MAX)
-    }
-
-    fn depth(&self) -> u128 {
-        u128::from(self.rules.tokens_per_minute()) * u128::from(self.rules.burst_ns)
     }
 }
 
