@@ -28,13 +28,12 @@ impl Gaps {
     }
 
     /// The gap before arrival `number`, if one arrived just before it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn draw(self, draws: Draws, workload: u64, number: u64) -> f64 {
-        let bits = draws.bits(Purpose::Gap, workload, number);
         match self {
             Self::Equal => 1.0,
-            Self::Exponential => exponential(random::unit(bits)),
-            Self::Gamma { shape } => gamma(shape, &mut numbers(bits)) / shape,
+            Self::Exponential => exponential(random::unit(draws.bits(Purpose::Gap, workload, number))),
+            Self::Gamma { shape } => gamma_gap(shape, draws.bits(Purpose::Gap, workload, number)),
         }
     }
 
@@ -63,6 +62,12 @@ fn numbers(bits: u64) -> impl FnMut() -> f64 {
         next += 1;
         own.uniform(Purpose::Gap, 0, next)
     }
+}
+
+/// Apart, so that the other gaps are drawn in place.
+#[inline(never)]
+fn gamma_gap(shape: f64, bits: u64) -> f64 {
+    gamma(shape, &mut numbers(bits)) / shape
 }
 
 fn gamma(shape: f64, uniform: &mut impl FnMut() -> f64) -> f64 {

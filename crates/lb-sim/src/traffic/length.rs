@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Trace,
+    Arrival, Size, Trace,
     exponential::exponential,
     quantile::{PER_53_BITS, QuantileTable, normal, normal_share_below},
 };
@@ -92,6 +92,20 @@ impl LengthDraw {
             Self::Exponential(mean) => tokens(mean * exponential(random::unit(bits))),
             Self::Quantiles(table) => tokens(table.at(bits)),
             Self::Resampled(trace) => u64::from(trace.row_at(bits).input),
+        }
+    }
+
+    /// Gives each request the length at the bits of its number.
+    pub(super) fn each(&self, requests: &mut [Arrival], bits: impl Fn(u64) -> u64, put: impl Fn(&mut Size, u64)) {
+        /// One loop for each kind of length.
+        #[inline(always)]
+        fn all(requests: &mut [Arrival], put: impl Fn(&mut Size, u64), length: impl Fn(u64) -> u64) {
+            requests.iter_mut().for_each(|request| put(&mut request.size, length(request.number)));
+        }
+        match self {
+            Self::Constant(length) => all(requests, put, |_| *length),
+            Self::Quantiles(table) => all(requests, put, |number| tokens(table.at(bits(number)))),
+            _ => all(requests, put, |number| self.at(bits(number))),
         }
     }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{
-    Arrival, Loaded, Row,
+    Arrival, Loaded, Row, Size,
     closed::Closed,
     gap::Gaps,
     length,
@@ -117,6 +117,7 @@ impl Stream {
         self.next = 0;
         let most = if matches!(self.process, Process::Closed(_)) { 1 } else { BLOCK };
         let (workload, key) = (self.workload, u64::from(self.workload));
+        let is_drawn = self.sizes.is_drawn();
         while self.block.len() < most {
             let next = match &mut self.process {
                 Process::Constant { rate, number } => {
@@ -138,7 +139,11 @@ impl Stream {
             if self.thin < 1.0 && draws.uniform(Purpose::Thin, key, number) >= self.thin {
                 continue;
             }
-            self.block.push(Arrival { at, workload, number, size: self.sizes.draw(draws, key, number, row) });
+            let size = if is_drawn { Size::default() } else { self.sizes.draw(draws, key, number, row) };
+            self.block.push(Arrival { at, workload, number, size });
+        }
+        if is_drawn {
+            self.sizes.draw_all(draws, key, &mut self.block);
         }
         self.block.first().map_or(u64::MAX, |arrival| arrival.at)
     }
