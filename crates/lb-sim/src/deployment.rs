@@ -107,7 +107,7 @@ pub(crate) enum Answer {
 }
 
 /// What serving a request takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Service {
     /// From the start of the service to the first token, in nanoseconds.
     pub(crate) first: u64,

@@ -8,10 +8,12 @@
 mod attempts;
 mod background;
 mod caches;
+mod class;
 mod pools;
 mod queue;
 mod recorder;
 mod request;
+mod requests;
 mod sdk_retry;
 mod service;
 mod wishes;
@@ -20,31 +22,30 @@ use std::io;
 
 use lb_core::{Dispatch, Pool, SeededRng};
 use lb_limits::Quotas;
-use slab::Slab;
 
 use crate::{
-    deployment::{Call, Outages, Server},
+    deployment::{Outages, Server},
     journal::{Entry, Journal, NO_BACKEND},
     metrics::RunResult,
     random::{Draws, Purpose},
-    scenario::{Assignment, Client, Scenario, Span, Workload},
+    scenario::{Assignment, Client, Scenario},
     traffic::{Arrival, Traffic},
 };
 
 use caches::Caches;
+use class::Class;
 pub(crate) use pools::Pools;
 use queue::{Event, Queue};
 use recorder::Recorder;
-use request::{NO_REQUEST, Request, Work};
-use wishes::Wishing;
+use requests::Requests;
 
 /// One run.
 pub(crate) struct Engine<'p, 'j> {
     scenario: &'p Scenario,
     draws: Draws,
     end: u64,
-    /// How long a request of each workload waits for the head of an answer: its client's timeout, or as it wishes.
-    timeouts: Vec<u64>,
+    /// What the requests of each workload have in common.
+    classes: Vec<Class>,
     /// Whether the balancer looks into streams that announce a refusal.
     peeks: bool,
     now: u64,
@@ -55,17 +56,12 @@ pub(crate) struct Engine<'p, 'j> {
     outages: Outages,
     /// How many foreign requests each backend has had.
     foreign: Vec<u64>,
-    /// What a call of each workload looks like, but for its size and keys.
-    calls: Vec<Call>,
-    /// What requests of each workload wish, if they do.
-    wishing: Vec<Option<Wishing>>,
     caches: Caches,
     pools: &'p Pools,
     direct: Option<usize>,
-    requests: Slab<Request>,
+    requests: Requests,
     /// The walk over the pool of each request, while a try is on: beside the requests, because it is larger than they.
     dispatches: Vec<Option<Dispatch<&'p Pool>>>,
-    works: Slab<Work>,
     recorder: Recorder,
     journal: Journal<'j>,
 }
@@ -85,28 +81,20 @@ impl<'p, 'j> Engine<'p, 'j> {
             draws,
             end,
             peeks: scenario.clients.client == Client::Balancer && scenario.pool.peek,
-            timeouts: scenario.workloads.iter().map(|workload| timeout(scenario, workload)).collect(),
+            classes: Class::all(scenario),
             now: 0,
             traffic,
             queue: Queue::default(),
             outages: Outages::new(&scenario.faults, draws),
             foreign: vec![0; servers.len()],
-            calls: scenario
-                .workloads
-                .iter()
-                .enumerate()
-                .map(|(at, workload)| request::template(at, workload))
-                .collect(),
-            wishing: scenario.workloads.iter().map(Wishing::new).collect(),
             caches: Caches::default(),
             recorder: Recorder::new(scenario, pools.len(), end),
             servers,
             quotas,
             direct: direct(scenario),
             pools,
-            requests: Slab::new(),
+            requests: Requests::default(),
             dispatches: Vec::new(),
-            works: Slab::new(),
             journal,
         }
     }
@@ -134,20 +122,19 @@ impl<'p, 'j> Engine<'p, 'j> {
                 self.arrive(arrival);
             }
         }
-        let left = self.requests.iter().map(|(_, request)| request);
-        let result = self.recorder.finish(replication, events, left, &self.servers, &self.quotas);
+        let result = self.recorder.finish(replication, events, self.requests.iter(), &self.servers, &self.quotas);
         (result, self.journal.finish())
     }
 
     fn handle(&mut self, sequence: u64, event: Event) {
         match event {
             Event::Head(id) => {
-                let head = self.requests[id as usize].head;
+                let head = self.requests[id].head;
                 if self.answered(id, head) {
                     self.advance(id);
                 }
             }
-            Event::Last(work) => self.last_token(work),
+            Event::Last(id) => self.last_token(id),
             Event::Retry(id) => self.begin_try(id),
             Event::Alarm(id) => self.alarm(id, sequence),
             Event::Foreign(backend) => self.foreign_request(backend as usize),
@@ -158,19 +145,16 @@ impl<'p, 'j> Engine<'p, 'j> {
     fn arrive(&mut self, arrival: Arrival) {
         let key = key(arrival.workload, arrival.number);
         let worker = self.worker(&arrival, key);
-        let workload = &self.scenario.workloads[arrival.workload as usize];
-        let deadline = workload.deadline.map_or(u64::MAX, |span| arrival.at.saturating_add(span.as_nanos()));
+        let class = &self.classes[arrival.workload as usize];
+        let deadline = arrival.at.saturating_add(class.deadline);
         self.journal.note(self.now, Entry::Arrived, &arrival, 0, NO_BACKEND, u64::from(worker));
         self.recorder.arrived(&arrival, worker);
-        let mut request = Request::new(arrival, key, worker, deadline);
-        if let Some(wishing) = &self.wishing[arrival.workload as usize] {
+        let id = self.requests.insert(arrival, key, worker, deadline);
+        if let Some(wishing) = &class.wishing {
+            let request = &mut self.requests[id];
             (request.conversation, request.pin) = wishing.draw(self.draws, key);
         }
-        let id = self.requests.insert(request);
-        if id == self.dispatches.len() {
-            self.dispatches.push(None);
-        }
-        self.begin_try(narrow(id));
+        self.begin_try(id);
     }
 
     fn worker(&self, arrival: &Arrival, key: u64) -> u32 {
@@ -192,12 +176,6 @@ const fn key(workload: u32, number: u64) -> u64 {
     number ^ (workload as u64).wrapping_mul(SeededRng::GAMMA)
 }
 
-/// How long a request of a workload waits for a head.
-fn timeout(scenario: &Scenario, workload: &Workload) -> u64 {
-    let wished = workload.wishes.and_then(|wishes| wishes.head_timeout);
-    wished.map_or(u64::MAX, Span::as_nanos).min(scenario.clients.timeout.as_nanos())
-}
-
 /// The backend of a direct client.
 fn direct(scenario: &Scenario) -> Option<usize> {
     if scenario.clients.client != Client::Direct {
@@ -212,5 +190,5 @@ fn direct(scenario: &Scenario) -> Option<usize> {
 
 /// Places of slabs and numbers of backends fit in 32 bits: more would not fit into memory.
 fn narrow(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(NO_REQUEST)
+    u32::try_from(index).unwrap_or(u32::MAX)
 }

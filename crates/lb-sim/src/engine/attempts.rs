@@ -1,13 +1,13 @@
 //! A request's way: over the pool, from try to try, to its end.
 
-use lb_core::{Fault, Instant, Outcome, Step, Verdict};
+use lb_core::{Dispatch, Fault, Instant, Outcome, Step, Verdict};
 use lb_limits::Hint;
 
 use super::{
-    Engine, narrow,
+    Engine,
     pools::Change,
     queue::Event,
-    request::{End, Head, TryEnd, Work},
+    request::{End, Head, TryEnd},
     sdk_retry,
     wishes::Wishing,
 };
@@ -20,13 +20,21 @@ use crate::{
 impl Engine<'_, '_> {
     /// The application's call, or the SDK's next one: a new walk over the pool.
     pub(super) fn begin_try(&mut self, id: u32) {
-        let request = &mut self.requests[id as usize];
-        let wishing = &self.wishing[request.arrival.workload as usize];
-        self.dispatches[id as usize] = self.pools.of(request.worker).map(|(_, pool)| match wishing {
-            None => pool.dispatch(),
-            Some(wishing) => wishing.dispatch(pool, request, &self.scenario.backends),
-        });
+        let request = &mut self.requests[id];
         request.last_end = TryEnd::Throttled(Hint::default());
+        let Some((_, pool)) = self.pools.of(request.worker) else { return self.advance(id) };
+        let place = id as usize;
+        if self.dispatches.len() <= place {
+            self.dispatches.resize_with(place + 1, || None);
+        }
+        let dispatch = &mut self.dispatches[place];
+        // Written in place: it is large, and here there is none to drop.
+        debug_assert!(dispatch.is_none(), "one try at a time");
+        match &self.classes[request.arrival.workload as usize].wishing {
+            None if dispatch.is_none() => *dispatch = Some(Dispatch::new(pool)),
+            None => {}
+            Some(wishing) => *dispatch = Some(wishing.dispatch(pool, request, &self.scenario.backends)),
+        }
         self.advance(id);
     }
 
@@ -43,8 +51,8 @@ impl Engine<'_, '_> {
     /// The backend that the balancer names; without one the try is over.
     fn next_backend(&mut self, id: u32) -> Option<usize> {
         let now = self.now;
-        let request = &mut self.requests[id as usize];
-        let Some(dispatch) = &mut self.dispatches[id as usize] else {
+        let request = &mut self.requests[id];
+        let Some(dispatch) = self.dispatches.get_mut(id as usize).and_then(Option::as_mut) else {
             // Without a balancer the first attempt is the only one.
             if let Some(backend) = self.direct.filter(|_| !request.is_sent) {
                 return Some(backend);
@@ -84,7 +92,7 @@ impl Engine<'_, '_> {
     /// The request waits in its pool, and asks it again at `until`; its caller may leave before.
     #[cold]
     fn wait(&mut self, id: u32, until: u64) {
-        let request = &mut self.requests[id as usize];
+        let request = &mut self.requests[id];
         self.journal.note(self.now, Entry::Queued, &request.arrival, request.attempts, NO_BACKEND, until);
         self.recorder.queued(request, self.now);
         if until <= request.deadline {
@@ -98,7 +106,7 @@ impl Engine<'_, '_> {
     /// Offers the request to a backend. Gives the head of the answer if it is back at once.
     fn send(&mut self, id: u32, backend: usize) -> Option<Head> {
         let now = self.now;
-        let request = &mut self.requests[id as usize];
+        let request = &mut self.requests[id];
         let attempt = request.attempts;
         request.attempts += 1;
         request.is_sent = true;
@@ -106,20 +114,15 @@ impl Engine<'_, '_> {
         request.sent = now;
         self.journal.note(now, Entry::Sent, &request.arrival, attempt, backend, 0);
         let workload = request.arrival.workload;
-        let keys = self.wishing[workload as usize].as_ref().and_then(Wishing::keys);
+        let class = &self.classes[workload as usize];
+        let keys = class.wishing.as_ref().and_then(Wishing::keys);
         let prompt = (backend, workload, request.conversation);
         if let Some(keys) = keys {
             request.arrival.size.cached = self.caches.cached(prompt, keys, request.arrival.size.input, now);
         }
-        let call = Call {
-            size: request.arrival.size,
-            key: request.key,
-            attempt: u64::from(attempt),
-            ..self.calls[workload as usize]
-        };
+        let call = Call { size: request.arrival.size, key: request.key, attempt: u64::from(attempt), ..class.call };
         let server = &mut self.servers[backend];
-        let work = self.works.vacant_key();
-        let answer = server.offer(now, &call, narrow(work), self.draws, &mut self.quotas, &mut self.outages);
+        let answer = server.offer(now, &call, id, self.draws, &mut self.quotas, &mut self.outages);
         self.recorder.sent(request, backend, now, &answer);
         let refusal_latency = server.refusal_latency();
         if let (Some(keys), Answer::Served(service) | Answer::Queued(service)) = (keys, &answer) {
@@ -127,14 +130,12 @@ impl Engine<'_, '_> {
         }
         let (head, delay) = match answer {
             Answer::Served(service) => {
-                self.works.insert(Work::new(id, request, service));
-                request.work = narrow(work);
-                self.start(narrow(work));
+                (request.service, request.has_work) = (service, true);
+                self.start(id);
                 return None;
             }
             Answer::Queued(service) => {
-                self.works.insert(Work::new(id, request, service));
-                request.work = narrow(work);
+                (request.service, request.has_work) = (service, true);
                 self.set_alarm(id);
                 return None;
             }
@@ -154,10 +155,10 @@ impl Engine<'_, '_> {
         if delay == 0 {
             return Some(head);
         }
-        let request = &mut self.requests[id as usize];
+        let request = &mut self.requests[id];
         request.head = head;
         let at = now.saturating_add(delay);
-        if at <= request.patience(self.timeouts[workload as usize]) {
+        if at <= request.patience(self.classes[workload as usize].timeout) {
             self.queue.push(at, Event::Head(id));
         } else {
             self.set_alarm(id);
@@ -168,7 +169,7 @@ impl Engine<'_, '_> {
     /// The head of an answer is here: tells the balancer. Whether the request goes on to the next backend.
     pub(super) fn answered(&mut self, id: u32, head: Head) -> bool {
         let now = self.now;
-        let request = &mut self.requests[id as usize];
+        let request = &mut self.requests[id];
         let backend = request.backend;
         let (entry, detail) = head.entry();
         self.journal.note(now, entry, &request.arrival, request.attempts - 1, backend, detail);
@@ -176,9 +177,9 @@ impl Engine<'_, '_> {
         self.recorder.answered(request, head);
         let verdict = self.settle(id, outcome);
         if let Outcome::Answered { status: 200, .. } = outcome {
-            self.dispatches[id as usize] = None;
+            self.end_dispatch(id);
         }
-        let request = &mut self.requests[id as usize];
+        let request = &mut self.requests[id];
         match head {
             Head::Served => self.first_token(id),
             Head::RefusedInStream(_) => self.give_up(id, End::RefusedInStream),
@@ -199,12 +200,14 @@ impl Engine<'_, '_> {
     /// Tells the balancer how the open attempt ended, and takes note of what became of its backend.
     fn settle(&mut self, id: u32, outcome: Outcome) -> Verdict {
         let now = self.now;
-        let Some(dispatch) = &mut self.dispatches[id as usize] else { return Verdict::Return };
+        let Some(dispatch) = self.dispatches.get_mut(id as usize).and_then(Option::as_mut) else {
+            return Verdict::Return;
+        };
         // Cooldowns that were found to be over: the recorder knows when they end.
         let _ = self.pools.take_change();
         let verdict = dispatch.settle(outcome, || Instant::from_nanos(now));
         let Some(change) = self.pools.take_change() else { return verdict };
-        let request = &self.requests[id as usize];
+        let request = &self.requests[id];
         let pool = self.pools.of(request.worker).map_or(0, |(number, _)| number);
         let place = (pool, request.backend);
         let noted = match change {
@@ -226,22 +229,23 @@ impl Engine<'_, '_> {
 
     /// Ends the wait for an answer that may not come.
     pub(super) fn set_alarm(&mut self, id: u32) {
-        let request = &mut self.requests[id as usize];
-        let at = request.patience(self.timeouts[request.arrival.workload as usize]);
+        let request = &mut self.requests[id];
+        let at = request.patience(self.classes[request.arrival.workload as usize].timeout);
         request.alarm = if at == u64::MAX { 0 } else { self.queue.push(at, Event::Alarm(id)) };
     }
 
     /// A request's patience is over: its caller's, or its client's with this attempt.
     pub(super) fn alarm(&mut self, id: u32, sequence: u64) {
-        let Some(request) = self.requests.get_mut(id as usize).filter(|request| request.alarm == sequence) else {
+        let request = &mut self.requests[id];
+        if request.alarm != sequence {
             return;
-        };
+        }
         request.alarm = 0;
         if self.now >= request.deadline {
             self.give_up(id, End::Deadline);
             return;
         }
-        self.leave_work(id);
+        let id = self.leave_work(id);
         if self.answered(id, Head::Faulted(Fault::Timeout)) {
             self.advance(id);
         }
@@ -250,8 +254,8 @@ impl Engine<'_, '_> {
     /// The balancer's last word on this try: the SDK sends again after a wait, or the application gets it.
     fn end_try(&mut self, id: u32, end: TryEnd) {
         let clients = &self.scenario.clients;
-        self.dispatches[id as usize] = None;
-        let request = &mut self.requests[id as usize];
+        self.end_dispatch(id);
+        let request = &mut self.requests[id];
         request.is_sent = false;
         let wait = match self.scenario.workloads[request.arrival.workload as usize].retry {
             Some(retry) => (request.retries < retry.times).then_some(retry.wait.as_nanos()),
@@ -274,13 +278,24 @@ impl Engine<'_, '_> {
 
     /// The application gets no success.
     fn give_up(&mut self, id: u32, end: End) {
-        self.leave_work(id);
         // As a dropped future does it, but for the time: the pool's own clock stands still.
         let _ = self.settle(id, Outcome::Cancelled);
-        self.dispatches[id as usize] = None;
-        let request = self.requests.remove(id as usize);
+        self.end_dispatch(id);
+        let request = &mut self.requests[id];
+        request.has_caller = false;
+        request.alarm = 0;
         self.journal.note(self.now, Entry::GaveUp, &request.arrival, request.attempts, NO_BACKEND, end.code());
-        self.recorder.gave_up(&request, end, self.now);
+        self.recorder.gave_up(request, end, self.now);
         self.traffic.finished(request.arrival.workload, request.arrival.number, self.now);
+        // What a backend still does with it keeps its number.
+        if !request.has_work {
+            self.requests.release(id);
+        }
+    }
+
+    fn end_dispatch(&mut self, id: u32) {
+        if let Some(dispatch) = self.dispatches.get_mut(id as usize) {
+            *dispatch = None;
+        }
     }
 }

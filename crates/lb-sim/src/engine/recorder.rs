@@ -1,6 +1,6 @@
 use lb_limits::Quotas;
 
-use super::request::{End, Head, Request, Work};
+use super::request::{End, Head, Request};
 use crate::{
     deployment::{Answer, Server},
     metrics::{BackendTally, ClassTally, Conservation, RunResult, Timeline, WorkerTally},
@@ -214,7 +214,7 @@ impl Recorder {
     }
 
     /// A backend served a request; `used` is what it needed, in the limit's unit.
-    pub(super) fn service_ended(&mut self, work: &Work, used: u64, now: u64) {
+    pub(super) fn service_ended(&mut self, work: &Request, used: u64, now: u64) {
         let usage = &mut self.backends[work.backend];
         usage.occupy(now, self.warmup, -1);
         if work.arrival.at < self.warmup {
@@ -223,7 +223,7 @@ impl Recorder {
         let tally = &mut usage.tally;
         tally.used_tokens = tally.used_tokens.saturating_add(used);
         tally.wasted_tokens = tally.wasted_tokens.saturating_add(work.service.estimated.saturating_sub(used));
-        if work.request != super::NO_REQUEST {
+        if work.has_caller {
             tally.succeeded += 1;
         }
         if !usage.is_ptu {

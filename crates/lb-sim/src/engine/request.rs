@@ -10,11 +10,10 @@ use crate::{
     traffic::{Arrival, Size},
 };
 
-/// No request: the caller has left.
-pub(super) const NO_REQUEST: u32 = u32::MAX;
-
-/// A request on its way.
-#[derive(Debug)]
+/// A request on its way, and the work that a backend has with it.
+///
+/// A caller can leave while the backend goes on to serve, and charge: then the work stays here alone.
+#[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) arrival: Arrival,
     /// Its key in the draws.
@@ -32,17 +31,21 @@ pub(super) struct Request {
     pub(super) waited: u64,
     /// When its caller gives up; `u64::MAX`: never.
     pub(super) deadline: u64,
+    /// Whether its caller is still there.
+    pub(super) has_caller: bool,
+    /// Whether a backend has let it in, and is not done with it.
+    pub(super) has_work: bool,
     /// Whether this try has sent an attempt.
     pub(super) is_sent: bool,
     /// The backend of the last attempt, and when it was sent.
     pub(super) backend: usize,
     pub(super) sent: u64,
+    /// What serving it takes, if it has work.
+    pub(super) service: Service,
     /// The head that is on its way.
     pub(super) head: Head,
     /// When the first token came.
     pub(super) first_token: u64,
-    /// Its work at the backend; [`NO_REQUEST`]: none.
-    pub(super) work: u32,
     /// The sequence number of its alarm; 0: none is set.
     pub(super) alarm: u64,
     /// What the application gets if no backend is left and the balancer says nothing of its own.
@@ -50,7 +53,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) const fn new(arrival: Arrival, key: u64, worker: u32, deadline: u64) -> Self {
+    pub(super) fn new(arrival: Arrival, key: u64, worker: u32, deadline: u64) -> Self {
         Self {
             arrival,
             key,
@@ -61,15 +64,35 @@ impl Request {
             retries: 0,
             waited: 0,
             deadline,
+            has_caller: true,
+            has_work: false,
             is_sent: false,
             backend: 0,
             sent: 0,
+            service: Service::default(),
             head: Head::Served,
             first_token: 0,
-            work: NO_REQUEST,
             alarm: 0,
             last_end: TryEnd::Fault,
         }
+    }
+
+    /// Another request takes the place of this one. What is written when it is sent, and not read before, stays.
+    #[inline]
+    pub(super) fn begin(&mut self, arrival: Arrival, key: u64, worker: u32, deadline: u64) {
+        self.arrival = arrival;
+        self.key = key;
+        self.worker = worker;
+        self.conversation = 0;
+        self.pin = None;
+        self.attempts = 0;
+        self.retries = 0;
+        self.waited = 0;
+        self.deadline = deadline;
+        self.has_caller = true;
+        self.has_work = false;
+        self.is_sent = false;
+        self.alarm = 0;
     }
 
     /// When the client stops waiting for the head of this attempt's answer: its timeout, or its caller's deadline.
@@ -77,22 +100,6 @@ impl Request {
     pub(super) const fn patience(&self, timeout: u64) -> u64 {
         let patience = self.sent.saturating_add(timeout);
         if patience < self.deadline { patience } else { self.deadline }
-    }
-}
-
-/// The work that a backend has with a request that it let in.
-#[derive(Debug)]
-pub(super) struct Work {
-    /// The request, if its caller is still there.
-    pub(super) request: u32,
-    pub(super) backend: usize,
-    pub(super) arrival: Arrival,
-    pub(super) service: Service,
-}
-
-impl Work {
-    pub(super) const fn new(id: u32, request: &Request, service: Service) -> Self {
-        Self { request: id, backend: request.backend, arrival: request.arrival, service }
     }
 }
 

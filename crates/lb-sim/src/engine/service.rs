@@ -1,26 +1,20 @@
 //! What a backend does with a request that it let in: from the start of its service to its last token.
 
-use super::{
-    Engine,
-    queue::Event,
-    request::{Head, NO_REQUEST, Work},
-};
+use super::{Engine, queue::Event, request::Head};
 use crate::journal::Entry;
 
 impl Engine<'_, '_> {
     /// The service of a request that was let in begins.
-    pub(super) fn start(&mut self, work: u32) {
+    pub(super) fn start(&mut self, id: u32) {
         let now = self.now;
-        let Work { request: id, service, backend, .. } = self.works[work as usize];
-        self.recorder.service_began(backend, now);
-        let (first, last) = (now.saturating_add(service.first), now.saturating_add(service.last));
-        if id == NO_REQUEST {
-            self.queue.push(last, Event::Last(work));
-            return;
-        }
-        let request = &mut self.requests[id as usize];
-        if first > request.patience(self.timeouts[request.arrival.workload as usize]) {
-            self.queue.push(last, Event::Last(work));
+        let request = &mut self.requests[id];
+        self.recorder.service_began(request.backend, now);
+        let first = now.saturating_add(request.service.first);
+        let last = now.saturating_add(request.service.last);
+        if !request.has_caller {
+            self.queue.push(last, Event::Last(id));
+        } else if first > request.patience(self.classes[request.arrival.workload as usize].timeout) {
+            self.queue.push(last, Event::Last(id));
             self.set_alarm(id);
         } else {
             request.head = Head::Served;
@@ -31,45 +25,54 @@ impl Engine<'_, '_> {
 
     /// The head of a success: the answer streams, until its last token or the caller's deadline.
     pub(super) fn first_token(&mut self, id: u32) {
-        let request = &mut self.requests[id as usize];
+        let request = &mut self.requests[id];
         request.first_token = self.now;
-        let work = request.work;
-        let service = self.works[work as usize].service;
-        let last = self.now.saturating_add(service.last - service.first);
-        self.queue.push(last, Event::Last(work));
+        let last = self.now.saturating_add(request.service.last - request.service.first);
+        self.queue.push(last, Event::Last(id));
         if last > request.deadline {
             request.alarm = self.queue.push(request.deadline, Event::Alarm(id));
         }
     }
 
     /// The backend is done with a request.
-    pub(super) fn last_token(&mut self, work: u32) {
+    pub(super) fn last_token(&mut self, id: u32) {
         let now = self.now;
-        let done = self.works.remove(work as usize);
-        let server = &mut self.servers[done.backend];
-        let used = server.correct(now, &done.service.demand, &done.arrival.size, &mut self.quotas);
-        self.recorder.service_ended(&done, used, now);
+        let request = &mut self.requests[id];
+        request.has_work = false;
+        let server = &mut self.servers[request.backend];
+        let used = server.correct(now, &request.service.demand, &request.arrival.size, &mut self.quotas);
+        self.recorder.service_ended(request, used, now);
         if let Some(next) = server.leave() {
             self.start(next);
         }
-        if done.request == NO_REQUEST {
-            self.journal.note(now, Entry::Orphaned, &done.arrival, 0, done.backend, 0);
+        let request = &self.requests[id];
+        let (arrival, backend) = (&request.arrival, request.backend);
+        if !request.has_caller {
+            self.journal.note(now, Entry::Orphaned, arrival, 0, backend, 0);
+            self.requests.release(id);
             return;
         }
-        let request = self.requests.remove(done.request as usize);
-        self.journal.note(now, Entry::Succeeded, &request.arrival, request.attempts - 1, done.backend, 0);
-        self.recorder.succeeded(&request, now);
-        if let Some(wishing) = &mut self.wishing[request.arrival.workload as usize] {
-            wishing.served(request.conversation, done.backend);
+        self.journal.note(now, Entry::Succeeded, arrival, request.attempts - 1, backend, 0);
+        self.recorder.succeeded(request, now);
+        if let Some(wishing) = &mut self.classes[arrival.workload as usize].wishing {
+            wishing.served(request.conversation, backend);
         }
-        self.traffic.finished(request.arrival.workload, request.arrival.number, now);
+        self.traffic.finished(arrival.workload, arrival.number, now);
+        self.requests.release(id);
     }
 
-    /// The caller leaves a request that the backend goes on to serve, and charges.
-    pub(super) fn leave_work(&mut self, id: u32) {
-        let request = &mut self.requests[id as usize];
-        if let Some(work) = self.works.get_mut(std::mem::replace(&mut request.work, NO_REQUEST) as usize) {
-            work.request = NO_REQUEST;
+    /// The caller leaves work that the backend goes on with, and charges: gives the number by which the request goes on.
+    pub(super) fn leave_work(&mut self, id: u32) -> u32 {
+        if !self.requests[id].has_work {
+            return id;
         }
+        let dispatch = self.dispatches.get_mut(id as usize).and_then(Option::take);
+        let id = self.requests.leave_work(id);
+        let place = id as usize;
+        if self.dispatches.len() <= place {
+            self.dispatches.resize_with(place + 1, || None);
+        }
+        self.dispatches[place] = dispatch;
+        id
     }
 }
