@@ -4,7 +4,9 @@
 //! takes another way therefore shifts no draw of any other, and two runs that differ in one parameter meet the same
 //! requests: the common random numbers that make their difference worth reading.
 
-use lb_core::SeededRng;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lb_core::{Rng, SeededRng};
 
 /// What a draw is for. Its number is part of the draw: numbers are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +104,32 @@ impl Draws {
     pub const fn rng(self, purpose: Purpose, first: u64, second: u64) -> SeededRng {
         SeededRng::new(self.bits(purpose, first, second))
     }
+
+    /// The same numbers, for what mostly needs none.
+    #[inline]
+    pub(crate) const fn lazy_rng(self, purpose: Purpose, first: u64, second: u64) -> LazyRng {
+        LazyRng { draws: self, purpose, keys: (first, second), drawn: AtomicU64::new(0) }
+    }
+}
+
+/// The generator of [`Draws::rng`], whose key is hashed only when a number is drawn.
+#[derive(Debug)]
+pub(crate) struct LazyRng {
+    draws: Draws,
+    purpose: Purpose,
+    keys: (u64, u64),
+    /// How far it has come from its start.
+    drawn: AtomicU64,
+}
+
+impl Rng for LazyRng {
+    fn next_u64(&self) -> u64 {
+        let (first, second) = self.keys;
+        // Not one step: a run has one thread.
+        let drawn = self.drawn.load(Ordering::Relaxed);
+        self.drawn.store(drawn.wrapping_add(SeededRng::GAMMA), Ordering::Relaxed);
+        SeededRng::first(self.draws.bits(self.purpose, first, second).wrapping_add(drawn))
+    }
 }
 
 /// Uniform bits as a number above 0 and below 1.
@@ -144,6 +172,15 @@ mod tests {
         assert_ne!(bits, Draws::new(1).bits(Purpose::Gap, 2, 4));
         assert_ne!(bits, Draws::new(1).replication(1).bits(Purpose::Gap, 2, 3));
         assert_eq!(bits, Draws::new(1).replication(0).bits(Purpose::Gap, 2, 3));
+    }
+
+    #[test]
+    fn a_lazy_generator_gives_the_numbers_of_the_other() {
+        let draws = Draws::new(5);
+        let (lazy, other) = (draws.lazy_rng(Purpose::Choice, 1, 2), draws.rng(Purpose::Choice, 1, 2));
+        for _ in 0..5 {
+            assert_eq!(lazy.next_u64(), other.next_u64());
+        }
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Engine<'_, '_> {
             self.end_try(id, end);
             return None;
         };
-        let rng = self.draws.rng(Purpose::Choice, request.key, u64::from(request.attempts));
+        let rng = self.draws.lazy_rng(Purpose::Choice, request.key, u64::from(request.attempts));
         let end = match dispatch.next(|| Instant::from_nanos(now), &rng) {
             Step::Try(attempt) => return Some(self.pools.backend(attempt.slot())),
             Step::ReturnLast(_) => request.last_end,
