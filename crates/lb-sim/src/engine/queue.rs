@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 pub(super) enum Event {
     /// The head of an answer, or a fault, reaches the client: a request.
     Head(u32),
-    /// The last token of a service.
+    /// The last token of a service: the request that it was begun for.
     Last(u32),
     /// The SDK sends a request again.
     Retry(u32),
@@ -24,6 +24,9 @@ pub(super) enum Event {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     heap: BinaryHeap<Reverse<u128>>,
+    /// The first event has been taken. Mostly one is pushed before the next is taken, and gets its place: one walk through
+    /// the heap instead of two.
+    has_hole: bool,
     sequence: u64,
 }
 
@@ -48,21 +51,40 @@ impl Queue {
             "more than 33 million requests are on their way at once: the backends cannot keep up"
         );
         let low = (self.sequence << KIND_BITS | kind) << INDEX_BITS | index;
-        self.heap.push(Reverse(u128::from(at) << 64 | u128::from(low)));
+        let entry = u128::from(at) << 64 | u128::from(low);
+        if self.has_hole {
+            if let Some(mut hole) = self.heap.peek_mut() {
+                *hole = Reverse(entry);
+            }
+        } else {
+            self.heap.push(Reverse(entry));
+        }
+        self.has_hole = false;
         self.sequence
     }
 
     /// When the next event is; `u64::MAX` if there is none.
     #[inline]
     pub(super) fn peek(&self) -> u64 {
-        self.heap.peek().map_or(u64::MAX, |Reverse(entry)| high(*entry))
+        let first = match (self.has_hole, self.heap.as_slice()) {
+            (false, [Reverse(first), ..]) => *first,
+            // The second of all is one of the children of the first.
+            (true, [_, Reverse(left), Reverse(right), ..]) => *left.min(right),
+            (true, [_, Reverse(left)]) => *left,
+            _ => return u64::MAX,
+        };
+        high(first)
     }
 
     /// The next event with its sequence number.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<(u64, Event)> {
-        let Reverse(entry) = self.heap.pop()?;
-        let low = low(entry);
+        if self.has_hole {
+            self.heap.pop();
+        }
+        let first = self.heap.peek();
+        self.has_hole = first.is_some();
+        let low = low(first?.0);
         Some((low >> (KIND_BITS + INDEX_BITS), unpack(low)))
     }
 }
@@ -104,6 +126,7 @@ const fn unpack(low: u64) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::{Draws, Purpose};
 
     const LAST: u32 = (1 << INDEX_BITS) - 1;
 
@@ -122,5 +145,23 @@ mod tests {
             [Event::Last(2), Event::Retry(3), Event::Alarm(LAST), Event::Head(1), Event::Resume(1), Event::Foreign(0)];
         assert_eq!(order, expected);
         assert_eq!(queue.peek(), u64::MAX);
+    }
+
+    #[test]
+    fn the_order_is_that_of_a_sorted_list_however_pushes_and_pops_alternate() {
+        let (mut queue, mut list) = (Queue::default(), Vec::new());
+        for step in 0..9_000 {
+            // It grows, then stays as long as it is, then empties.
+            for push in 0..[2, 1, 0][step / 3_000] {
+                let at = Draws::new(3).bits(Purpose::Sample, step as u64, push) % 500;
+                let entry = (at, queue.push(at, Event::Head(7)));
+                list.insert(list.partition_point(|&other| other < entry), entry);
+            }
+            if step % 3 == 0 {
+                assert_eq!(queue.peek(), list.first().map_or(u64::MAX, |&(at, _)| at));
+            }
+            let expected = (!list.is_empty()).then(|| (list.remove(0).1, Event::Head(7)));
+            assert_eq!(queue.pop(), expected, "step {step}");
+        }
     }
 }
