@@ -255,6 +255,7 @@ impl Server {
     }
 
     /// What comes of a request that this hits; `None`: an answer that is slow.
+    #[inline(never)]
     fn broken(&self, effect: &Effect) -> Option<Answer> {
         let after = effect.after.unwrap_or(self.refusal_latency);
         Some(match effect.kind {
@@ -270,6 +271,7 @@ impl Server {
         })
     }
 
+    #[inline(never)]
     fn refused(&self, now: u64, hint: Option<u64>, quotas: &Quotas) -> Answer {
         let mut advice = Advice::new(&self.hints, self.constant_hint(), hint);
         if let Some(chain) = quotas.chain(self.quota) {

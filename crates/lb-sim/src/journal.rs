@@ -99,7 +99,7 @@ impl<'a> Journal<'a> {
     }
 
     /// Notes an entry.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note(&mut self, at: u64, entry: Entry, request: &Arrival, attempt: u32, backend: usize, detail: u64) {
         let place = (entry as u64) << 56 | (backend as u64) << 40 | u64::from(attempt);
         let request_word = request.number ^ u64::from(request.workload) << 56;
@@ -124,6 +124,8 @@ impl<'a> Journal<'a> {
 }
 
 impl Lines<'_> {
+    #[cold]
+    #[inline(never)]
     fn write(&mut self, at: u64, entry: Entry, request: &Arrival, attempt: u32, backend: usize, detail: u64) {
         if self.error.is_some() {
             return;

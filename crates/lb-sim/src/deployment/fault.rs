@@ -43,6 +43,7 @@ impl Outages {
     }
 
     /// What the fault does to a request at `now`, if it is on and hits it.
+    #[inline(never)]
     pub(crate) fn hits(&mut self, fault: usize, now: u64, (first, second): (u64, u64), draws: Draws) -> Option<Effect> {
         let outage = self.outages.get_mut(fault)?;
         if !outage.is_on(now, draws) {

@@ -128,20 +128,32 @@ impl Engine<'_, '_> {
         if let (Some(keys), Answer::Served(service) | Answer::Queued(service)) = (keys, &answer) {
             self.caches.used(prompt, keys, now, now.saturating_add(service.first));
         }
-        let (head, delay) = match answer {
+        match answer {
             Answer::Served(service) => {
                 (request.service, request.has_work) = (service, true);
                 self.start(id);
-                return None;
+                None
             }
-            Answer::Queued(service) => {
+            answer => self.not_served(id, answer, refusal_latency),
+        }
+    }
+
+    /// A backend does not serve a request at once. Gives the head of the answer if it is back at once.
+    ///
+    /// Apart, as all else that is seldom: where it stood among what every request does, that was the slower for it.
+    #[inline(never)]
+    fn not_served(&mut self, id: u32, answer: Answer, refusal_latency: u64) -> Option<Head> {
+        let request = &mut self.requests[id];
+        let class = &self.classes[request.arrival.workload as usize];
+        let (head, delay) = match answer {
+            Answer::Served(service) | Answer::Queued(service) => {
                 (request.service, request.has_work) = (service, true);
                 self.set_alarm(id);
                 return None;
             }
             Answer::Refused { advice, in_stream: false } => (Head::Throttled(advice), refusal_latency),
             Answer::Refused { advice, in_stream: true } => {
-                let is_seen = self.peeks && call.stream && advice.announces_refusal();
+                let is_seen = self.peeks && class.call.stream && advice.announces_refusal();
                 (if is_seen { Head::Throttled(advice) } else { Head::RefusedInStream(advice) }, refusal_latency)
             }
             Answer::Broken { status: 429, advice, after } => (Head::Throttled(advice), after),
@@ -155,10 +167,9 @@ impl Engine<'_, '_> {
         if delay == 0 {
             return Some(head);
         }
-        let request = &mut self.requests[id];
         request.head = head;
-        let at = now.saturating_add(delay);
-        if at <= request.patience(self.classes[workload as usize].timeout) {
+        let at = self.now.saturating_add(delay);
+        if at <= request.patience(class.timeout) {
             self.queue.push(at, Event::Head(id));
         } else {
             self.set_alarm(id);
@@ -252,6 +263,7 @@ impl Engine<'_, '_> {
     }
 
     /// The balancer's last word on this try: the SDK sends again after a wait, or the application gets it.
+    #[inline(never)]
     fn end_try(&mut self, id: u32, end: TryEnd) {
         let clients = &self.scenario.clients;
         self.end_dispatch(id);
@@ -277,6 +289,7 @@ impl Engine<'_, '_> {
     }
 
     /// The application gets no success.
+    #[inline(never)]
     fn give_up(&mut self, id: u32, end: End) {
         // As a dropped future does it, but for the time: the pool's own clock stands still.
         let _ = self.settle(id, Outcome::Cancelled);

@@ -4,6 +4,7 @@ use super::{Engine, narrow, queue::Event};
 use crate::random::{Purpose, unit};
 
 impl Engine<'_, '_> {
+    #[inline(never)]
     pub(super) fn foreign_request(&mut self, backend: usize) {
         if let Some(foreign) = self.scenario.backends[backend].foreign {
             self.servers[backend].foreign(self.now, foreign.tokens, &mut self.quotas);
@@ -11,6 +12,7 @@ impl Engine<'_, '_> {
         self.next_foreign(backend);
     }
 
+    #[inline(never)]
     pub(super) fn next_foreign(&mut self, backend: usize) {
         let Some(foreign) = self.scenario.backends[backend].foreign.filter(|foreign| foreign.tpm > 0.0) else { return };
         let number = self.foreign[backend];

@@ -21,6 +21,7 @@ struct Warm {
 
 impl Caches {
     /// How many tokens of a prompt are in the cache.
+    #[inline(never)]
     pub(super) fn cached(&self, prompt: Prompt, keys: &Keys, input: u64, now: u64) -> u64 {
         let is_warm = self.warm.get(&prompt).is_some_and(|warm| warm.from <= now && now < warm.until);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a number of tokens")]
@@ -30,6 +31,7 @@ impl Caches {
 
     /// The deployment reads a prompt, until its first token: from then on it is in the cache, until it was not used for so
     /// long.
+    #[inline(never)]
     pub(super) fn used(&mut self, prompt: Prompt, keys: &Keys, now: u64, first_token: u64) {
         let ttl = keys.ttl.as_nanos();
         let warm = self.warm.entry(prompt).or_insert(Warm { from: first_token, until: 0 });

@@ -57,6 +57,7 @@ impl Wishing {
     }
 
     /// A request arrives: its conversation, and the backend that it must go on at, if it is to go on at one.
+    #[inline(never)]
     pub(super) fn draw(&self, draws: Draws, key: u64) -> (u32, Option<usize>) {
         let conversation =
             self.keys.as_ref().map_or(0, |law| law.draw(unit(draws.bits(Purpose::Conversation, key, 0))));
@@ -66,6 +67,7 @@ impl Wishing {
     }
 
     /// Its walk over a pool.
+    #[inline(never)]
     pub(super) fn dispatch<'p>(&self, pool: &'p Pool, request: &Request, backends: &[Backend]) -> Dispatch<&'p Pool> {
         let mut wishes = self.wishes.clone();
         if self.affinity {
@@ -80,6 +82,7 @@ impl Wishing {
     }
 
     /// A request was served.
+    #[inline(never)]
     pub(super) fn served(&mut self, conversation: u32, backend: usize) {
         if self.pin > 0.0 {
             self.served_by.insert(conversation, backend);
