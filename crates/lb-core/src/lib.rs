@@ -69,6 +69,7 @@ mod error;
 mod exhausted;
 mod fault;
 mod future;
+mod level;
 mod not_repeated;
 mod observe;
 pub mod outcome;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "tracing")]
+use crate::level::TARGET;
 #[cfg(feature = "json")]
 use crate::unmapped::Unmapped;
 use crate::{
@@ -284,42 +286,6 @@ impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
         (**self).wants_time()
     }
 }
-
-/// From which level on these observers are told; `None` if there are none.
-pub(crate) fn told_from(observers: &[Box<dyn Observer>]) -> Option<Level> {
-    let all = observers.iter().any(|observer| observer.wants_attempts());
-    (!observers.is_empty()).then_some(if all { Level::Trace } else { Level::Info })
-}
-
-/// How loud an event is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-}
-
-/// Whether a `tracing` subscriber wants events of this level.
-#[cfg(not(feature = "tracing"))]
-pub(crate) const fn is_traced(_level: Level) -> bool {
-    false
-}
-
-/// Whether a `tracing` subscriber wants events of this level.
-#[cfg(feature = "tracing")]
-#[inline]
-pub(crate) fn is_traced(level: Level) -> bool {
-    match level {
-        Level::Trace => tracing::enabled!(target: TARGET, tracing::Level::TRACE),
-        Level::Debug => tracing::enabled!(target: TARGET, tracing::Level::DEBUG),
-        Level::Info => tracing::enabled!(target: TARGET, tracing::Level::INFO),
-        Level::Warn => tracing::enabled!(target: TARGET, tracing::Level::WARN),
-    }
-}
-
-#[cfg(feature = "tracing")]
-const TARGET: &str = "lb_core";
 
 #[cfg(not(feature = "tracing"))]
 pub(crate) const fn trace(_event: &Event<'_>) {}

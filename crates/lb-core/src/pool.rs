@@ -33,7 +33,8 @@ use std::{
 use crate::{
     backend::Backend,
     clock::{Clock, Instant, Lazy},
-    observe::{self, Event, Level, Observer},
+    level::{self, Level},
+    observe::{self, Event, Observer},
     outcome::Outcome,
     retry_after::Headers,
     rng::Rng,
@@ -258,7 +259,7 @@ impl Pool {
     /// Whether anybody is told events of this level.
     #[inline]
     pub(crate) fn is_observed(&self, level: Level) -> bool {
-        self.told_from.is_some_and(|from| from <= level) || observe::is_traced(level)
+        self.told_from.is_some_and(|from| from <= level) || level::is_traced(level)
     }
 
     /// The number of a request that has something to tell.

@@ -6,7 +6,8 @@ use super::Dispatch;
 use crate::{
     clock::{Instant, Lazy},
     ending::Ending,
-    observe::{Event, Level},
+    level::Level,
+    observe::Event,
     pool::Pool,
 };
 

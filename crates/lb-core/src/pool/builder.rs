@@ -12,7 +12,8 @@ use crate::{
     backend::{Auth, Backend, Destination},
     build_error::BuildError,
     clock::{Clock, SystemClock},
-    observe::{Observer, told_from},
+    level::Level,
+    observe::Observer,
     pool::waiting::{Wait, Waiting},
 };
 
@@ -268,6 +269,12 @@ impl PoolBuilder {
         self.options.check()?;
         check_backends(&self.backends)
     }
+}
+
+/// From which level on these observers are told; `None` if there are none.
+fn told_from(observers: &[Box<dyn Observer>]) -> Option<Level> {
+    let all = observers.iter().any(|observer| observer.wants_attempts());
+    (!observers.is_empty()).then_some(if all { Level::Trace } else { Level::Info })
 }
 
 fn want_time(observers: &[Box<dyn Observer>]) -> bool {

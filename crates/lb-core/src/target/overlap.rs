@@ -2,7 +2,7 @@
 
 use crate::{
     backend::Backend,
-    observe::{Level, is_traced},
+    level::{Level, is_traced},
 };
 
 /// Warns, once for each backend, if its path prefix and the path of a request seem to be parts of one path.
