@@ -5,6 +5,9 @@
 //! once for all depths. All steps and depths meet the same requests (common random numbers), so that differences of
 //! cost are taken in pairs.
 //!
+//! Unless the scenario ends the range, it grows until a count meets every limit at every depth. It does not grow after
+//! what more PTUs cannot give: a run with 100,000 of them tells which limits those are.
+//!
 //! Two uncertainties are kept apart. *Sampling*: replications with other draws give an interval for each figure, and a
 //! limit counts as met only if the one-sided 95 % upper bound meets it. The bound is the larger one of Student's t over
 //! the replications and of a bound that counts over all their requests (Clopper and Pearson for shares, the order
@@ -34,6 +37,8 @@ pub(crate) use decide::difference;
 pub use limit::{Check, Limit};
 pub(crate) use result::depth_name;
 pub use result::{Binding, Choice, Depth, Optimum, Outcome, PlanResult, Price, Purchase, RunnerUp, Step};
+pub(crate) use steps::PLENTY;
+use steps::Space;
 
 /// How many PTUs to buy for a scenario with a `[plan]`.
 ///
@@ -84,22 +89,18 @@ where
     C: Fn(&Scenario, &RunResult) -> f64 + Sync,
 {
     pub(crate) fn plan(&self, scenario: &Scenario, progress: &dyn Progress) -> Result<PlanResult, ScenarioError> {
-        let space = steps::Space::of(scenario, &self.runs, progress)?;
+        let mut space = Space::of(scenario, &self.runs, progress)?;
         // Zero PTUs have no bucket: one run serves all depths.
         let nothing = self.step(&space, 0, space.bursts[0])?;
-        let above_zero = space.counts.len() - 1;
-        let jobs: Vec<_> =
-            space.bursts.iter().flat_map(|&burst| space.counts[1..].iter().map(move |&ptus| (ptus, burst))).collect();
-        let steps: Vec<Step> =
-            jobs.into_par_iter().map(|(ptus, burst)| self.step(&space, ptus, burst)).collect::<Result<_, _>>()?;
-        let depths: Vec<Depth> = space
-            .bursts
-            .iter()
-            .zip(steps.chunks(above_zero))
-            .map(|(&burst, steps)| {
-                decide::depth(burst, [std::slice::from_ref(&nothing), steps].concat(), &space.limits)
-            })
-            .collect();
+        let mut steps = vec![vec![nothing]; space.bursts.len()];
+        let mut counts = space.counts(progress)?;
+        while !counts.is_empty() {
+            self.add_steps(&space, &counts, &mut steps)?;
+            let is_met = (0..steps[0].len()).any(|index| steps.iter().all(|of_depth| of_depth[index].meets_all()));
+            counts = if is_met { Vec::new() } else { space.more_counts(progress) };
+        }
+        let depths: Vec<Depth> =
+            space.bursts.iter().zip(steps).map(|(&burst, steps)| decide::depth(burst, steps, &space.limits)).collect();
         let (decision, purchases) = regret::purchases(&depths, &space.limits);
         Ok(PlanResult {
             title: scenario.title.clone(),
@@ -108,6 +109,7 @@ where
             replications: space.replications,
             mean_need: space.mean_need,
             assumptions: assumptions(scenario, space.replications, &space.backend.name, &space.bursts),
+            with_plenty: space.with_plenty,
             limits: space.limits,
             depths,
             decision,
@@ -115,7 +117,17 @@ where
         })
     }
 
-    fn step(&self, space: &steps::Space<'_>, ptus: u64, burst: Span) -> Result<Step, ScenarioError> {
+    /// Simulates these counts at every depth, each after those that the depth has.
+    fn add_steps(&self, space: &Space<'_>, counts: &[u64], steps: &mut [Vec<Step>]) -> Result<(), ScenarioError> {
+        let jobs: Vec<_> =
+            space.bursts.iter().flat_map(|&burst| counts.iter().map(move |&ptus| (ptus, burst))).collect();
+        let found: Vec<Step> =
+            jobs.into_par_iter().map(|(ptus, burst)| self.step(space, ptus, burst)).collect::<Result<_, _>>()?;
+        steps.iter_mut().zip(found.chunks(counts.len())).for_each(|(steps, more)| steps.extend_from_slice(more));
+        Ok(())
+    }
+
+    fn step(&self, space: &Space<'_>, ptus: u64, burst: Span) -> Result<Step, ScenarioError> {
         let scenario = space.scenario(ptus, burst)?;
         let runs = (self.runs)(&scenario)?;
         let costs: Vec<f64> = runs.iter().map(|run| (self.cost)(&scenario, run)).collect();
@@ -253,12 +265,60 @@ mod tests {
 
         let (plan, _) = plan_of(&PLAN.replace("spill_share = 0.2", "spill_share = 0.05"));
         let verdict = plan.unwrap().verdict();
-        assert!(verdict[0].starts_with("No count up to 30 PTUs meets every limit"), "{verdict:?}");
-        // The runs made by hand spill 9.1 % of 1,980 requests: at most 10.2 %.
         assert!(
-            verdict[1].contains("spill_share <= 5.0 % cannot be met") && verdict[1].contains("10.2 %"),
+            verdict[0].starts_with("No count up to 30 PTUs, the end of the range, meets every limit"),
             "{verdict:?}"
         );
+        // The runs made by hand spill 9.1 % of 1,980 requests: at most 10.2 %.
+        assert!(
+            verdict[1].contains("spill_share <= 5.0 % cannot be met, not even with 100,000 PTUs")
+                && verdict[1].contains("10.2 %"),
+            "{verdict:?}"
+        );
+    }
+
+    /// A plan on runs that spill nothing from so many PTUs on.
+    fn plan_that_takes(ptus: u64, more: &str) -> PlanResult {
+        let runs = |scenario: &Scenario| {
+            let has = scenario.backends[0].ptus.unwrap();
+            Ok([0, 1]
+                .map(testing::run)
+                .map(|mut run| {
+                    run.backends[1].succeeded *= u64::from(has < ptus);
+                    run
+                })
+                .to_vec())
+        };
+        StepSource { runs, cost: |_: &Scenario, _: &RunResult| 1.0 }.plan(&testing::scenario_with(more), &()).unwrap()
+    }
+
+    #[test]
+    fn the_range_grows_until_the_limits_are_met() {
+        // The default range ends at 60 PTUs.
+        let free = PLAN.replace("max_ptus = 30", "").replace("0.2", "0.05");
+        let plan = plan_that_takes(295, &free);
+        assert_eq!(plan.decision, Some(295));
+        let counts: Vec<u64> = plan.depths[1].steps.iter().map(|step| step.ptus).collect();
+        assert!(counts[1..].windows(2).all(|pair| pair[1] == pair[0] + 5), "no count is left out: {counts:?}");
+        assert!(*counts.last().unwrap() < 2 * 295, "{counts:?}");
+    }
+
+    #[test]
+    fn a_range_that_the_scenario_ends_does_not_grow_and_is_said_to_end() {
+        let plan = plan_that_takes(295, &PLAN.replace("0.2", "0.05"));
+        assert_eq!((plan.decision, plan.depths[0].steps.last().unwrap().ptus), (None, 30));
+        let verdict = plan.verdict();
+        assert!(
+            verdict[1].contains("spill_share <= 5.0 % is not met up to 30 PTUs, the end of the range"),
+            "{verdict:?}"
+        );
+    }
+
+    #[test]
+    fn no_range_grows_after_a_limit_that_plenty_does_not_meet() {
+        let (plan, asked) = plan_of(&PLAN.replace("max_ptus = 30", "").replace("0.2", "0.05"));
+        assert_eq!(plan.unwrap().depths[0].steps.last().unwrap().ptus, 60);
+        assert_eq!(asked.len(), 2 + 2 * 10);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct PlanResult {
     pub mean_need: Estimate,
     /// The limits to meet.
     pub limits: Vec<Limit>,
+    /// How each limit fares with 100,000 PTUs, in their order: one that is not met there is met by no number of PTUs.
+    pub with_plenty: Vec<Check>,
     /// An answer per bucket depth.
     pub depths: Vec<Depth>,
     /// The step to buy if the depth is not known: of those that meet every limit at every depth, the one whose dearest

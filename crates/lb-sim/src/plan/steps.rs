@@ -5,13 +5,13 @@ use crate::{
     scenario::{Backend, KeyPath, Preset, Scenario, ScenarioError, Span},
 };
 
-use super::Limit;
+use super::{Check, Limit};
 
 /// Depths to answer for if the scenario names none: the documentation does not say, and these span what is plausible.
 const BURSTS: [Span; 3] = [Span::from_secs(1), Span::from_secs(10), Span::from_secs(60)];
 
-/// More PTUs than any traffic needs: with so many, the mean need shows.
-const PLENTY: u64 = 100_000;
+/// More PTUs than any traffic needs: with so many, the mean need shows, and what no number of PTUs can give.
+pub(crate) const PLENTY: u64 = 100_000;
 
 /// More steps than anybody reads.
 const MOST_STEPS: u64 = 2_000;
@@ -23,8 +23,8 @@ pub(super) struct Space<'a> {
     pub(super) backend: &'a Backend,
     /// Its place in the scenario.
     pub(super) index: usize,
-    /// Every count for sale, rising from zero.
-    pub(super) counts: Vec<u64>,
+    /// The last count that is looked at; zero before the first is.
+    last: u64,
     /// Every depth; never empty.
     pub(super) bursts: Vec<Span>,
     /// Every limit.
@@ -33,6 +33,8 @@ pub(super) struct Space<'a> {
     pub(super) replications: u32,
     /// PTUs for the mean traffic.
     pub(super) mean_need: Estimate,
+    /// How each limit fares with [`PLENTY`] of PTUs, in the shallowest bucket.
+    pub(super) with_plenty: Vec<Check>,
 }
 
 impl<'a> Space<'a> {
@@ -59,21 +61,48 @@ impl<'a> Space<'a> {
             base,
             backend,
             index,
-            counts: vec![0],
+            last: 0,
             limits: Limit::all(&plan.limits),
             replications: plan.replications,
             mean_need: Estimate::NOTHING,
+            with_plenty: Vec::new(),
             bursts,
         };
         let replications = u64::from(plan.replications);
         // The one with plenty, and the one without any.
         progress.expect(2 * replications);
         let plenty = space.scenario(PLENTY, space.bursts[0])?;
-        space.mean_need =
-            Estimate::over(runs(&plenty)?.iter().map(|run| need(&plenty, backend, run.backends.get(index)?, run)));
-        space.counts.extend(counts(base, backend, plan.max_ptus, space.mean_need.mean())?);
-        progress.expect(replications * ((space.counts.len() - 1) * space.bursts.len()) as u64);
+        let runs = runs(&plenty)?;
+        space.mean_need = Estimate::over(runs.iter().map(|run| need(&plenty, backend, run.backends.get(index)?, run)));
+        space.with_plenty = space.limits.iter().map(|limit| limit.check(&runs, index)).collect();
         Ok(space)
+    }
+
+    /// The counts for sale above zero that are looked at first: up to the scenario's `max_ptus`, else up to twice the mean
+    /// need and ten at least.
+    pub(super) fn counts(&mut self, progress: &dyn Progress) -> Result<Vec<u64>, ScenarioError> {
+        let max_ptus = self.base.plan.as_ref().and_then(|plan| plan.max_ptus);
+        let counts = counts(self.base, self.backend, max_ptus, self.mean_need.mean())?;
+        Ok(self.look_at(counts, progress))
+    }
+
+    /// The counts after those: half as many again. None if the scenario ends the range, if more PTUs cannot help, or if
+    /// nobody would read as many steps.
+    pub(super) fn more_counts(&mut self, progress: &dyn Progress) -> Vec<u64> {
+        let is_ended = self.base.plan.as_ref().is_some_and(|plan| plan.max_ptus.is_some());
+        if is_ended || !self.with_plenty.iter().all(|check| check.is_met) {
+            return Vec::new();
+        }
+        let sold = self.base.model(&self.backend.model).increment(self.backend.deployment_type);
+        let seen = (self.last.saturating_sub(sold.minimum.max(1))) / sold.step + 1;
+        let more = (seen / 2 + 1).min(MOST_STEPS.saturating_sub(seen));
+        self.look_at((1..=more).map(|step| self.last + step * sold.step).collect(), progress)
+    }
+
+    fn look_at(&mut self, counts: Vec<u64>, progress: &dyn Progress) -> Vec<u64> {
+        progress.expect(u64::from(self.replications) * (counts.len() * self.bursts.len()) as u64);
+        self.last = counts.last().copied().unwrap_or(self.last);
+        counts
     }
 
     /// The scenario with so many PTUs in a bucket of this depth.

@@ -280,6 +280,7 @@ pub(crate) mod tests {
                 Limit { metric: Metric::SpillShare, at_most: 0.2 },
                 Limit { metric: Metric::AddedWaitP95, at_most: 2.0 },
             ],
+            with_plenty: Vec::new(),
             decision: Some(100),
             purchases: vec![Purchase {
                 ptus: 100,

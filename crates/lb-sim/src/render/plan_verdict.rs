@@ -3,7 +3,7 @@
 use crate::{
     metric::Metric,
     number::{self, dollars},
-    plan::{Binding, Depth, Limit, PlanResult, Price, depth_name, difference},
+    plan::{Binding, Depth, Limit, PLENTY, PlanResult, Price, depth_name, difference},
     report::Estimate,
 };
 
@@ -52,11 +52,10 @@ impl PlanResult {
     /// What fails, and by how much.
     fn nothing_lines(&self) -> Vec<String> {
         let most = self.depths.first().and_then(|depth| depth.steps.last()).map_or(0, |step| step.ptus);
+        let none = format!("No count up to {most} PTUs, the end of the range, meets every limit");
         let mut lines = vec![match self.depths.len() {
-            1 => format!("No count up to {most} PTUs meets every limit (bucket depth {}).", self.depth_names()),
-            _ => {
-                format!("No count up to {most} PTUs meets every limit at every bucket depth ({}).", self.depth_names())
-            }
+            1 => format!("{none} (bucket depth {}).", self.depth_names()),
+            _ => format!("{none} at every bucket depth ({}).", self.depth_names()),
         }];
         for depth in &self.depths {
             let prefix = format!("At a depth of {}", depth_name(depth.burst));
@@ -64,8 +63,9 @@ impl PlanResult {
                 .prices
                 .iter()
                 .zip(&self.limits)
-                .filter(|(price, _)| price.ptus.is_none())
-                .map(|(price, limit)| missed_by(price, limit))
+                .zip(&self.with_plenty)
+                .filter(|((price, _), _)| price.ptus.is_none())
+                .map(|((price, limit), plenty)| missed_by(price, limit, most, plenty.is_met))
                 .collect();
             match (&depth.choice, failing.is_empty()) {
                 (Some(choice), _) => lines.push(format!("{prefix}, {} PTUs would do.", choice.ptus)),
@@ -140,15 +140,20 @@ fn is_tie_with_zero(depth: &Depth) -> bool {
         && step(0).zip(step(depth.optimum.ptus)).is_some_and(|(zero, optimum)| difference(zero, optimum).low() <= 0.0)
 }
 
-fn missed_by(price: &Price, limit: &Limit) -> String {
+/// How far the range, up to `most` PTUs, is from a limit; `is_met` with plenty of them or not.
+fn missed_by(price: &Price, limit: &Limit, most: u64, is_met: bool) -> String {
     let over = price.closest_upper - limit.at_most;
     let by = if over.is_finite() {
         format!(", {} too much", if limit.metric.is_share() { points(over) } else { number::seconds(over) })
     } else {
         ", as some requests never succeed or there are too few to tell".to_owned()
     };
+    let where_to = match is_met {
+        true => format!("is not met up to {most} PTUs, the end of the range"),
+        false => format!("cannot be met, not even with {} PTUs", number::thousands(PLENTY as f64)),
+    };
     format!(
-        "{limit} cannot be met; {} PTUs come closest with up to {}{by}",
+        "{limit} {where_to}; {} PTUs come closest with up to {}{by}",
         price.closest,
         limit.form(price.closest_upper)
     )
