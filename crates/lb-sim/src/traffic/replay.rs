@@ -1,12 +1,15 @@
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
+use lb_limits::MINUTE;
+
 use super::{Trace, scaled};
 use crate::random::{Draws, Purpose};
 
 /// A trace as it was recorded, once or over and over, in one or several copies at the same time.
 ///
-/// Copy 0 starts at the trace's beginning, every other at a random place, and goes round from there. Growth adds copies:
-/// 2.3 are two whole ones and one of which three requests in ten are kept. Whether a request of a copy is kept is
+/// Copy 0 starts at the trace's beginning. Every other is moved by a random time, of two and a half minutes at most, and goes
+/// round: so that the busy hours of all copies meet and their bursts do not. Growth adds copies: 2.3 are two whole ones and
+/// one of which three requests in ten are kept. Whether a request of a copy is kept is
 /// a matter of its own draw alone, and its number is made of its copy and its place in it, so that more growth adds requests
 /// and changes none.
 #[derive(Debug, Clone)]
@@ -35,6 +38,9 @@ struct Copy {
 /// A request of a trace: when it arrives, its number, its row.
 type Replayed = (u64, u64, u32);
 
+/// How far apart copies can begin: short beside an hour, which has the rhythm of a day, and long beside a burst.
+const SPREAD: u64 = 5 * MINUTE;
+
 /// Bits of a number that count the requests of one copy.
 const PLACE_BITS: u32 = 48;
 /// The most copies that fit above them.
@@ -57,7 +63,7 @@ impl Replay {
                 let share = (copies - f64::from(copy)).min(1.0) * thin;
                 let offset = match copy {
                     0 => 0,
-                    _ => below(period, draws.bits(Purpose::Offset, workload, u64::from(copy))),
+                    _ => moved(period, draws.bits(Purpose::Offset, workload, u64::from(copy))),
                 };
                 let start = trace.rows().partition_point(|row| row.at < offset) as u64;
                 (share > 0.0).then_some(Copy { offset, start, place: 0, share })
@@ -112,6 +118,13 @@ impl Replay {
     }
 }
 
+/// Where a copy that uniform bits move begins in a trace that is this long.
+fn moved(period: u64, bits: u64) -> u64 {
+    let spread = SPREAD.min(period);
+    // Later by some of the spread, and earlier by half of it.
+    (below(spread, bits) + (period - spread / 2)) % period
+}
+
 /// A whole number below `bound`, from uniform bits.
 fn below(bound: u64, bits: u64) -> u64 {
     u64::try_from((u128::from(bits) * u128::from(bound)) >> 64).unwrap_or(0)
@@ -158,6 +171,35 @@ mod tests {
         }
         let firsts: std::collections::BTreeSet<_> = found.iter().filter(|f| f.1 << 16 == 0).map(|f| f.0).collect();
         assert!(firsts.len() > 1);
+    }
+
+    #[test]
+    fn growth_keeps_the_rhythm_of_the_day() {
+        const HOUR: u64 = 60 * MINUTE;
+        // Two days of 20 requests an hour, and of 200 in the tenth.
+        let hours = (0..48).flat_map(|hour| {
+            let requests = if hour % 24 == 10 { 200 } else { 20 };
+            (0..requests).map(move |n| hour * HOUR + n * HOUR / requests)
+        });
+        let trace = trace(&hours.collect::<Vec<_>>());
+        for (seed, growth) in (0..20).map(|seed| (seed, 1.5 + 0.5 * (seed % 3) as f64)) {
+            let draws = Draws::new(seed);
+            let mut replay = Replay::new(Arc::clone(&trace), growth, 1.0, 1.0, true, draws, 0);
+            let mut counts = [0_u32; 48];
+            while let Some((at, ..)) = replay.next(draws, 0, 48 * HOUR) {
+                counts[usize::try_from(at / HOUR).unwrap()] += 1;
+            }
+            for busiest in [10, 34] {
+                let grown = f64::from(counts[busiest]) / 200.0;
+                assert!((grown - growth).abs() < 0.1 * growth, "x {grown} at growth {growth}, seed {seed}");
+            }
+            let times: Vec<u64> = {
+                let mut replay = Replay::new(Arc::clone(&trace), growth, 1.0, 1.0, true, draws, 0);
+                std::iter::from_fn(|| replay.next(draws, 0, 48 * HOUR)).map(|(at, ..)| at).collect()
+            };
+            let together = times.windows(2).filter(|pair| pair[0] == pair[1]).count();
+            assert!(together < times.len() / 20, "the copies' requests come at one time");
+        }
     }
 
     #[test]
