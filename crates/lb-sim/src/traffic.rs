@@ -4,6 +4,7 @@
 //! choice is a keyed draw of the workload and the request's number (see [`random`](crate::random)), so that runs that
 //! differ in one workload, or in what the backends do, meet the same requests otherwise.
 
+mod cached;
 mod closed;
 mod exponential;
 #[cfg(any(feature = "cli", test))]
@@ -29,6 +30,7 @@ pub use self::import::{Row, Trace};
 #[cfg(any(feature = "cli", test))]
 pub(crate) use self::stats::{Dispersion, Stats};
 use self::stream::Stream;
+pub(crate) use self::stream::{INPUT_SPREAD, OUTPUT_SPREAD};
 pub(crate) use self::{
     import::{Minute, Minutes},
     loaded::Loaded,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     number,
     scenario::{Client, Kind, MaxTokens, Model, NamedMaxTokens, PoolSharing, Preset, Scenario, Span, Workload},
+    traffic::{INPUT_SPREAD, OUTPUT_SPREAD},
 };
 
 /// Something that the figures rest on, and where it comes from.
@@ -149,6 +150,7 @@ fn traffic(list: &mut List, workload: &Workload) {
         _ => (Source::Given, "the scenario; no dependence on the time of day unless it says so"),
     };
     list.add(source, format!("arrivals of {name}"), value, reference);
+    sizes(list, workload);
     let max_tokens = match workload.max_tokens {
         MaxTokens::Absent | MaxTokens::Named(NamedMaxTokens::None) => {
             "none: the service reserves its default".to_owned()
@@ -164,6 +166,32 @@ fn traffic(list: &mut List, workload: &Workload) {
         max_tokens,
         "the scenario; reserved tokens count until the answer is whole",
     );
+}
+
+/// What is made of sizes that only have a mean, and of a share that is cached.
+fn sizes(list: &mut List, workload: &Workload) {
+    let name = &workload.name;
+    let is_export = workload.kind == Kind::AzureMonitor;
+    for (what, length, spread) in
+        [("prompts", &workload.input, INPUT_SPREAD), ("completions", &workload.output, OUTPUT_SPREAD)]
+    {
+        if is_export && length.is_none() {
+            list.add(
+                Source::Assumed,
+                format!("lengths of {what} of {name}"),
+                format!("lognormal around the mean of each minute, sigma {spread}"),
+                "an export has the mean only; spread as in the conversations of AzureLLMInferenceTrace, 2023: give yours",
+            );
+        }
+    }
+    if is_export || workload.cached_share.is_some_and(|share| share > 0.0) {
+        list.add(
+            Source::Assumed,
+            format!("cached tokens of {name}"),
+            "whole prompts, those of 1,024 tokens and more first, until the share is met",
+            "documented is that shorter prompts are not cached; which of the others are is not known",
+        );
+    }
 }
 
 fn run(list: &mut List, scenario: &Scenario, runs: usize) {

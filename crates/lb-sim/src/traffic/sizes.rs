@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use super::{
     Arrival, Minute, Minutes, Row, Size, Trace,
+    cached::CacheHits,
     length::{LengthDraw, tokens},
 };
 use crate::{
-    random::{Draws, Purpose, unit},
+    random::{Draws, Purpose},
     scenario::{Factor, MaxTokens, NamedMaxTokens},
 };
 
@@ -17,6 +18,8 @@ pub(super) struct Sizes {
     /// Input and output come from the same line of a trace.
     pub(super) is_joint: bool,
     pub(super) cached_share: Option<f64>,
+    /// Which prompts are cached, where only the share is known.
+    pub(super) hits: Option<CacheHits>,
     pub(super) max_tokens: MaxTokens,
     pub(super) record: Record,
 }
@@ -24,7 +27,7 @@ pub(super) struct Sizes {
 /// Where a length comes from.
 #[derive(Debug, Clone)]
 pub(super) enum SizePart {
-    /// The trace or export that is replayed.
+    /// The trace that is replayed.
     Recorded,
     Drawn(LengthDraw),
     /// As drawn, but with the mean that an export gives for the minute; the second is one over the mean of what is drawn.
@@ -63,7 +66,7 @@ impl Sizes {
         };
         let input = match (&self.input, line) {
             (SizePart::Recorded, Some(line)) => u64::from(line.input),
-            (SizePart::Recorded, None) => round(mean(minute, |minute| minute.input), input_bits),
+            (SizePart::Recorded, None) => 0,
             (SizePart::Drawn(length), _) => length.at(input_bits),
             (SizePart::Scaled(length, per_mean), _) => {
                 tokens(mean(minute, |minute| minute.input) * per_mean * length.at(input_bits) as f64)
@@ -80,7 +83,7 @@ impl Sizes {
                     other => other.at(bits),
                 };
                 match part {
-                    SizePart::Recorded => round(mean(minute, |minute| minute.output), bits),
+                    SizePart::Recorded => 0,
                     SizePart::Drawn(length) => at(length),
                     SizePart::Scaled(length, per_mean) => {
                         tokens(mean(minute, |minute| minute.output) * per_mean * at(length) as f64)
@@ -89,11 +92,17 @@ impl Sizes {
             }
         };
         let cached = match (self.cached_share, drawn.or(line)) {
-            (Some(share), _) => tokens(input as f64 * share),
             (None, Some(from)) if drawn.is_some() || matches!(self.input, SizePart::Recorded) => u64::from(from.cached),
             // The input is not the line's: its share of it.
             (None, Some(from)) => tokens(input as f64 * f64::from(from.cached) / f64::from(from.input.max(1))),
-            (None, None) => minute.map_or(0, |minute| tokens(input as f64 * minute.cached_share)),
+            (share, _) => {
+                let share = share.or_else(|| Some(minute?.cached_share)).unwrap_or(0.0);
+                let scale = match &self.input {
+                    SizePart::Scaled(_, per_mean) => mean(minute, |minute| minute.input) * per_mean,
+                    _ => 1.0,
+                };
+                self.cached(input, share, scale, || draws.uniform(Purpose::Cached, workload, number))
+            }
         };
         let max_tokens = self.max_tokens(output, line.or(drawn));
         Size { input, cached: cached.min(input), output, max_tokens }
@@ -115,10 +124,18 @@ impl Sizes {
             let bits = |number| draws.bits(Purpose::Output, workload, number);
             output.each(requests, bits, |size, length| size.output = length);
         }
-        for Arrival { size, .. } in requests {
-            size.cached = self.cached_share.map_or(0, |share| tokens(size.input as f64 * share).min(size.input));
+        let share = self.cached_share.unwrap_or(0.0);
+        for Arrival { size, number, .. } in requests {
+            size.cached = self.cached(size.input, share, 1.0, || draws.uniform(Purpose::Cached, workload, *number));
             size.max_tokens = self.max_tokens(size.output, None);
         }
+    }
+
+    /// How much of an input is cached, where `share` of all of it is.
+    #[inline]
+    fn cached(&self, input: u64, share: f64, scale: f64, uniform: impl FnOnce() -> f64) -> u64 {
+        let hits = self.hits.as_ref().filter(|_| share > 0.0);
+        hits.map_or(0, |hits| hits.cached(input, share, scale, uniform()).min(input))
     }
 
     #[inline]
@@ -138,12 +155,6 @@ impl Sizes {
 /// Tokens of a request of a minute, on average.
 fn mean(minute: Option<&Minute>, of: impl Fn(&Minute) -> f64) -> f64 {
     minute.filter(|minute| minute.requests > 0.0).map_or(0.0, |minute| of(minute) / minute.requests)
-}
-
-/// A whole number with this mean.
-fn round(mean: f64, bits: u64) -> u64 {
-    let whole = libm::floor(mean);
-    tokens(whole) + u64::from(unit(bits) < mean - whole)
 }
 
 fn multiple(factor: Factor, output: u64) -> u64 {

@@ -254,7 +254,9 @@ fn lengths_have_the_distribution_that_is_named() {
     near(inputs[inputs.len() / 2] as f64, 1000.0 * (-0.5_f64).exp(), 0.02, "median of the input");
     assert_eq!(inputs.last(), Some(&8000));
     near(mean(|arrival| arrival.size.output), 37.5, 0.01, "mean of the output");
-    near(mean(|arrival| arrival.size.cached), 0.25 * mean(|arrival| arrival.size.input), 0.001, "cached tokens");
+    near(mean(|arrival| arrival.size.cached), 0.25 * mean(|arrival| arrival.size.input), 0.03, "cached tokens");
+    // A PTU deducts what is cached from 1,024 tokens on: such prompts hit the cache, each as a whole.
+    assert!(found.iter().all(|a| a.size.cached == 0 || a.size.cached == a.size.input && a.size.input >= 1_024));
 }
 
 #[test]
@@ -357,6 +359,30 @@ fn an_export_s_minutes_have_the_requests_and_the_tokens_it_says() {
             near(output[minute] / rounds as f64, expected.1, 0.05, "output");
         }
     }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn an_export_s_cache_rate_is_that_of_its_prompts_and_sizes_spread_around_the_minute_s_mean() {
+    let text = "time,requests,input_tokens,output_tokens,PromptTokenCacheMatchRate\n\
+                2024-05-01T10:00:00Z,2000,2000000,100000,30\n2024-05-01T10:01:00Z,2000,800000,400000,10\n";
+    let folder = folder("cache", &[("m.csv", text)]);
+    let workload = workload("kind = \"azure_monitor\"\nfile = \"m.csv\"\nloop = true");
+    let traffic = Traffic::new(&[workload], &folder, 1.0, Draws::new(1), Some(20 * 120 * SECOND)).unwrap();
+    let (mut input, mut cached, mut output) = ([0.0; 2], [0.0; 2], [Vec::new(), Vec::new()]);
+    for arrival in all(traffic) {
+        let (minute, size) = ((arrival.at / (60 * SECOND) % 2) as usize, arrival.size);
+        assert!(size.cached == 0 || size.cached >= 1_024, "a PTU would deduct nothing: {size:?}");
+        input[minute] += size.input as f64;
+        cached[minute] += size.cached as f64;
+        output[minute].push(size.output as f64);
+    }
+    near(input[0] / 40_000.0, 1_000.0, 0.02, "input of a request");
+    near(cached[0] / input[0], 0.3, 0.03, "cache rate");
+    near(cached[1] / input[1], 0.1, 0.1, "cache rate of short prompts");
+    let (mean, variance) = moments(&output[1]);
+    near(mean, 200.0, 0.02, "output of a request");
+    near(variance.sqrt() / mean, ((0.68_f64 * 0.68).exp() - 1.0).sqrt(), 0.05, "spread of the output");
     fs::remove_dir_all(folder).unwrap();
 }
 
