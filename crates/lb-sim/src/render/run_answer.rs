@@ -38,13 +38,18 @@ impl Report {
             ),
             if all.backend_429s.mean() > 0.0 {
                 format!(
-                    "Backends refused {} attempts with a 429 ({}) per run, and {} of them came through to the application.",
+                    "Backends refused {} attempts with a 429 ({}) per run; {}.",
                     mean(&all.backend_429s, count),
                     mean(&all.backend_429_share, percent),
                     if all.application_429s.mean() > 0.0 {
-                        mean(&all.application_429s, count)
+                        // No part of the refusals: the balancer says it too, while every backend is out.
+                        format!(
+                            "{} requests per run ended with a 429, which the balancer gives too while no backend is \
+                             available",
+                            mean(&all.application_429s, count)
+                        )
                     } else {
-                        "none".to_owned()
+                        "no request ended with one".to_owned()
                     }
                 )
             } else {
@@ -58,6 +63,12 @@ impl Report {
                 with_interval(&all.spill_share, percent)
             ),
         ];
+        if all.deadline_misses.mean() > 0.0 {
+            sentences.push(format!(
+                "{} requests per run did not succeed before their callers' deadline.",
+                mean(&all.deadline_misses, count)
+            ));
+        }
         if all.waited.mean() > 0.0 {
             sentences.push(format!(
                 "{} requests waited in their pool, {} on average, half of them up to {}, 99 % up to {}. Backends gave {} \
