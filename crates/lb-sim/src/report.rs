@@ -279,6 +279,16 @@ mod tests {
     }
 
     #[test]
+    fn the_utilisation_of_ptus_is_what_was_used_of_their_capacity() {
+        let report = Report::new(&scenario(), &[run(0)]);
+        // 1.5 million input tokens in an hour, of 100 PTUs with 3,000 a minute each. The bucket was half full.
+        let ptu = report.backend("ptu").unwrap();
+        assert!(close(ptu.capacity_used.mean(), 1.5e6 / (100.0 * 3_000.0 * 60.0)));
+        assert!(close(ptu.utilisation.mean.mean(), 0.5));
+        assert!(!report.backend("eu").unwrap().capacity_used.is_some());
+    }
+
+    #[test]
     fn the_hash_is_over_all_runs_in_order() {
         let hash = |runs: &[RunResult]| Report::new(&scenario(), runs).hash().to_owned();
         assert_eq!(hash(&[run(0), run(1)]), hash(&[run(0), run(1)]));

@@ -77,8 +77,9 @@ impl Report {
         document.heading(Words::two("BACKENDS (per run)", "Backends"));
         document.note(
             "Per run, after the warm-up. Cooling: the part of the time that pools had it out, over all pools. Suspect: the \
-             part that pools asked it last, because it had failed. Load is how full the fullest limit is, over time. On a \
-             PTU everything is counted as input tokens.",
+             part that pools asked it last, because it had failed. Load is how full the fullest limit is, over time: of PTUs \
+             the bucket. Beside it is what was used of the PTUs, as Azure Monitor shows it. On a PTU everything is counted as \
+             input tokens.",
         );
         document.table(
             Table::of(&self.backends)
@@ -108,6 +109,7 @@ impl Report {
         document.table(
             Table::of(&self.backends)
                 .text("name", |backend| backend.name.clone())
+                .mean(Words::on_page("of its PTUs used"), percent, |backend| backend.capacity_used)
                 .mean("mean load", load, |backend| backend.utilisation.mean)
                 .mean("p50", load, |backend| backend.utilisation.p50)
                 .mean("p95", load, |backend| backend.utilisation.p95)
@@ -119,6 +121,11 @@ impl Report {
                 .text("unit", |backend| backend.token_unit.to_owned())
                 .done(),
         );
+        for backend in self.backends.iter().filter(|backend| backend.capacity_used.is_some()) {
+            let used = mean(&backend.capacity_used, percent);
+            let words = format!("{}: {used} of its PTUs was used, as Azure Monitor shows utilization", backend.name);
+            document.sentence(Words::on_terminal(words));
+        }
     }
 
     fn add_classes(&self, document: &mut Document) {

@@ -46,6 +46,9 @@ pub struct BackendReport {
     pub wasted_share: Estimate,
     /// How full its fullest limit is, over time.
     pub utilisation: Utilisation,
+    /// The part of its PTUs' work that was used: what Azure Monitor shows as the utilisation of a provisioned deployment.
+    /// Nothing of other backends. The bucket is fuller or emptier than this: it holds reservations, and only for a while.
+    pub capacity_used: Estimate,
     /// The part of the time that a pool had it out, over all pools; nothing without a balancer.
     pub cooling_share: Estimate,
     /// The part of the time that a pool suspected it, over all pools; nothing without a balancer.
@@ -109,10 +112,21 @@ impl BackendReport {
                 p95: full(|tally| tally.utilisation[2]),
                 max: full(|tally| tally.utilisation[3]),
             },
+            capacity_used: Estimate::over(runs.iter().map(|run| {
+                let capacity = capacity_per_second(scenario, backend)? * measured_seconds(run)?;
+                (capacity > 0.0).then(|| tally(run).used_tokens as f64 / capacity)
+            })),
             cooling_share: of_time(|tally| tally.cooling),
             suspect_share: of_time(|tally| tally.suspect),
         }
     }
+}
+
+/// Input tokens that its PTUs work off in a second; `None` if it has none.
+fn capacity_per_second(scenario: &Scenario, backend: &Backend) -> Option<f64> {
+    let ptus = backend.ptus.filter(|_| backend.preset == Preset::AzurePtu)?;
+    let per_ptu = scenario.model(&backend.model).input_tpm_per_ptu()?;
+    Some(ptus as f64 * per_ptu as f64 / 60.0)
 }
 
 /// How many pools there are: a backend cools in each of them by itself. None without a balancer.
