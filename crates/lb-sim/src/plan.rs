@@ -132,8 +132,16 @@ where
         let runs = (self.runs)(&scenario)?;
         let costs: Vec<f64> = runs.iter().map(|run| (self.cost)(&scenario, run)).collect();
         let checks = space.limits.iter().map(|limit| limit.check(&runs, space.index)).collect();
-        let for_ptus = cost::for_ptus(&scenario);
-        Ok(Step { ptus, cost: Estimate::over(costs.iter().copied().map(Some)), checks, costs, for_ptus })
+        let per_success = costs.iter().zip(&runs).map(|(month, run)| cost::per_1000_successes(&scenario, run, *month));
+        Ok(Step {
+            ptus,
+            cost: Estimate::over(costs.iter().copied().map(Some)),
+            success_share: Limit::success_share(&runs),
+            cost_per_1000_successes: Estimate::over(per_success),
+            checks,
+            for_ptus: cost::for_ptus(&scenario),
+            costs,
+        })
     }
 }
 
@@ -330,6 +338,18 @@ mod tests {
         let verdict = plan.verdict();
         assert!(verdict[0].starts_with("Buy no PTUs"), "{verdict:?}");
         assert!(verdict[1].starts_with("Without limits the cheapest is zero PTUs: pay as you go"), "{verdict:?}");
+        // The runs made by hand answer 990 of 1,000 requests.
+        assert!(verdict[1].contains("a month, at which 99.0 % of the requests succeed)"), "{verdict:?}");
+    }
+
+    #[test]
+    fn every_step_has_its_price_per_success() {
+        let (plan, _) = plan_of(PLAN);
+        let step = &plan.unwrap().depths[0].steps[0];
+        assert_eq!(step.success_share.mean(), 0.99);
+        // An hour with 990 successes was measured: 730 of them are a month of $200 and $201.
+        let expected = 1e3 * 200.5 / (990.0 * 730.0);
+        assert!((step.cost_per_1000_successes.mean() / expected - 1.0).abs() < 1e-9, "{step:?}");
     }
 
     #[test]

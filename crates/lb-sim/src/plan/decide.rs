@@ -12,7 +12,7 @@ pub(super) fn depth(burst: Span, steps: Vec<Step>, limits: &[Limit]) -> Depth {
         .map(|step| RunnerUp { ptus: step.ptus, more: difference(step, optimum) });
     let choice = self::cheapest(&steps, Step::meets_all).map(|index| choice(&steps, index, cheapest, limits));
     let prices = limits.iter().enumerate().map(|(index, limit)| price(&steps, index, limit, cheapest)).collect();
-    let optimum = Optimum { ptus: optimum.ptus, cost: optimum.cost, runner_up };
+    let optimum = Optimum { ptus: optimum.ptus, cost: optimum.cost, success_share: optimum.success_share, runner_up };
     Depth { burst, optimum, choice, prices, steps }
 }
 

@@ -17,6 +17,8 @@ pub(super) fn step(ptus: u64, costs: &[f64], uppers: [f64; 2]) -> Step {
     Step {
         ptus,
         cost: Estimate::over(costs.iter().copied().map(Some)),
+        success_share: Estimate::over([Some(1.0)]),
+        cost_per_1000_successes: Estimate::NOTHING,
         checks: LIMITS.iter().zip(uppers).map(check).collect(),
         costs: costs.to_vec(),
         for_ptus: 0.0,

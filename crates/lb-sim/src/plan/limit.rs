@@ -63,6 +63,11 @@ impl Limit {
         .collect()
     }
 
+    /// The share of the requests that ended that succeeded.
+    pub(super) fn success_share(runs: &[RunResult]) -> Estimate {
+        share(runs, |run| (sum(run, |class| class.succeeded), ended(run))).0
+    }
+
     /// How it fares in these replications, where the backend number `varied` is the planned one.
     pub(super) fn check(self, runs: &[RunResult], varied: usize) -> Check {
         let (value, upper) = match self.metric {

@@ -65,6 +65,10 @@ pub struct Step {
     pub ptus: u64,
     /// Dollars per month, all backends together.
     pub cost: Estimate,
+    /// The share of the requests that ended that succeeded.
+    pub success_share: Estimate,
+    /// Dollars for 1,000 successful requests; nothing if none succeeded.
+    pub cost_per_1000_successes: Estimate,
     /// How each limit fares, in the order of [`PlanResult::limits`].
     pub checks: Vec<Check>,
     /// Dollars per month in each replication, for differences in pairs.
@@ -92,6 +96,8 @@ pub struct Optimum {
     pub ptus: u64,
     /// Dollars per month.
     pub cost: Estimate,
+    /// The share of the requests that succeed at this price: a count may be cheap because it refuses.
+    pub success_share: Estimate,
     /// The next cheapest; `None` if there is one step only.
     pub runner_up: Option<RunnerUp>,
 }

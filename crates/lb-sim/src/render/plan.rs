@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     metric::Metric,
-    number::{dollars, mean, ratio, significant, with_interval},
+    number::{dollars, mean, percent, ratio, significant, with_interval},
     plan::{Depth, Limit, Outcome, PlanResult, Price, Step, depth_name},
 };
 
@@ -84,7 +84,8 @@ impl PlanResult {
         cards.extend(self.depths[..shown].iter().map(|depth| {
             let at = if shown == 1 { String::new() } else { format!(", depth {}", depth_name(depth.burst)) };
             let ptus = format!("{} PTUs", depth.optimum.ptus);
-            let cost = format!("{} a month", mean(&depth.optimum.cost, dollars));
+            let succeed = mean(&depth.optimum.success_share, percent);
+            let cost = format!("{} a month, {succeed} succeed", mean(&depth.optimum.cost, dollars));
             Card::new(format!("Cheapest without limits{at}"), ptus, cost)
         }));
         cards
@@ -155,6 +156,8 @@ impl PlanResult {
         let table = Table::of(&depth.steps)
             .number("PTUs", |step| step.ptus.to_string())
             .column(Words::two("$/month", "cost per month"), false, |step| Cell::Interval(step.cost, dollars))
+            .mean("succeed", percent, |step| step.success_share)
+            .mean(Words::on_page("$ per 1,000 successes"), dollars, |step| step.cost_per_1000_successes)
             .number(Words::on_page("for PTUs"), |step| dollars(step.for_ptus))
             .number(Words::on_page("by the token"), |step| dollars(step.by_the_token()));
         let table = self.limits.iter().enumerate().fold(table, |table, (index, limit)| {
@@ -231,6 +234,8 @@ pub(crate) mod tests {
         let step = |ptus: u64, dollars: f64, spill: f64, needs: u64| Step {
             ptus,
             cost: cost(dollars),
+            success_share: Estimate::over([Some(0.5), Some(0.5)]),
+            cost_per_1000_successes: Estimate::over([Some(1.25), Some(1.25)]),
             checks: vec![
                 Check { value: Estimate::over([Some(spill); 2]), upper: spill * 1.1, is_met: ptus >= needs },
                 Check {
@@ -251,7 +256,12 @@ pub(crate) mod tests {
             let chosen = if needs == 100 { 2 } else { 1 };
             Depth {
                 burst: Span::from_secs(seconds),
-                optimum: Optimum { ptus: 0, cost: cost(30_000.0), runner_up: None },
+                optimum: Optimum {
+                    ptus: 0,
+                    cost: cost(30_000.0),
+                    success_share: steps[0].success_share,
+                    runner_up: None,
+                },
                 choice: Some(Choice {
                     ptus: needs,
                     cost: steps[chosen].cost,

@@ -94,7 +94,10 @@ impl PlanResult {
             costs.dedup();
             let is_tie = group.iter().any(|depth| is_tie_with_zero(depth));
             let tie = if is_tie { "; the runs cannot tell it from zero PTUs" } else { "" };
-            format!("{name}{at} ({} a month{tie})", costs.join(", "))
+            let shares = group.iter().map(|depth| depth.optimum.success_share);
+            let least = shares.min_by(|a, b| a.mean().total_cmp(&b.mean())).unwrap_or(Estimate::NOTHING);
+            let succeed = number::mean(&least, number::percent);
+            format!("{name}{at} ({} a month, at which {succeed} of the requests succeed{tie})", costs.join(", "))
         });
         format!("Without limits the cheapest is {}.", texts.collect::<Vec<_>>().join(", "))
     }

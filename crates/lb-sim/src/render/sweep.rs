@@ -59,7 +59,15 @@ impl SweepResult {
             let same = self.points.iter().filter(|other| value(other) == value(point)).count();
             let estimate = number::with_interval(&metric.of(&point.report), metric.form());
             let others = if same > 1 { format!(" and {} more points", same - 1) } else { String::new() };
-            Some(format!("{what}: {estimate} at {}{others}.", point.label()))
+            // A point may be cheap because it refuses.
+            let succeed = match metric {
+                Metric::CostPerMonth => {
+                    let share = number::mean(&Metric::SuccessShare.of(&point.report), number::percent);
+                    format!(", where {share} of the requests succeed")
+                }
+                _ => String::new(),
+            };
+            Some(format!("{what}: {estimate} at {}{others}{succeed}.", point.label()))
         };
         let best = [
             best(Metric::CostPerMonth, "Cheapest per month"),
@@ -198,6 +206,7 @@ pub(crate) mod tests {
     fn the_table_has_a_line_per_point_and_names_the_best() {
         let text = swept().to_text(0);
         assert!(text.contains("Cheapest per month: $36,699 ± $14.51 at backend.ptu.ptus = 50"), "{text}");
+        assert!(text.contains("of the requests succeed."), "{text}");
         assert!(text.contains("Fewest 429s at the application: 3.0 %"), "{text}");
         assert!(text.contains("at backend.ptu.ptus = 400, backend.ptu.burst = 10s."), "{text}");
         let is_point = |line: &&str| line.contains("  1s ") || line.contains(" 10s ");

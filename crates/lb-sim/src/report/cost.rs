@@ -64,7 +64,6 @@ impl CostReport {
         let totals: Vec<Dollars> = runs.iter().map(|run| per_month(scenario, run)).collect();
         let successes: Vec<Option<f64>> =
             runs.iter().map(|run| Some(succeeded(run)? * month_factor(scenario, run)?)).collect();
-        let pairs = totals.iter().zip(&successes);
         Self {
             backends: scenario
                 .backends
@@ -74,10 +73,8 @@ impl CostReport {
                 .collect(),
             per_month: estimate(&totals),
             per_1000_successes: estimate(&totals).map(|_| {
-                Estimate::over(pairs.map(|(total, successes)| match (total, successes) {
-                    (Some(total), Some(successes)) if *successes > 0.0 => Some(1e3 * total / successes),
-                    _ => None,
-                }))
+                let pairs = runs.iter().zip(&totals);
+                Estimate::over(pairs.map(|(run, total)| per_1000_successes(scenario, run, (*total)?)))
             }),
             successes_per_month: Estimate::over(successes.iter().copied()),
             month_factor: Estimate::over(runs.iter().map(|run| month_factor(scenario, run))),
@@ -149,6 +146,12 @@ fn month_factor(scenario: &Scenario, run: &RunResult) -> Option<f64> {
 /// Dollars per month that one run comes to, all backends together; `None` if a price is missing that it takes.
 pub(crate) fn per_month(scenario: &Scenario, run: &RunResult) -> Option<f64> {
     bills(scenario, run).iter().map(Bill::total).sum()
+}
+
+/// Dollars for 1,000 successful requests of a run that comes to `month` dollars per month; `None` if none succeeded.
+pub(crate) fn per_1000_successes(scenario: &Scenario, run: &RunResult, month: f64) -> Option<f64> {
+    let successes = succeeded(run)? * month_factor(scenario, run)?;
+    (successes > 0.0).then(|| 1e3 * month / successes)
 }
 
 fn bills(scenario: &Scenario, run: &RunResult) -> Vec<Bill> {
