@@ -20,6 +20,13 @@ pub(crate) fn nanos(text: &str, unit: u64) -> Option<u64> {
     }
 }
 
+/// The moment at which times that were read as [`nanos`] begin, if they are dates: numbers of less than 31 years count from
+/// anywhere.
+pub(crate) const fn moment(begin: u64) -> Option<u64> {
+    const LEAST: u64 = 1_000_000_000 * SECOND;
+    if begin >= LEAST { Some(begin) } else { None }
+}
+
 /// The time of a log that must not be misread: a decimal number of seconds, or a date in RFC 3339 with its offset.
 pub(crate) fn seconds(text: &str) -> Option<u64> {
     if !text.contains(':') {

@@ -114,9 +114,11 @@ impl Traffic {
         draws: Draws,
         until: Option<u64>,
     ) -> Result<Self, ScenarioError> {
+        // One clock for all files with dates, which begins with the earliest.
+        let origin = workloads.iter().filter_map(|workload| loaded.moment(workload)).min().unwrap_or(0);
         let streams = (0..)
             .zip(workloads)
-            .map(|(number, workload)| Stream::new(number, workload, loaded, growth, draws))
+            .map(|(number, workload)| Stream::new(number, workload, loaded, origin, growth, draws))
             .collect::<Result<Vec<_>, _>>()?;
         let span = streams.iter().filter_map(Stream::span).max();
         let until = until.or(span).ok_or_else(|| {

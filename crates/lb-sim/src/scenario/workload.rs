@@ -21,6 +21,8 @@ pub(crate) struct Workload {
     pub(crate) file: Option<PathBuf>,
     pub(crate) format: Option<TraceFormat>,
     pub(crate) columns: Option<Columns>,
+    #[serde(default)]
+    pub(crate) offset: Span,
     #[serde(default, rename = "loop")]
     pub(crate) repeat: bool,
     #[serde(default = "unit")]

@@ -3,8 +3,15 @@ use std::{
     sync::Arc,
 };
 
-use super::{Minutes, Trace, import::formats, rates};
-use crate::scenario::{Columns, Kind, Length, RatePoint, Resampled, ScenarioError, TraceFormat, Workload};
+use super::{
+    Minutes, Trace,
+    import::formats,
+    rates::{self, RateFile},
+};
+use crate::{
+    number,
+    scenario::{Columns, Kind, Length, RatePoint, Resampled, ScenarioError, TraceFormat, Workload},
+};
 
 /// The files that workloads name, read once: replications and the runs of a sweep share them.
 ///
@@ -13,6 +20,8 @@ use crate::scenario::{Columns, Kind, Length, RatePoint, Resampled, ScenarioError
 pub(crate) struct Loaded {
     folder: PathBuf,
     files: Vec<(FileSource, Data)>,
+    /// Of the files with dates that say when requests arrive: the name, and when it begins.
+    dated: Vec<(String, u64)>,
 }
 
 /// A file, and how it is read.
@@ -35,13 +44,13 @@ enum What {
 enum Data {
     Trace(Arc<Trace>),
     Minutes(Arc<Minutes>),
-    Rates(Arc<(Vec<RatePoint>, Vec<String>)>),
+    Rates(Arc<RateFile>),
 }
 
 impl Loaded {
     /// Nothing yet; file names will be relative to `folder`.
     pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), files: Vec::new() }
+        Self { folder: folder.to_owned(), ..Self::default() }
     }
 
     /// Reads the files that these workloads name, unless they have been read before.
@@ -54,7 +63,11 @@ impl Loaded {
                 let data = source
                     .read()
                     .map_err(|problem| ScenarioError::new(format!("workload.{}.{key}", workload.name), problem))?;
+                let name = source.name();
                 self.files.push((source, data));
+                if let Some(moment) = self.moment(workload).filter(|_| key == "file") {
+                    self.dated.push((name, moment));
+                }
             }
         }
         Ok(())
@@ -74,14 +87,19 @@ impl Loaded {
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for (source, data) in &self.files {
-            let name = source.path.file_name().unwrap_or(source.path.as_os_str()).to_string_lossy();
+            let name = source.name();
             let of_file = match data {
                 Data::Trace(trace) => trace.notes(),
                 Data::Minutes(minutes) => minutes.notes(),
-                Data::Rates(rates) => &rates.1,
+                Data::Rates(rates) => &rates.notes,
             };
             notes.extend(of_file.iter().map(|note| format!("{name}: {note}")));
         }
+        let first = self.dated.iter().map(|(_, moment)| *moment).min().unwrap_or(0);
+        notes.extend(self.dated.iter().filter(|(_, moment)| *moment > first).map(|(name, moment)| {
+            let later = number::seconds((moment - first) as f64 / 1e9);
+            format!("{name}: it begins {later} after the earliest of the files with dates, and so does its traffic")
+        }));
         notes
     }
 
@@ -136,16 +154,30 @@ impl Loaded {
         }
     }
 
+    /// When the file of a workload begins, in nanoseconds since 1970; `None` if it has no dates, or there is none.
+    pub(super) fn moment(&self, workload: &Workload) -> Option<u64> {
+        match self.find(&self.main(workload)?)? {
+            Data::Trace(trace) => trace.moment(),
+            Data::Minutes(minutes) => minutes.moment(),
+            Data::Rates(rates) => rates.moment,
+        }
+    }
+
     /// The points of the workload's rate table, if they are in a file.
     pub(super) fn rates(&self, workload: &Workload) -> Option<&[RatePoint]> {
         match self.find(&self.main(workload)?)? {
-            Data::Rates(rates) => Some(&rates.0),
+            Data::Rates(rates) => Some(&rates.points),
             Data::Trace(_) | Data::Minutes(_) => None,
         }
     }
 }
 
 impl FileSource {
+    /// The file's name without its folder.
+    fn name(&self) -> String {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+    }
+
     fn read(&self) -> Result<Data, String> {
         let columns = self.columns.as_ref();
         match self.what {

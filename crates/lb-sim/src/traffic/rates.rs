@@ -146,12 +146,23 @@ impl Stretched {
     }
 }
 
+/// A rate table in a file.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RateFile {
+    /// Its points, the first at time 0.
+    pub(super) points: Vec<RatePoint>,
+    /// When the first one is, in nanoseconds since 1970, if the file has dates.
+    pub(super) moment: Option<u64>,
+    /// How it was read.
+    pub(super) notes: Vec<String>,
+}
+
 /// The points of a rate table in a CSV file, and notes on how it was read.
-pub(super) fn read(path: &Path, columns: Option<&Columns>) -> Result<(Vec<RatePoint>, Vec<String>), String> {
+pub(super) fn read(path: &Path, columns: Option<&Columns>) -> Result<RateFile, String> {
     points(DataTable::open(path)?, columns)
 }
 
-fn points(mut table: DataTable, columns: Option<&Columns>) -> Result<(Vec<RatePoint>, Vec<String>), String> {
+fn points(mut table: DataTable, columns: Option<&Columns>) -> Result<RateFile, String> {
     let named = |name: Option<&String>, usual: &[&str]| match name {
         Some(name) => table.column(&[name]),
         None => table.column(usual),
@@ -180,7 +191,7 @@ fn points(mut table: DataTable, columns: Option<&Columns>) -> Result<(Vec<RatePo
     for point in &mut points {
         point.at = Span::from_nanos(point.at.as_nanos() - begin);
     }
-    Ok((points, notes))
+    Ok(RateFile { points, moment: time::moment(begin), notes })
 }
 
 #[cfg(test)]
@@ -236,10 +247,9 @@ mod tests {
     fn a_file_of_rates_is_sorted_and_starts_at_zero() {
         let table =
             |text: &str| DataTable::read("r.csv".to_owned(), Box::new(std::io::Cursor::new(text.as_bytes().to_vec())));
-        let (read, notes) =
-            points(table("model,window_start_s,rate_rps\na,1200,4\na,600,2.5\n").unwrap(), None).unwrap();
-        assert_eq!(read, [point(0, 2.5), point(600, 4.0)]);
-        assert_eq!(notes.len(), 1);
+        let read = points(table("model,window_start_s,rate_rps\na,1200,4\na,600,2.5\n").unwrap(), None).unwrap();
+        assert_eq!(read.points, [point(0, 2.5), point(600, 4.0)]);
+        assert_eq!((read.notes.len(), read.moment), (1, None));
         let error = |text| points(table(text).unwrap(), None).unwrap_err();
         assert_eq!(error("time,rate\n1,-2\n"), "r.csv:2, column rate: `-2` is not a rate of 0 or more");
         assert_eq!(error("time,rate\n1,2\n1,3\n"), "the rate table has two points at 1s");

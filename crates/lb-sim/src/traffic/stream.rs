@@ -32,6 +32,8 @@ pub(super) struct Stream {
     block: Vec<Arrival>,
     next: usize,
     span: Option<u64>,
+    /// How much later all of it is, in nanoseconds.
+    offset: u64,
 }
 
 /// How many requests are drawn at once: in one loop they cost about half of what they do one by one. What a closed loop
@@ -81,10 +83,12 @@ impl Renewal {
 }
 
 impl Stream {
+    /// The requests of a workload, on a clock that begins at `origin`, in nanoseconds since 1970, for files with dates.
     pub(super) fn new(
         workload: u32,
         spec: &Workload,
         loaded: &Loaded,
+        origin: u64,
         growth: f64,
         draws: Draws,
     ) -> Result<Self, ScenarioError> {
@@ -93,10 +97,13 @@ impl Stream {
         let sizes = builder.sizes(record)?;
         // A replay thins its copies itself.
         let thin = if spec.kind == Kind::Trace { 1.0 } else { spec.thin };
-        Ok(Self { workload, process, sizes, thin, block: Vec::new(), next: 0, span })
+        let late = loaded.moment(spec).map_or(0, |moment| moment.saturating_sub(origin));
+        let offset = late.saturating_add(spec.offset.as_nanos());
+        let span = span.map(|span| span.saturating_add(offset));
+        Ok(Self { workload, process, sizes, thin, block: Vec::new(), next: 0, span, offset })
     }
 
-    /// The length of what is replayed once.
+    /// When what is replayed once ends.
     pub(super) const fn span(&self) -> Option<u64> {
         self.span
     }
@@ -119,6 +126,7 @@ impl Stream {
         let most = if matches!(self.process, Process::Closed(_)) { 1 } else { BLOCK };
         let (workload, key) = (self.workload, u64::from(self.workload));
         let is_drawn = self.sizes.is_drawn();
+        let until = until.saturating_sub(self.offset);
         while self.block.len() < most {
             let next = match &mut self.process {
                 Process::Constant { rate, number } => {
@@ -141,7 +149,7 @@ impl Stream {
                 continue;
             }
             let size = if is_drawn { Size::default() } else { self.sizes.draw(draws, key, number, row) };
-            self.block.push(Arrival { at, workload, number, size });
+            self.block.push(Arrival { at: at + self.offset, workload, number, size });
         }
         if is_drawn {
             self.sizes.draw_all(draws, key, &mut self.block);
@@ -217,6 +225,9 @@ impl Builder<'_> {
         }
         if spec.speed != 1.0 && !matches!(spec.kind, Kind::Trace | Kind::AzureMonitor | Kind::RateTable) {
             return Err(self.wrong("speed", "only what is replayed has a speed; a higher rate does the same"));
+        }
+        if spec.offset.as_nanos() > 0 && !matches!(spec.kind, Kind::Trace | Kind::AzureMonitor | Kind::RateTable) {
+            return Err(self.wrong("offset", "only what is replayed has a time at which it begins"));
         }
         if spec.thin != 1.0 && spec.kind == Kind::Closed {
             return Err(self.wrong("thin", "a closed loop cannot be thinned; take fewer `users`"));

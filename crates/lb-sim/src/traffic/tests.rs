@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "windows and minutes are few")]
 
+mod clock;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use super::{Arrival, Stream, Traffic};

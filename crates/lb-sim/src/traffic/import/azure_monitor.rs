@@ -36,6 +36,7 @@ pub(crate) struct Minutes {
     notes: Vec<String>,
     has_input: bool,
     has_output: bool,
+    moment: Option<u64>,
 }
 
 /// What an Azure Monitor export says of one minute.
@@ -121,6 +122,11 @@ impl Minutes {
     /// From the start of the first minute to the end of the last, in nanoseconds.
     pub(crate) fn span(&self) -> u64 {
         self.minutes.last().map_or(0, |minute| minute.at.saturating_add(self.step))
+    }
+
+    /// When the first minute begins, in nanoseconds since 1970, if the export has dates.
+    pub(in crate::traffic) const fn moment(&self) -> Option<u64> {
+        self.moment
     }
 
     /// Whether the export says how many tokens of this kind, `input` or `output`, were used.
@@ -300,7 +306,7 @@ impl Points {
             notes.push(format!("the export has a value every {} s instead of every 60 s", step as f64 / 1e9));
         }
         let [_, has_input, has_output, _] = self.has;
-        Ok(Minutes { minutes, step, notes, has_input, has_output })
+        Ok(Minutes { minutes, step, notes, has_input, has_output, moment: time::moment(begin) })
     }
 }
 

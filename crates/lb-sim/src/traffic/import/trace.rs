@@ -1,7 +1,10 @@
 use std::{num::NonZeroU32, path::Path};
 
 use super::formats;
-use crate::scenario::{Columns, Scenario, ScenarioError, TraceFormat};
+use crate::{
+    scenario::{Columns, Scenario, ScenarioError, TraceFormat},
+    time,
+};
 
 /// Recorded requests, in order of arrival, the first at time 0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -9,6 +12,7 @@ pub struct Trace {
     rows: Vec<Row>,
     notes: Vec<String>,
     has_max_tokens: bool,
+    moment: Option<u64>,
 }
 
 /// A recorded request.
@@ -44,7 +48,7 @@ impl Trace {
             row.cached = row.cached.min(row.input);
         }
         let has_max_tokens = rows.iter().any(|row| row.max_tokens.is_some());
-        Self { rows, notes, has_max_tokens }
+        Self { rows, notes, has_max_tokens, moment: time::moment(begin) }
     }
 
     /// The trace that a workload of a scenario replays.
@@ -83,6 +87,11 @@ impl Trace {
     /// What a reader of figures made from the trace should know about how it was read.
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// When the first request arrived, in nanoseconds since 1970, if the trace has dates.
+    pub(in crate::traffic) const fn moment(&self) -> Option<u64> {
+        self.moment
     }
 
     /// Whether any request said something as `max_tokens`.
