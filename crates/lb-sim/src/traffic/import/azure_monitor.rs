@@ -284,8 +284,18 @@ impl Points {
         if self.unsorted {
             notes.push("the minutes of the export were not in order; they were sorted".to_owned());
         }
-        let mut minutes: Vec<Minute> = self.at.into_iter().map(|(at, minute)| Minute { at, ..minute }).collect();
-        let begin = minutes.first().map_or(0, |minute| minute.at);
+        let (step, begin, strays, at) = on_steps(self.at);
+        if let Some(stray) = strays.first() {
+            let (rows, counts) = if strays.len() == 1 { ("value is", "counts") } else { ("values are", "count") };
+            notes.push(format!(
+                "{} {rows} not at the steps of {} s that the others have, the first {} s after the begin; each {counts} in the \
+                 step that it falls in",
+                strays.len(),
+                step as f64 / 1e9,
+                (*stray as f64 - begin as f64) / 1e9
+            ));
+        }
+        let mut minutes: Vec<Minute> = at.into_iter().map(|(at, minute)| Minute { at, ..minute }).collect();
         for minute in &mut minutes {
             minute.at -= begin;
             minute.cached_share = minute.cached_share.min(1.0);
@@ -301,13 +311,52 @@ impl Points {
         if tokens_alone > 0 {
             notes.push(format!("{tokens_alone} minutes have tokens but no request; their tokens are left out"));
         }
-        let step = minutes.windows(2).map(|pair| pair[1].at - pair[0].at).min().unwrap_or(MINUTE);
         if step != MINUTE {
             notes.push(format!("the export has a value every {} s instead of every 60 s", step as f64 / 1e9));
         }
         let [_, has_input, has_output, _] = self.has;
         Ok(Minutes { minutes, step, notes, has_input, has_output, moment: time::moment(begin) })
     }
+}
+
+/// The step that most values are apart, the first moment, the times that are not at whole steps, and the values at whole
+/// steps: one stray value must not squeeze the traffic of all others into shorter ones.
+fn on_steps(at: BTreeMap<u64, Minute>) -> (u64, u64, Vec<u64>, BTreeMap<u64, Minute>) {
+    let times: Vec<u64> = at.keys().copied().collect();
+    let step = most_frequent(times.windows(2).map(|pair| pair[1] - pair[0])).unwrap_or(MINUTE);
+    let phase = most_frequent(times.iter().map(|time| time % step)).unwrap_or(0);
+    let mut steps: BTreeMap<u64, Minute> = BTreeMap::new();
+    let mut strays = Vec::new();
+    for (time, value) in at {
+        // Earlier than the first whole step there is none to fall in.
+        let off = if time < phase { 0 } else { (time - phase) % step };
+        if off > 0 {
+            strays.push(time);
+        }
+        let into = steps.entry(time - off).or_default();
+        // The rate of what falls together is that of all its requests.
+        let requests = into.requests + value.requests;
+        if requests > 0.0 {
+            let cached = into.cached_share * into.requests + value.cached_share * value.requests;
+            into.cached_share = cached / requests;
+        } else {
+            into.cached_share = into.cached_share.max(value.cached_share);
+        }
+        into.requests = requests;
+        into.input += value.input;
+        into.output += value.output;
+    }
+    let begin = steps.keys().next().copied().unwrap_or(0);
+    (step, begin, strays, steps)
+}
+
+/// Of equally frequent ones the smallest.
+fn most_frequent(values: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
+    for value in values {
+        *counts.entry(value).or_default() += 1;
+    }
+    counts.into_iter().rev().max_by_key(|&(_, count)| count).map(|(value, _)| value)
 }
 
 fn count(text: &str) -> Option<f64> {
@@ -368,6 +417,34 @@ mod tests {
         assert_eq!(long.minutes(), [minute(0, 30.0, 0.0, 600.0, 0.5), minute(1, 20.0, 0.0, 0.0, 0.0)]);
         assert_eq!(long.minutes(), wide.minutes());
         assert_eq!(wide.notes(), ["the minutes of the export were not in order; they were sorted"]);
+    }
+
+    #[test]
+    fn one_stray_value_does_not_squeeze_the_steps() {
+        let text = "time,requests\n2024-05-01 10:00:00,60\n2024-05-01 10:01:00,60\n2024-05-01 10:01:07,5\n\
+                    2024-05-01 10:02:00,60\n2024-05-01 10:03:00,60\n";
+        let read = parse(text).unwrap();
+        assert_eq!((read.step(), read.span()), (MINUTE, 4 * MINUTE));
+        let requests: Vec<f64> = read.minutes().iter().map(|minute| minute.requests).collect();
+        assert_eq!(requests, [60.0, 65.0, 60.0, 60.0]);
+        assert_eq!(
+            read.notes(),
+            [
+                "1 value is not at the steps of 60 s that the others have, the first 67 s after the begin; each counts in the \
+              step that it falls in"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_stray_value_at_the_begin_falls_into_the_step_before() {
+        let text = "time,requests\n2024-05-01 10:00:07,5\n2024-05-01 10:01:00,60\n2024-05-01 10:02:00,60\n\
+                    2024-05-01 10:03:00,60\n";
+        let read = parse(text).unwrap();
+        assert_eq!(
+            (read.minutes()[0], read.minutes()[1].at, read.step()),
+            (minute(0, 5.0, 0.0, 0.0, 0.0), MINUTE, MINUTE)
+        );
     }
 
     #[test]
