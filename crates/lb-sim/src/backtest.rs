@@ -152,5 +152,8 @@ mod tests {
         );
         let against = compare(&scenario.unwrap(), &log.unwrap()).unwrap();
         assert_eq!((against.total.throttles.observed, against.total.throttles.simulated), (1.0, 1.0));
+        // What PTUs serve is counted, though nobody bills it by the token.
+        assert_eq!((against.total.prompt_tokens.observed, against.total.prompt_tokens.simulated), (4_000.0, 4_000.0));
+        assert_eq!((against.total.completion_tokens.observed, against.total.completion_tokens.simulated), (80.0, 80.0));
     }
 }

@@ -40,7 +40,6 @@ pub(super) struct Recorder {
 #[derive(Debug)]
 struct Usage {
     tally: BackendTally,
-    is_ptu: bool,
     /// How often each utilisation was seen, in thousandths.
     seen: Vec<u64>,
     /// Requests being served, since when.
@@ -56,19 +55,14 @@ impl Recorder {
         let best = scenario.backends.iter().map(|backend| backend.priority).min();
         let warmup = scenario.run.warmup.as_nanos();
         let sample = (end / SAMPLES).max(1);
-        let usage = |backend: &crate::scenario::Backend| Usage {
-            tally: BackendTally::default(),
-            is_ptu: backend.preset == crate::scenario::Preset::AzurePtu,
-            seen: vec![0; MOST_UTILISATION + 1],
-            inside: (0, 0),
-        };
+        let usage = || Usage { tally: BackendTally::default(), seen: vec![0; MOST_UTILISATION + 1], inside: (0, 0) };
         Self {
             end,
             warmup,
             conservation: Conservation::default(),
             inside: (0, 0),
             classes: scenario.workloads.iter().map(|_| ClassTally::default()).collect(),
-            backends: scenario.backends.iter().map(usage).collect(),
+            backends: scenario.backends.iter().map(|_| usage()).collect(),
             workers: vec![WorkerTally::default(); scenario.clients.workers as usize],
             timeline: Timeline::new(backends, end),
             cooling: vec![0; pools * backends],
@@ -226,12 +220,10 @@ impl Recorder {
         if work.has_caller {
             tally.succeeded += 1;
         }
-        if !usage.is_ptu {
-            let cached = work.arrival.size.cached.min(work.arrival.size.input);
-            tally.billed_input = tally.billed_input.saturating_add(work.arrival.size.input - cached);
-            tally.billed_cached = tally.billed_cached.saturating_add(cached);
-            tally.billed_output = tally.billed_output.saturating_add(work.arrival.size.output);
-        }
+        let cached = work.arrival.size.cached.min(work.arrival.size.input);
+        tally.billed_input = tally.billed_input.saturating_add(work.arrival.size.input - cached);
+        tally.billed_cached = tally.billed_cached.saturating_add(cached);
+        tally.billed_output = tally.billed_output.saturating_add(work.arrival.size.output);
     }
 
     pub(super) fn succeeded(&mut self, request: &Request, now: u64) {

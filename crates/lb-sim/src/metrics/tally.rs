@@ -137,7 +137,7 @@ pub struct BackendTally {
     pub used_tokens: u64,
     /// What was reserved and not needed, in the same unit.
     pub wasted_tokens: u64,
-    /// Tokens that a bill shows for what was served: uncached prompts.
+    /// Tokens of what was served, as pay as you go bills them (on a PTU they cost nothing): uncached prompts.
     pub billed_input: u64,
     /// Cached prompts.
     pub billed_cached: u64,
