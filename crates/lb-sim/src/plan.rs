@@ -31,6 +31,7 @@ use crate::{
     report::{Assumption, Estimate, assumption, cost},
     scenario::{Scenario, ScenarioError, Span},
     sweep::replicate,
+    traffic::Traffic,
 };
 
 pub(crate) use decide::difference;
@@ -114,6 +115,7 @@ where
             depths,
             decision,
             purchases,
+            notes: Traffic::load(&scenario.workloads, &scenario.folder)?.notes(),
         })
     }
 

@@ -58,6 +58,8 @@ pub struct Report {
     pub cost: CostReport,
     /// What the figures rest on, and where each comes from.
     pub assumptions: Vec<Assumption>,
+    /// What to know about how the scenario's files were read, each with the file's name.
+    pub notes: Vec<String>,
     /// How many pools a backend cools in; 0 without a balancer.
     #[serde(skip)]
     pub(crate) pools: u32,
@@ -88,9 +90,16 @@ impl Report {
             workers: WorkersReport::new(runs),
             cost: CostReport::new(scenario, runs),
             assumptions: assumption::of(scenario, runs.len()),
+            notes: Vec::new(),
             pools: backend::pools(scenario).unwrap_or(0),
             timeline: runs.first().map_or_else(nothing, |run| run.timeline.clone()),
         }
+    }
+
+    /// The same with notes on how the scenario's files were read, such as those of a [`Simulation`](crate::Simulation).
+    #[must_use]
+    pub fn with_notes(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
     }
 
     /// The hash over every event of every run, in hexadecimal: equal for equal results, on any machine.

@@ -177,8 +177,29 @@ fn plan_opens_with_the_decision_and_its_exit_code_says_whether_there_is_one() {
 
     let limit = "plan.limits.spill_share=0";
     let text = folder.out(1, &["plan", "small.toml", "--set", limit, "--threads", "1"]);
-    assert!(text.contains("No count up to 40 PTUs meets every limit"), "{text}");
+    assert!(text.contains("No count up to 40 PTUs, the end of the range, meets every limit"), "{text}");
     assert_eq!(text, folder.out(1, &["plan", "small.toml", "--set", limit, "--threads", "2"]));
+}
+
+#[test]
+fn how_files_were_read_is_said_by_every_command_and_page() {
+    let folder = Folder::new("notes");
+    let export = "time,requests,input_tokens,output_tokens\n2026-05-04 09:00:00,60,60000,6000\n\
+                  2026-05-04 09:01:00,60,60000,6000\n2026-05-04 09:01:07,5,5000,500\n2026-05-04 09:02:00,60,60000,6000\n";
+    fs::write(folder.0.join("export.csv"), export).unwrap();
+    let (before, after) = SCENARIO.split_once("kind = \"poisson\"").unwrap();
+    let (_, after) = after.split_once("output = 50").unwrap();
+    let scenario = format!("{before}kind = \"azure_monitor\"\nfile = \"export.csv\"{after}");
+    fs::write(folder.0.join("export.toml"), scenario.replace("duration = \"4m\"", "")).unwrap();
+    for command in ["run", "check", "sweep", "plan"] {
+        let page: &[&str] = if command == "check" { &[] } else { &["--html", "page.html"] };
+        let arguments = [&[command, "export.toml"], page];
+        let text = folder.out(0, &arguments.concat());
+        assert!(text.contains("export.csv: 1 value is not at the steps of 60 s"), "{command}: {text}");
+        if command != "check" {
+            assert!(folder.read("page.html").contains("export.csv: 1 value is not at the steps"), "{command}");
+        }
+    }
 }
 
 #[test]

@@ -33,12 +33,14 @@ impl CheckArgs {
             Ok(grid) => grid.points().map_err(|error| self.input.wrong(&error))?.len(),
             Err(error) => return Err(self.input.wrong(&error)),
         };
-        output::print(&words(simulation.scenario(), points))?;
+        let mut lines = words(simulation.scenario(), points);
+        lines.extend(simulation.notes().into_iter().map(|note| format!("read {note}")));
+        output::print(&lines.join("\n"))?;
         Ok(Ending::Done)
     }
 }
 
-fn words(scenario: &Scenario, points: usize) -> String {
+fn words(scenario: &Scenario, points: usize) -> Vec<String> {
     let mut lines = Vec::new();
     if !scenario.title.is_empty() {
         lines.push(scenario.title.clone());
@@ -69,7 +71,7 @@ fn words(scenario: &Scenario, points: usize) -> String {
     if let Some(plan) = &scenario.plan {
         lines.push(format!("plan: PTUs of {}", plan.backend));
     }
-    lines.join("\n")
+    lines
 }
 
 fn model(name: &str) -> &str {

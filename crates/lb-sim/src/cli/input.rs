@@ -4,6 +4,7 @@ use crate::{
     progress::Progress,
     scenario::{KeyPath, Scenario, ScenarioError},
     sweep::list,
+    traffic::Traffic,
 };
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -53,6 +54,12 @@ impl Input {
             changes.push((KeyPath::new(["run", "seed"]), seed.into()));
         }
         if changes.is_empty() { Ok(scenario) } else { scenario.with(&changes).map_err(|error| self.wrong(&error)) }
+    }
+
+    /// What to know about how the scenario's files were read.
+    pub(super) fn notes(&self, scenario: &Scenario) -> Result<Vec<String>, Failure> {
+        let loaded = Traffic::load(&scenario.workloads, &scenario.folder);
+        Ok(loaded.map_err(|error| self.wrong(&error))?.notes())
     }
 
     /// A problem with the scenario that was found after it was read.

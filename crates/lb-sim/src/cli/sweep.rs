@@ -71,7 +71,15 @@ impl SweepArgs {
             return Err(Failure::Usage(format!("--base {}: there are {points} points", self.base)));
         }
         let result = self.input.on_threads(|bar| sweep(&scenario, grid, bar))?;
-        let result = result.map_err(|error| self.input.wrong(&error))?;
+        let mut result = result.map_err(|error| self.input.wrong(&error))?;
+        // Most points have the files of the one before.
+        let mut read = (Vec::new(), Vec::new());
+        for point in &mut result.points {
+            let of_point = scenario.with(&point.changes).map_err(|error| self.input.wrong(&error))?;
+            point.report.notes =
+                if of_point.workloads == read.0 { read.1.clone() } else { self.input.notes(&of_point)? };
+            read = (of_point.workloads, point.report.notes.clone());
+        }
         if let Some(file) = &self.json {
             output::write(file, &result.to_json(base)?)?;
         }

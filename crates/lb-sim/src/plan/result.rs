@@ -34,6 +34,8 @@ pub struct PlanResult {
     pub decision: Option<u64>,
     /// What each purchase worth a thought comes to at each depth: the choices of the depths and the decision, by PTUs.
     pub purchases: Vec<Purchase>,
+    /// What to know about how the scenario's files were read, each with the file's name.
+    pub notes: Vec<String>,
     /// What the figures rest on.
     #[serde(skip)]
     #[cfg_attr(not(feature = "render"), expect(dead_code, reason = "only shown"))]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     document::{Block, Card, Cell, Document, Table, Words},
-    run::add_assumptions,
+    run::{add_assumptions, add_notes},
     sweep_figures::capitalised,
 };
 use crate::{
@@ -42,6 +42,7 @@ impl PlanResult {
         document.add(Block::Cards(self.cards()));
         document.heading(Words::on_terminal("ANSWER"));
         document.sentences(self.verdict());
+        add_notes(&mut document, &self.notes);
         self.add_figures(&mut document);
         if !self.purchases.is_empty() && self.depths.len() > 1 {
             self.add_purchases(&mut document);
@@ -291,6 +292,7 @@ pub(crate) mod tests {
                 Limit { metric: Metric::AddedWaitP95, at_most: 2.0 },
             ],
             with_plenty: Vec::new(),
+            notes: vec!["m.csv: the minutes were sorted".to_owned()],
             decision: Some(100),
             purchases: vec![Purchase {
                 ptus: 100,
@@ -306,7 +308,13 @@ pub(crate) mod tests {
     fn the_page_says_what_to_buy_and_draws_cost_and_every_limit() {
         let plan = plan();
         let html = plan.to_html();
-        for text in ["100 PTUs", "How many &lt;PTUs&gt;", "misses: requests served elsewhere", "1 s, 60 s of drain"] {
+        for text in [
+            "100 PTUs",
+            "m.csv: the minutes were sorted",
+            "How many &lt;PTUs&gt;",
+            "misses: requests served elsewhere",
+            "1 s, 60 s of drain",
+        ] {
             assert!(html.contains(text), "{text} is missing");
         }
         for sentence in plan.verdict() {

@@ -31,6 +31,7 @@ impl Report {
         document.add(Block::Cards(self.cards()));
         document.heading(Words::on_terminal("ANSWER"));
         document.sentences(self.sentences());
+        add_notes(&mut document, &self.notes);
         self.add_figures(&mut document);
         self.add_backends(&mut document);
         self.add_classes(&mut document);
@@ -308,6 +309,14 @@ impl Report {
         // One class is all there is.
         let all = (self.classes.len() != 1).then_some(&self.all);
         self.classes.iter().chain(all)
+    }
+}
+
+/// What to know about how files were read: where the answer is, since it may decide.
+pub(crate) fn add_notes(document: &mut Document, notes: &[String]) {
+    if !notes.is_empty() {
+        document.heading(Words::two("FILES, AS THEY WERE READ", "Files, as they were read"));
+        notes.iter().for_each(|note| document.add(Block::Warning(note.as_str().into())));
     }
 }
 

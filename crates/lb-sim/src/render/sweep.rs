@@ -2,7 +2,7 @@
 
 use super::{
     document::{Block, Document, Table, Words},
-    run::add_assumptions,
+    run::{add_assumptions, add_notes},
     sweep_figures::groups,
 };
 use crate::{
@@ -30,6 +30,7 @@ impl SweepResult {
         let mut document = Document::new(if title.is_empty() { "Sweep" } else { title }, "");
         document.meta(self.meta());
         document.sentences(self.sentences());
+        add_notes(&mut document, self.points.first().map_or(&[], |point| &point.report.notes));
         self.add_figures(&mut document);
         self.add_points(&mut document);
         self.add_differences(&mut document, base);
