@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 
 use lb_core::Fault;
 use lb_limits::{
-    CHARS_PER_TOKEN, Chain, Demand, Limit, MINUTE, Ptu, QuotaId, Quotas, RPM_PER_1000_TPM, SECOND, STANDARD_MAX_TOKENS,
-    Usage, Window, azure_standard_windows, standard_estimate,
+    CHARS_PER_TOKEN, Chain, Demand, Limit, MINUTE, Ptu, QuotaId, Quotas, SECOND, STANDARD_MAX_TOKENS, Usage, Window,
+    azure_standard_windows, standard_estimate,
 };
 
 use crate::{
@@ -370,7 +370,7 @@ fn chain(index: usize, backend: &scenario::Backend, ptu: Option<Ptu>, draws: Dra
 }
 
 fn rpm(backend: &scenario::Backend, tpm: u64) -> u64 {
-    let per_1k = backend.rpm_per_1k_tpm.unwrap_or(RPM_PER_1000_TPM.into());
+    let per_1k = backend.rpm_per_1k_tpm.unwrap_or_else(|| scenario::RequestQuota::of(&backend.model).per_1k_tpm);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -323,6 +323,7 @@ mod tests {
             ("60 s of drain", Source::Assumed),
             "giving it does not make it known"
         );
+        assert!(before.contains(&"requests per minute of eu: documented".to_owned()), "{before:?}");
         let no_ptu = [("backend.ptu.ptus".parse().unwrap(), toml::Value::from(0))];
         let after = names(&scenario().with(&no_ptu).unwrap());
         assert!(!after.iter().any(|what| what.contains("bucket depth")), "{after:?}");

@@ -13,6 +13,7 @@ mod fault;
 mod model;
 mod path;
 mod plan;
+mod request_quota;
 mod span;
 mod wishes;
 mod workload;
@@ -33,6 +34,7 @@ pub(crate) use fault::{Fault, FaultKind};
 pub(crate) use model::Model;
 pub use path::KeyPath;
 pub(crate) use plan::{Limits, Plan};
+pub(crate) use request_quota::RequestQuota;
 pub use span::Span;
 pub(crate) use wishes::{Keys, Wishes};
 pub(crate) use workload::{

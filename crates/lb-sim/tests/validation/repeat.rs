@@ -23,6 +23,7 @@ priority = 2
 model = "gpt-4.1"
 preset = "azure-standard"
 tpm = 100000
+rpm_per_1k_tpm = 6
 foreign = { tpm = 20000 }
 [[backend]]
 name = "west"
@@ -31,6 +32,7 @@ weight = 3
 model = "gpt-4.1"
 preset = "azure-standard"
 tpm = 100000
+rpm_per_1k_tpm = 6
 [[workload]]
 name = "chat"
 kind = "bursts"

@@ -3,7 +3,7 @@ use lb_limits::{Kind, RequestPeriod};
 use super::{List, Source, distinct, named, span};
 use crate::{
     number,
-    scenario::{Backend, HintPolicy, Model, Preset, Remaining, Scenario, Span},
+    scenario::{Backend, HintPolicy, Model, Preset, Remaining, RequestQuota, Scenario, Span},
 };
 
 const SIZING: &str = "Microsoft Learn, Provisioned throughput sizing, 2026-05-21";
@@ -74,13 +74,15 @@ pub(super) fn standard(list: &mut List, scenario: &Scenario, backend: &Backend) 
         period,
         format!("{QUOTA}: 'typically 1 or 10 seconds'"),
     );
-    if backend.rpm.is_none() && backend.rpm_per_1k_tpm.is_none() {
-        list.add(
-            Source::Documented,
-            format!("requests per minute of {name}"),
-            "6 per 1,000 tokens per minute",
-            format!("{QUOTA}; newer models have 10 or 1: see your quota page"),
-        );
+    let what = format!("requests per minute of {name}");
+    match (backend.rpm, backend.rpm_per_1k_tpm) {
+        (None, None) => {
+            let quota = RequestQuota::of(&backend.model);
+            let value = format!("{} per 1,000 tokens per minute", number::significant(quota.per_1k_tpm));
+            list.add(quota.source, what, value, quota.reference);
+        }
+        (None, Some(ratio)) => list.given(what, format!("{} per 1,000 tokens per minute", number::significant(ratio))),
+        (Some(rpm), _) => list.given(what, number::thousands(rpm as f64)),
     }
     let (value, source) =
         if backend.counts_refused { ("charged too", Source::Documented) } else { ("not charged", Source::Assumed) };
