@@ -219,6 +219,24 @@ output = 200
     }
 
     #[test]
+    fn a_value_of_another_type_is_named_by_line_and_key() {
+        let rate = error(("rate = 5", "rate = \"5\""));
+        assert_eq!(rate, "line 14: workload.chat.rate: invalid type: string \"5\", expected a number");
+        let ptus = error(("ptus = 50", "ptus = -50"));
+        assert!(
+            ptus.starts_with("line 9: backend.ptu.ptus: ") && ptus.contains("a whole number of 0 or more"),
+            "{ptus}"
+        );
+        let span = error(("\"10m\"", "10"));
+        assert!(span.starts_with("line 3: run.duration: "), "{span}");
+        let nested = error(("output = 200", "output = 200\nretry = { times = 1.5, wait = \"1s\" }"));
+        assert!(nested.starts_with("line 17: workload.chat.retry.times: "), "{nested}");
+        let scenario = Scenario::parse(SCENARIO).unwrap();
+        let set = scenario.with(&[("workload.chat.rate".parse().unwrap(), "five".into())]).unwrap_err();
+        assert_eq!(set.to_string(), "workload.chat.rate: invalid type: string \"five\", expected a number");
+    }
+
+    #[test]
     fn keys_of_another_preset_are_refused() {
         assert_eq!(
             error(("ptus = 50", "ptus = 50\ntpm = 1")),

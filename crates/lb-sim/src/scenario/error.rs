@@ -27,7 +27,8 @@ impl ScenarioError {
 
     pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Self {
         let line = error.span().map(|span| line_at(text, span.start));
-        Self { line, ..Self::new("", error.message().replace('\n', " ")) }
+        let key = error.span().and_then(|span| path::at(text, span.start)).unwrap_or_default();
+        Self { line, ..Self::new(key, in_words(&error.message().replace('\n', " "))) }
     }
 
     pub(super) fn in_file(self, file: &Path) -> Self {
@@ -55,6 +56,20 @@ impl ScenarioError {
     pub fn key(&self) -> &str {
         &self.key
     }
+}
+
+/// The message of a reader, with the names that its types have for those who write scenarios.
+fn in_words(message: &str) -> String {
+    let Some((before, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let words = match expected {
+        "f64" => "a number",
+        "u64" | "u32" | "u16" => "a whole number of 0 or more",
+        "i64" => "a whole number",
+        "a boolean" => "true or false",
+        "a string" => "a text in quotes",
+        other => other,
+    };
+    format!("{before}expected {words}")
 }
 
 fn line_at(text: &str, offset: usize) -> usize {

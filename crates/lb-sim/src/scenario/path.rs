@@ -100,6 +100,63 @@ impl fmt::Display for KeyPath {
     }
 }
 
+/// The dotted path of the key or value that stands at a place in the text; `None` if the text is no TOML, or nothing stands
+/// there.
+pub(super) fn at(text: &str, offset: usize) -> Option<String> {
+    let document = DeTable::parse(text).ok()?;
+    let mut path = Vec::new();
+    let mut table = document.get_ref();
+    'tables: loop {
+        for (key, value) in table {
+            if key.span().contains(&offset) {
+                path.push(key.get_ref().to_string());
+                break 'tables;
+            }
+            let holds = |value: &toml::Spanned<DeValue<'_>>| match value.get_ref() {
+                // The span of `[table]` is that of its header: its values are looked at one by one.
+                DeValue::Table(inner) => value.span().contains(&offset) || table_holds(inner, offset),
+                _ => value.span().contains(&offset),
+            };
+            let element = match value.get_ref() {
+                DeValue::Array(list) => list.iter().enumerate().find(|(_, element)| holds(element)),
+                _ => None,
+            };
+            if let Some((index, element)) = element {
+                path.push(key.get_ref().to_string());
+                let DeValue::Table(inner) = element.get_ref() else { break 'tables };
+                let name = inner.get("name").and_then(|name| name.get_ref().as_str());
+                path.push(name.map_or_else(|| index.to_string(), str::to_owned));
+                table = inner;
+                continue 'tables;
+            }
+            if holds(value) {
+                path.push(key.get_ref().to_string());
+                let DeValue::Table(inner) = value.get_ref() else { break 'tables };
+                table = inner;
+                continue 'tables;
+            }
+        }
+        break;
+    }
+    (!path.is_empty()).then(|| KeyPath::new(path).to_string())
+}
+
+/// Whether a key or a value of the table stands at a place in the text.
+fn table_holds(table: &DeTable<'_>, offset: usize) -> bool {
+    table.iter().any(|(key, value)| {
+        key.span().contains(&offset)
+            || value.span().contains(&offset)
+            || match value.get_ref() {
+                DeValue::Table(inner) => table_holds(inner, offset),
+                DeValue::Array(list) => list.iter().any(|element| {
+                    element.span().contains(&offset)
+                        || element.get_ref().as_table().is_some_and(|inner| table_holds(inner, offset))
+                }),
+                _ => false,
+            }
+    })
+}
+
 /// Where in the text the value at a dotted path stands, or as much of the path as the text has.
 pub(super) fn offset(text: &str, path: &str) -> Option<usize> {
     let path: KeyPath = path.parse().ok()?;
