@@ -2,6 +2,7 @@
 
 mod azure_monitor;
 pub(super) mod formats;
+mod steps;
 mod table;
 mod trace;
 

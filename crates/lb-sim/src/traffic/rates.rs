@@ -173,7 +173,7 @@ fn points(mut table: DataTable, columns: Option<&Columns>) -> Result<RateFile, S
     let mut points = Vec::new();
     while table.advance()? {
         points.push(RatePoint {
-            at: table.value(time, "a time", |text| time::nanos(text, unit)).map(Span::from_nanos)?,
+            at: table.time(time, unit).map(Span::from_nanos)?,
             rate: table.value(rate, "a rate of 0 or more", |text| {
                 text.parse().ok().filter(|rate| (0.0..=1e9).contains(rate))
             })?,

@@ -25,7 +25,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 use lb_limits::{MINUTE, SECOND};
 use serde_json::Value;
 
-use super::table::{DataColumn, DataTable, excerpt, plain};
+use super::{
+    steps::on_steps,
+    table::{DataColumn, DataTable, excerpt, plain},
+};
 use crate::{scenario::Columns, time};
 
 /// Requests and tokens per minute, from the first minute on.
@@ -87,6 +90,12 @@ impl MonitorMetric {
             .into_iter()
             .find_map(|(metric, names)| is(names).then_some(metric))
     }
+}
+
+/// Whether a table has the columns of an export, and not those of a trace.
+pub(super) fn is_export(table: &DataTable) -> bool {
+    let is_long = table.find(&["MetricName"]).is_some() && table.find(&["Total", "Sum"]).is_some();
+    is_long || table.find(&REQUESTS[..2]).is_some()
 }
 
 impl Minutes {
@@ -172,7 +181,7 @@ impl Points {
             None => table.column(TIMES)?,
         };
         let unit = columns.and_then(|columns| columns.time_unit).map_or(SECOND, |unit| unit.as_nanos());
-        let when = |table: &DataTable| table.value(time, "a time", |text| time::nanos(text, unit));
+        let when = |table: &DataTable| table.time(time, unit);
         let number = |table: &DataTable, column: DataColumn| {
             if table.text(column)?.is_empty() {
                 Ok(None)
@@ -317,46 +326,6 @@ impl Points {
         let [_, has_input, has_output, _] = self.has;
         Ok(Minutes { minutes, step, notes, has_input, has_output, moment: time::moment(begin) })
     }
-}
-
-/// The step that most values are apart, the first moment, the times that are not at whole steps, and the values at whole
-/// steps: one stray value must not squeeze the traffic of all others into shorter ones.
-fn on_steps(at: BTreeMap<u64, Minute>) -> (u64, u64, Vec<u64>, BTreeMap<u64, Minute>) {
-    let times: Vec<u64> = at.keys().copied().collect();
-    let step = most_frequent(times.windows(2).map(|pair| pair[1] - pair[0])).unwrap_or(MINUTE);
-    let phase = most_frequent(times.iter().map(|time| time % step)).unwrap_or(0);
-    let mut steps: BTreeMap<u64, Minute> = BTreeMap::new();
-    let mut strays = Vec::new();
-    for (time, value) in at {
-        // Earlier than the first whole step there is none to fall in.
-        let off = if time < phase { 0 } else { (time - phase) % step };
-        if off > 0 {
-            strays.push(time);
-        }
-        let into = steps.entry(time - off).or_default();
-        // The rate of what falls together is that of all its requests.
-        let requests = into.requests + value.requests;
-        if requests > 0.0 {
-            let cached = into.cached_share * into.requests + value.cached_share * value.requests;
-            into.cached_share = cached / requests;
-        } else {
-            into.cached_share = into.cached_share.max(value.cached_share);
-        }
-        into.requests = requests;
-        into.input += value.input;
-        into.output += value.output;
-    }
-    let begin = steps.keys().next().copied().unwrap_or(0);
-    (step, begin, strays, steps)
-}
-
-/// Of equally frequent ones the smallest.
-fn most_frequent(values: impl Iterator<Item = u64>) -> Option<u64> {
-    let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
-    for value in values {
-        *counts.entry(value).or_default() += 1;
-    }
-    counts.into_iter().rev().max_by_key(|&(_, count)| count).map(|(value, _)| value)
 }
 
 fn count(text: &str) -> Option<f64> {

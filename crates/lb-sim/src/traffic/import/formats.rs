@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::{
     Row, Trace,
+    azure_monitor::is_export,
     table::{DataColumn, DataTable, excerpt},
 };
 use crate::{
@@ -83,6 +84,11 @@ impl Csv {
                 table,
             });
         }
+        // Its lines would be taken for a request each.
+        if is_export(&table) {
+            let problem = "it counts requests per minute, so it is an Azure Monitor export and no trace";
+            return Err(table.refused(format!("{problem}; replay it with `kind = \"azure_monitor\"`")));
+        }
         let of_burstgpt = table.find(&["Response tokens"]).is_some();
         let (time, unit) = match (table.find(TIMES_IN_SECONDS), table.find(TIMES_IN_MILLISECONDS)) {
             (Some(column), _) => (column, SECOND),
@@ -111,7 +117,7 @@ impl Csv {
                 None => Ok(0),
             };
             rows.push(Row {
-                at: self.table.value(self.time, "a time", |text| time::nanos(text, self.unit))?,
+                at: self.table.time(self.time, self.unit)?,
                 input: tokens(self.input)?,
                 output: tokens(self.output)?,
                 cached: tokens(self.cached)?,
@@ -281,6 +287,28 @@ mod tests {
     fn a_format_that_is_named_must_be_the_file_s() {
         let error = csv_as("time,input,output\n1,2,3\n", Some(TraceFormat::Azure), None).unwrap_err();
         assert!(error.starts_with("t.csv:1: there is no column `ContextTokens`"), "{error}");
+    }
+
+    #[test]
+    fn columns_may_be_separated_by_semicolons_or_tabs() {
+        for separator in [";", "\t"] {
+            let text = "time,input,output\n1,10,2\n3,20,4\n".replace(',', separator);
+            assert_eq!(csv(&text).unwrap().rows(), [row(0, 10, 2), row(2 * SECOND, 20, 4)]);
+        }
+    }
+
+    #[test]
+    fn milliseconds_since_1970_are_told_how_to_be_read() {
+        let error = csv("time,input\n1700158623979,2\n").unwrap_err();
+        assert!(error.starts_with("t.csv:2, column time: ") && error.contains("time_unit = \"1ms\""), "{error}");
+    }
+
+    #[test]
+    fn an_export_is_no_trace() {
+        for header in ["time,AzureOpenAIRequests,ProcessedPromptTokens", "TimeGenerated,MetricName,Total"] {
+            let error = csv(&format!("{header}\n2024-05-01T10:00:00Z,600,6000\n")).unwrap_err();
+            assert!(error.starts_with("t.csv:1: ") && error.contains("azure_monitor"), "{error}");
+        }
     }
 
     #[test]

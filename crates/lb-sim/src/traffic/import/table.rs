@@ -1,8 +1,16 @@
 //! A CSV file with a header, whose errors name line and column.
 
-use std::{fmt::Display, fs::File, path::Path};
+use std::{
+    fmt::Display,
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
+};
 
 use csv::{Position, Reader, ReaderBuilder, StringRecord};
+use lb_limits::SECOND;
+
+use crate::time;
 
 /// Reads a CSV file line by line.
 pub(in crate::traffic) struct DataTable {
@@ -24,7 +32,12 @@ impl DataTable {
     }
 
     pub(in crate::traffic) fn read(name: String, from: Box<dyn std::io::Read>) -> Result<Self, String> {
-        let mut reader = ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(from);
+        let mut from = BufReader::new(from);
+        // An unreadable file is told of when its header is read.
+        let delimiter = from.fill_buf().map_or(b',', delimiter);
+        let from: Box<dyn std::io::Read> = Box::new(from);
+        let mut reader =
+            ReaderBuilder::new().flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(from);
         let headers = reader.headers().map_err(|error| unreadable(&name, &error))?;
         let headers = headers.iter().map(str::to_owned).collect();
         Ok(Self { name, reader, headers, record: StringRecord::new() })
@@ -43,6 +56,11 @@ impl DataTable {
             let wanted = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
             format!("{}:1: there is no column {wanted}; the header has: {}", self.name, self.headers.join(", "))
         })
+    }
+
+    /// A problem with the file as its header shows it.
+    pub(in crate::traffic) fn refused(&self, problem: impl Display) -> String {
+        format!("{}:1: {problem}", self.name)
     }
 
     /// Goes on to the next line; false after the last.
@@ -69,9 +87,32 @@ impl DataTable {
         })
     }
 
+    /// A time: a number of `unit`s, or a date.
+    pub(in crate::traffic) fn time(&self, column: DataColumn, unit: u64) -> Result<u64, String> {
+        let is_huge = |text: &str| text.len() >= 12 && text.bytes().all(|digit| digit.is_ascii_digit());
+        let what = match self.text(column) {
+            Ok(text) if unit == SECOND && is_huge(text) => {
+                "a time in seconds; if it counts milliseconds, give `columns` with `time_unit = \"1ms\"`"
+            }
+            _ => "a time",
+        };
+        self.value(column, what, |text| time::nanos(text, unit))
+    }
+
     fn wrong(&self, column: DataColumn, problem: impl Display) -> String {
         let line = self.record.position().map_or(0, Position::line);
         format!("{}:{line}, column {}: {problem}", self.name, self.headers[column.0])
+    }
+}
+
+/// What separates the columns of a header: a semicolon or a tab if it has no comma.
+fn delimiter(begin: &[u8]) -> u8 {
+    let header = begin.split(|&byte| byte == b'\n').next().unwrap_or(begin);
+    let has = |byte: u8| header.contains(&byte);
+    match (has(b','), has(b';'), has(b'\t')) {
+        (false, true, _) => b';',
+        (false, false, true) => b'\t',
+        _ => b',',
     }
 }
 
