@@ -22,6 +22,8 @@ pub struct Calibration {
     pub explained: Option<f64>,
     /// How imprecise the levels are: the scale of their logistic error, in seconds.
     pub precision: Option<f64>,
+    /// Time until a refusal was back, in seconds: the median; there if the log says when refused attempts ended.
+    pub refusal_latency: Option<f64>,
     /// What was made of the hints.
     pub hints: HintUnit,
     /// What is in the log.
@@ -98,6 +100,14 @@ impl Counts {
     }
 }
 
+/// The median time until refusals were back, in seconds; `None` if the log does not say when they ended.
+pub(super) fn refusal_latency(log: &Log) -> Option<f64> {
+    let refused = log.attempts().iter().filter(|attempt| attempt.is_refused() && attempt.end > attempt.start);
+    let mut latencies: Vec<u64> = refused.map(|attempt| attempt.end - attempt.start).collect();
+    latencies.sort_unstable();
+    latencies.get(latencies.len() / 2).map(|latency| *latency as f64 / 1e9)
+}
+
 impl HintUnit {
     /// What the hints of the refusals in a log are good for, as far as they tell alone.
     pub(super) fn of(log: &Log) -> Self {
@@ -163,6 +173,9 @@ impl fmt::Display for Calibration {
             writeln!(f, "{other} of them were neither accepted nor refused, and are left out")?;
         }
         writeln!(f, "{}\n", self.hints)?;
+        if let Some(latency) = self.refusal_latency {
+            writeln!(f, "a refusal took {} to come back, at the median\n", seconds_in_toml(latency))?;
+        }
         match (&self.verdict, self.burst) {
             (Verdict::Identified, Some(burst)) => {
                 if let Some(explained) = self.explained {
@@ -175,6 +188,9 @@ impl fmt::Display for Calibration {
                 let Fitted { value, low, high } = burst;
                 let line = format!("burst = \"{}\"", seconds_in_toml(value));
                 writeln!(f, "    {line:<26} # 95 %: {} to {}", seconds_in_toml(low), seconds_in_toml(high))?;
+                if let Some(latency) = self.refusal_latency {
+                    writeln!(f, "    refusal_latency = \"{}\"", seconds_in_toml(latency))?;
+                }
                 if let Some(Fitted { value, low, high }) = self.default_max_tokens {
                     let line = format!("default_max_tokens = {value:.0}");
                     writeln!(f, "    {line:<26} # 95 %: {low:.0} to {high:.0}")?;
@@ -239,6 +255,16 @@ mod tests {
         let capped: Vec<u64> = (1..30).map(|i| (i * 101).min(1_000)).collect();
         assert_eq!(hints(&capped), HintUnit::Below(1_000));
         assert!(HintUnit::Below(1_000).is_usable(999) && !HintUnit::Below(1_000).is_usable(1_000));
+    }
+
+    #[test]
+    fn the_time_until_a_refusal_is_back_is_the_median_of_those_that_ended() {
+        let refused =
+            |start: u64, latency: u64| Attempt { start, end: start + latency, status: 429, ..Attempt::default() };
+        let ms = 1_000_000;
+        let log = Log::new([refused(0, 0), refused(1, 40 * ms), refused(2, 42 * ms), refused(3, 900 * ms)]);
+        assert_eq!(refusal_latency(&log), Some(0.042));
+        assert_eq!(refusal_latency(&Log::new([refused(0, 0)])), None);
     }
 
     #[test]

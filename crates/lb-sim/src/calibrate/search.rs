@@ -6,6 +6,7 @@ use libm::{exp, log, pow};
 use super::{
     Calibration, Counts, Fitted, HintUnit, Reason, Verdict,
     bucket::{BucketReplay, Charge, Decision},
+    calibration::refusal_latency,
     likelihood::{Likelihood, spacing},
     noise::DecisionNoise,
 };
@@ -16,6 +17,9 @@ use crate::{
 
 /// An estimate counts as identified if its interval is within this factor of it.
 const IDENTIFIED_WITHIN: f64 = 1.2;
+
+/// A depth must be wrong about at most so many of the decisions that a guess is wrong about.
+const CLEARLY_FEWER: f64 = 0.7;
 
 /// Fewer decisions than this, or refusals, are not worth a fit.
 const FEWEST_DECISIONS: u64 = 30;
@@ -56,6 +60,7 @@ pub(super) fn calibration(log: &Log, ptu: &Ptu) -> Calibration {
         default_max_tokens: None,
         explained: None,
         precision: None,
+        refusal_latency: refusal_latency(log),
         hints,
         counts,
     };
@@ -74,16 +79,18 @@ pub(super) fn calibration(log: &Log, ptu: &Ptu) -> Calibration {
     let decisions = replay.decisions(charge, &hints);
     let depth = fit.estimates[0].value;
     let right = decisions.iter().filter(|decision| (decision.level > depth) == decision.refused).count();
+    let explained = right as f64 / decisions.len() as f64;
     Calibration {
-        verdict: match doubt(&decisions, &fit) {
+        verdict: match doubt(&decisions, &fit).or_else(|| guessed(&counts, explained)) {
             Some(reason) => Verdict::NotIdentifiable(reason),
             None => Verdict::Identified,
         },
         burst: Some(fit.estimates[0]),
         bias: space.is_fitted(1).then_some(fit.estimates[1]),
         default_max_tokens: space.is_fitted(2).then_some(fit.estimates[2]),
-        explained: Some(right as f64 / decisions.len() as f64),
+        explained: Some(explained),
         precision: Some(fit.noise.scale),
+        refusal_latency: refusal_latency(log),
         hints,
         counts: Counts::of(log, &hints),
     }
@@ -139,6 +146,14 @@ fn doubt(decisions: &[Decision], fit: &BestFit) -> Option<Reason> {
         return Some(Reason::NothingNearTheLimit { accepted_up_to, refused_from });
     }
     Some(Reason::WideRange { low: depth.low, high: depth.high })
+}
+
+/// Whether a guess that all decisions are of the commoner kind is about as good as the depth.
+fn guessed(counts: &Counts, explained: f64) -> Option<Reason> {
+    let Counts { accepted, refused, .. } = *counts;
+    let guessed = accepted.max(refused) as f64 / (accepted + refused) as f64;
+    let is_worse = 1.0 - explained > CLEARLY_FEWER * (1.0 - guessed);
+    is_worse.then_some(Reason::NoBetterThanAGuess { explained, guessed })
 }
 
 fn highest(decisions: &[Decision], of: impl Fn(&&Decision) -> bool) -> f64 {
@@ -353,7 +368,9 @@ impl Surface {
                 (low.min(middles[tail]).min(value), high.max(middles[middles.len() - 1 - tail]).max(value));
             // An error that all levels share, as of a clock that is late, does not average out.
             let shared = if axis == 0 { scale.min(0.5 * low) } else { 0.0 };
-            Fitted { value, low: low - shared, high: high + shared }
+            // Nothing between two points of the grid was looked at.
+            let step = if axis == 0 { spacing(&self.axes[0]) * value } else { 0.0 };
+            Fitted { value, low: low - shared - step, high: high + shared + step }
         })
     }
 }

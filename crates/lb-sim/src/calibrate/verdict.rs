@@ -49,6 +49,13 @@ pub enum Reason {
         /// Share of accepted ones among decisions far above it.
         accepted_above: f64,
     },
+    /// The best depth is right about hardly more decisions than a guess that they all are of the commoner kind.
+    NoBetterThanAGuess {
+        /// Share of the decisions that are right at the best depth.
+        explained: f64,
+        /// Share of the commoner kind.
+        guessed: f64,
+    },
     /// Between the levels that were accepted and those that were refused nothing was seen.
     NothingNearTheLimit {
         /// The highest level at which requests were accepted, but for a few.
@@ -95,6 +102,13 @@ impl fmt::Display for Reason {
                 100.0 * refused_below,
                 100.0 * accepted_above
             ),
+            Self::NoBetterThanAGuess { explained, guessed } => write!(
+                f,
+                "the best depth is right about {:.1} % of the decisions, where a guess without any bucket is about {:.1} %; \
+                 is the number of PTUs right, and is it a PTU deployment?",
+                100.0 * explained,
+                100.0 * guessed
+            ),
             Self::NothingNearTheLimit { accepted_up_to, refused_from } => write!(
                 f,
                 "nothing was seen near the limit: requests were accepted up to a level of {accepted_up_to:.2} s and \
@@ -104,5 +118,46 @@ impl fmt::Display for Reason {
                 write!(f, "every depth from {low:.2} s to {high:.2} s explains the log about equally")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lb_limits::{Ptu, SECOND};
+
+    use super::*;
+    use crate::{
+        calibrate::calibrate,
+        log::{Attempt, Log},
+        random::{Draws, Purpose},
+    };
+
+    #[test]
+    fn a_log_of_a_backend_that_is_no_ptu_is_not_identified() {
+        let log = Log::new(refused_at_random(Draws::new(3)));
+        let found = calibrate(&log, &Ptu::new(200, 3_000).output_ratio(4)).unwrap();
+        assert!(matches!(found.verdict, Verdict::NotIdentifiable(_)), "{found}");
+        // With so few PTUs that the level only rises, every depth is passed once.
+        let found = calibrate(&log, &Ptu::new(20, 3_000).output_ratio(4)).unwrap();
+        assert!(matches!(found.verdict, Verdict::NotIdentifiable(_)), "{found}");
+    }
+
+    /// Requests of which every fifth is refused, whatever was before.
+    fn refused_at_random(draws: Draws) -> Vec<Attempt> {
+        (0..2_000_u64)
+            .map(|number| {
+                let start = number * SECOND / 4;
+                let refused = draws.uniform(Purpose::Hit, number, 0) < 0.2;
+                Attempt {
+                    start,
+                    end: start + if refused { 0 } else { 2 * SECOND },
+                    prompt_tokens: Some(1_000),
+                    completion_tokens: (!refused).then_some(100),
+                    max_tokens: Some(200),
+                    status: if refused { 429 } else { 200 },
+                    ..Attempt::default()
+                }
+            })
+            .collect()
     }
 }
