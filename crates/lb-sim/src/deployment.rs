@@ -150,7 +150,7 @@ impl Server {
                 queue_limit: limit.queue,
             }),
             latency: Latency::new(&model, backend.latency_factor),
-            refusal_latency: backend.refusal_latency.as_nanos(),
+            refusal_latency: scenario.refusal_latency(backend).as_nanos(),
             connect_fault_latency: scenario.clients.connect_fault_latency.as_nanos(),
             connect_timeout: scenario.clients.connect_timeout.as_nanos(),
             hints: backend.hints,

@@ -166,6 +166,11 @@ impl Scenario {
         self.models.iter().find(|model| model.name == name).cloned().unwrap_or_else(|| Model::built_in(name))
     }
 
+    /// Time until a refusal of this backend is back: its own, else that of all, else what is usual.
+    pub(crate) fn refusal_latency(&self, backend: &Backend) -> Span {
+        backend.refusal_latency.or(self.clients.refusal_latency).unwrap_or(Span::from_millis(30))
+    }
+
     /// The file's values, as they were read.
     #[must_use]
     pub const fn document(&self) -> &toml::Table {

@@ -92,7 +92,7 @@ pub(crate) fn of(scenario: &Scenario, runs: usize) -> Vec<Assumption> {
             Preset::None => {}
         }
         deployment::windows(&mut list, backend);
-        deployment::answers(&mut list, backend, &model);
+        deployment::answers(&mut list, scenario, backend, &model);
         deployment::prices(&mut list, backend, &model);
     }
     clients(&mut list, scenario);
@@ -200,7 +200,10 @@ fn run(list: &mut List, scenario: &Scenario, runs: usize) {
             Source::Assumed,
             "intervals",
             format!("95 % over {runs} runs that do not depend on each other (Student's t)"),
-            "they cover chance only: not that the traffic or the models could be different",
+            match scenario.workloads.iter().any(|one| matches!(one.kind, Kind::Trace | Kind::AzureMonitor)) {
+                true => "they cover chance only: what is recorded arrives in every run, and another week would differ by more",
+                false => "they cover chance only: not that the traffic or the models could be different",
+            },
         );
     } else {
         list.add(Source::Assumed, "intervals", "none: one run", "`run.replications` gives them");

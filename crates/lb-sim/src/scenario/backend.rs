@@ -41,8 +41,7 @@ pub(crate) struct Backend {
     pub(crate) foreign: Option<Foreign>,
     #[serde(default)]
     pub(crate) hints: Hints,
-    #[serde(default = "refusal_latency")]
-    pub(crate) refusal_latency: Span,
+    pub(crate) refusal_latency: Option<Span>,
     #[serde(default = "unit")]
     pub(crate) latency_factor: f64,
 }
@@ -172,10 +171,6 @@ pub(crate) enum Remaining {
 
 const fn one() -> u32 {
     1
-}
-
-const fn refusal_latency() -> Span {
-    Span::from_millis(30)
 }
 
 const fn foreign_tokens() -> u64 {

@@ -16,6 +16,7 @@ pub(crate) struct Clients {
     pub(crate) timeout: Span,
     pub(crate) connect_timeout: Span,
     pub(crate) connect_fault_latency: Span,
+    pub(crate) refusal_latency: Option<Span>,
 }
 
 /// What stands between the application and the backends.
@@ -71,6 +72,7 @@ impl Default for Clients {
             timeout: Span::from_secs(600),
             connect_timeout: Span::from_secs(10),
             connect_fault_latency: Span::from_millis(10),
+            refusal_latency: None,
         }
     }
 }

@@ -131,7 +131,7 @@ pub(super) fn windows(list: &mut List, backend: &Backend) {
     }
 }
 
-pub(super) fn answers(list: &mut List, backend: &Backend, model: &Model) {
+pub(super) fn answers(list: &mut List, scenario: &Scenario, backend: &Backend, model: &Model) {
     let name = &backend.name;
     let (value, source, reference) = match backend.hints.policy {
         HintPolicy::Exact if backend.preset != Preset::AzurePtu => (
@@ -168,12 +168,15 @@ pub(super) fn answers(list: &mut List, backend: &Backend, model: &Model) {
             "captured on a streamed Responses call, 2026-08-20",
         );
     }
-    let refusal = backend.refusal_latency;
-    let (source, reference) = match refusal == Span::from_millis(30) {
-        true => (Source::Assumed, "20 to 80 ms are usual; it depends on your network"),
-        false => (Source::Given, "the scenario"),
+    let (source, reference) = match backend.refusal_latency.or(scenario.clients.refusal_latency) {
+        None => (
+            Source::Assumed,
+            "20 to 80 ms are usual; it depends on your network, and the number of 429s on it: `lb-sim calibrate` measures it",
+        ),
+        Some(_) => (Source::Given, "the scenario"),
     };
-    list.add(source, format!("time until a refusal of {name} is back"), span(refusal), reference);
+    let refusal = span(scenario.refusal_latency(backend));
+    list.add(source, format!("time until a refusal of {name} is back"), refusal, reference);
     let (source, reference) = match (model.ttft, model.tpot) == Default::default() {
         true => (Source::Assumed, "near Azure's published targets; not measured on your deployment"),
         false => (Source::Given, "the scenario"),
