@@ -14,6 +14,9 @@ const MOST_BACKENDS: usize = 10_000;
 /// More tokens than any request has: sums of them stay exact.
 const MOST_TOKENS: f64 = 1e12;
 
+/// A hundred years: times stay far from where nanoseconds end, after 584.
+const MOST_NANOS: u64 = 100 * 365 * 86_400 * lb_limits::SECOND;
+
 type Checked = Result<(), ScenarioError>;
 
 fn wrong(key: impl Into<String>, problem: impl Into<String>) -> Checked {
@@ -50,6 +53,13 @@ impl Scenario {
         }
         for workload in &self.workloads {
             workload::check(workload)?;
+            // Refused users would come again at the same moment, without end.
+            let at_once = self.backends.iter().any(|backend| self.refusal_latency(backend).as_nanos() == 0);
+            refuse(
+                workload.kind == Kind::Closed && workload.think.is_some_and(|think| think.as_nanos() == 0) && at_once,
+                format!("workload.{}.think", workload.name),
+                "with a `refusal_latency` of zero users must think, if only for 1 ms",
+            )?;
         }
         for (index, fault) in self.faults.iter().enumerate() {
             self.check_fault(&format!("fault.{index}"), fault)?;
@@ -62,6 +72,11 @@ impl Scenario {
         refuse(run.replications == 0, "run.replications", "it must be at least 1")?;
         in_range("run.growth", Some(run.growth), 1e-6, 1e6)?;
         refuse(run.represents.is_some_and(|span| span.as_nanos() == 0), "run.represents", "it must be more than zero")?;
+        refuse(
+            run.duration.is_some_and(|duration| duration.as_nanos() > MOST_NANOS),
+            "run.duration",
+            "it must be at most a hundred years",
+        )?;
         match run.duration {
             Some(duration) if duration.as_nanos() == 0 => wrong("run.duration", "it must be more than zero"),
             Some(duration) if run.warmup >= duration => {
@@ -234,6 +249,43 @@ output = 200
         let scenario = Scenario::parse(SCENARIO).unwrap();
         let set = scenario.with(&[("workload.chat.rate".parse().unwrap(), "five".into())]).unwrap_err();
         assert_eq!(set.to_string(), "workload.chat.rate: invalid type: string \"five\", expected a number");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        assert!(
+            error(("output = 200", "output = 200\nmax_tokens = { factor = 2.0, min = 10, max = 5 }"))
+                .contains("workload.chat.max_tokens.max: it must be at least `min`")
+        );
+        assert!(
+            error(("output = 200", "output = 200\ndeadline = \"0s\""))
+                .contains("workload.chat.deadline: it must be more than zero")
+        );
+        let second = "quota = \"q\"\n[[backend]]\nname = \"b\"\npreset = \"azure-standard\"\nquota = \"q\"\n";
+        let quota = |model: &str| {
+            let first = format!(
+                "[[backend]]\nname = \"a\"\npreset = \"azure-standard\"\ntpm = 1000\nmodel = \"gpt-4.1\"\n{second}model = \
+                 \"{model}\"\n\n[[workload]]"
+            );
+            Scenario::parse(&SCENARIO.replacen("[[workload]]", &first, 1))
+        };
+        assert!(quota("gpt-4.1").is_ok());
+        let two_models = quota("gpt-5").unwrap_err().to_string();
+        assert!(two_models.contains("backend.b.quota: `a` has `gpt-4.1` on this quota"), "{two_models}");
+    }
+
+    #[test]
+    fn what_would_never_end_is_refused() {
+        assert!(error(("\"10m\"", "\"200 years\"")).contains("run.duration: it must be at most"));
+        let closed = "kind = \"closed\"\nusers = 2\nthink = \"0s\"";
+        let scenario = SCENARIO.replace("kind = \"poisson\"\nrate = 5", closed);
+        assert!(Scenario::parse(&scenario).is_ok());
+        let at_once = scenario.replace("ptus = 50", "ptus = 50\nrefusal_latency = \"0s\"");
+        let error = Scenario::parse(&at_once).unwrap_err().to_string();
+        assert!(error.contains("workload.chat.think: with a `refusal_latency` of zero"), "{error}");
+        let rates = "kind = \"rate_table\"\nrates = [{ at = \"0s\", rate = 1 }, { at = \"1ns\", rate = 1 }]";
+        let error = Scenario::parse(&SCENARIO.replace("kind = \"poisson\"\nrate = 5", rates)).unwrap_err().to_string();
+        assert!(error.contains("workload.chat.rates: they must last for 1 ms at least"), "{error}");
     }
 
     #[test]

@@ -89,6 +89,12 @@ impl Scenario {
     /// Only the first backend of a quota gives its limits.
     fn check_quota(&self, backend: &Backend) -> Checked {
         let Some(owner) = self.owner_of_quota(backend) else { return Ok(()) };
+        if owner.model != backend.model && !owner.model.is_empty() && !backend.model.is_empty() {
+            return wrong(
+                format!("backend.{}.quota", backend.name),
+                format!("`{}` has `{}` on this quota: Azure has one for each model", owner.name, owner.model),
+            );
+        }
         let gives =
             backend.tpm.is_some() || backend.rpm.is_some() || !backend.windows.is_empty() || backend.foreign.is_some();
         if owner.name != backend.name && gives {

@@ -45,9 +45,16 @@ pub(super) fn check(workload: &Workload) -> Checked {
         MaxTokens::Factor(factor) => {
             in_range(&key("max_tokens.factor"), Some(factor.factor), 0.0, 1e6)?;
             tokens(&key("max_tokens.min"), Some(factor.min))?;
+            refuse(factor.max < factor.min, key("max_tokens.max"), "it must be at least `min`")?;
         }
         MaxTokens::Named(_) | MaxTokens::Absent => {}
     }
+    refuse(workload.deadline.is_some_and(|span| span.as_nanos() == 0), key("deadline"), "it must be more than zero")?;
+    refuse(
+        workload.rates.last().is_some_and(|last| last.at.as_nanos() < lb_limits::MILLISECOND),
+        key("rates"),
+        "they must last for 1 ms at least",
+    )?;
     check_wishes(workload)?;
     refuse(workload.copies == 0, key("copies"), "it must be at least 1")?;
     if let Some(bursts) = workload.bursts {
