@@ -209,6 +209,15 @@ fn check_says_what_a_scenario_holds() {
     for line in ["backend ptu: priority 1, gpt-4.1, 15 PTUs", "sweep: 2 points", "plan: PTUs of ptu"] {
         assert!(out.lines().any(|other| other == line), "{out}");
     }
+    assert!(!out.contains("warning"), "{out}");
+    let set = |setting: &str| folder.out(0, &["check", "small.toml", "--set", setting]);
+    assert!(set("backend.ptu.ptus=17").contains("warning: backend.ptu.ptus: 17 PTUs are not for sale, but 20"));
+    let unknown = set("backend.eu.model=gpt-nine");
+    assert!(unknown.contains("warning: backend.eu.model: `gpt-nine` is in no table"), "{unknown}");
+    let scenario = SCENARIO.replace("\"backend.ptu.ptus\" = [0, 15]", "\"backend.other.ptus\" = [0, 15]");
+    fs::write(folder.0.join("sweep.toml"), scenario).unwrap();
+    let error = folder.error(2, &["check", "sweep.toml"]);
+    assert!(error.contains("sweep.toml: ") && error.contains("no `backend` named `other`"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use crate::{Simulation, scenario::Scenario, sweep::Grid};
 use clap::Args;
+use lb_limits::PtuModel;
 
 use super::{
     Ending, Failure,
@@ -30,10 +31,17 @@ impl CheckArgs {
         let simulation = Simulation::new(&scenario).map_err(|error| self.input.wrong(&error))?;
         let points = match Grid::of(&scenario) {
             Ok(grid) if grid.axes().is_empty() => 0,
-            Ok(grid) => grid.points().map_err(|error| self.input.wrong(&error))?.len(),
+            Ok(grid) => {
+                let points = grid.points().map_err(|error| self.input.wrong(&error))?;
+                for changes in &points {
+                    scenario.with(changes).map_err(|error| self.input.wrong(&error))?;
+                }
+                points.len()
+            }
             Err(error) => return Err(self.input.wrong(&error)),
         };
         let mut lines = words(simulation.scenario(), points);
+        lines.extend(warnings(&scenario));
         lines.extend(simulation.notes().into_iter().map(|note| format!("read {note}")));
         output::print(&lines.join("\n"))?;
         Ok(Ending::Done)
@@ -72,6 +80,29 @@ fn words(scenario: &Scenario, points: usize) -> Vec<String> {
         lines.push(format!("plan: PTUs of {}", plan.backend));
     }
     lines
+}
+
+/// What can be simulated, and is hardly meant.
+fn warnings(scenario: &Scenario) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for backend in &scenario.backends {
+        let (name, model) = (&backend.name, scenario.model(&backend.model));
+        let is_named = scenario.models.iter().any(|entry| entry.name == backend.model);
+        if !backend.model.is_empty() && !is_named && PtuModel::named(&backend.model).is_none() {
+            warnings.push(format!(
+                "warning: backend.{name}.model: `{}` is in no table; its latency and quota are those of any model",
+                backend.model
+            ));
+        }
+        let sold = model.increment(backend.deployment_type);
+        if let Some(ptus) = backend.ptus.filter(|&ptus| ptus > 0 && sold.round_up(ptus) != ptus) {
+            warnings.push(format!(
+                "warning: backend.{name}.ptus: {ptus} PTUs are not for sale, but {}",
+                sold.round_up(ptus)
+            ));
+        }
+    }
+    warnings
 }
 
 fn model(name: &str) -> &str {
