@@ -20,6 +20,8 @@ mod plan_verdict;
 #[cfg(feature = "render")]
 mod plot;
 #[cfg(feature = "render")]
+mod rests_on;
+#[cfg(feature = "render")]
 mod run;
 #[cfg(feature = "render")]
 mod run_answer;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     document::{Block, Card, Cell, Document, Table, Words},
-    run::{add_assumptions, add_notes},
+    rests_on::{add_assumptions, add_notes},
     sweep_figures::capitalised,
 };
 use crate::{

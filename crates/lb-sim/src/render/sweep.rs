@@ -2,7 +2,7 @@
 
 use super::{
     document::{Block, Document, Table, Words},
-    run::{add_assumptions, add_notes},
+    rests_on::{add_assumptions, add_notes},
     sweep_figures::groups,
 };
 use crate::{

@@ -3,7 +3,7 @@
 use crate::scene::Scene;
 
 /// Requests every 10 s, each of 10 tokens in and 11 out: 1 s to the head, 1 s more to the end.
-fn every_ten_seconds(run: &str, clients: &str, backends: &str, workload: &str, rest: &str) -> Scene {
+pub(crate) fn every_ten_seconds(run: &str, clients: &str, backends: &str, workload: &str, rest: &str) -> Scene {
     Scene::of(&format!(
         r#"
         [run]
@@ -23,14 +23,14 @@ fn every_ten_seconds(run: &str, clients: &str, backends: &str, workload: &str, r
     ))
 }
 
-const ONE: &str = r#"
+pub(crate) const ONE: &str = r#"
 [[backend]]
 name = "one"
 model = "steady"
 "#;
 
 /// `two` stands behind `one`.
-const TWO: &str = r#"
+pub(crate) const TWO: &str = r#"
 [[backend]]
 name = "two"
 priority = 2
@@ -284,41 +284,6 @@ fn somebody_elses_load_takes_its_part_of_the_quota() {
     let ours = accepted("foreign = { tpm = 120000.0, tokens = 100 }");
     // Hypergeometric per minute: a variance of 600 / 4 * 1/2 at least, over 120 minutes.
     assert!((ours - 300.0).abs() < 4.0 * (150.0_f64 / 120.0).sqrt(), "{ours}");
-}
-
-#[test]
-fn a_refusal_inside_a_200_is_no_success_and_cools_nothing() {
-    let refusing = format!(
-        "{ONE}hints = {{ refuse_with_200 = true }}\n\
-         window = [{{ unit = \"requests\", limit = 1, length = \"25s\", phase = \"0s\" }}]"
-    );
-    let (clients, pool) = ("sdk = \"openai-python-3.54\"", "[pool]\npeek = false\n");
-    let scene = every_ten_seconds("duration = \"29s\"", clients, &format!("{pool}{refusing}{TWO}"), "", "");
-    assert_eq!(scene.of_request(1), ["10000 arrived", "10000 sent one", "10030 answered one 200", "10030 gave up 200"]);
-    let class = &scene.run.classes[0];
-    assert_eq!((class.offered, class.succeeded, class.refusals_in_stream), (3, 1, 2));
-    assert_eq!((class.given_up.refused_in_stream, class.given_up.total(), class.sdk_retries), (2, 2, 0));
-    let one = &scene.run.backends[0];
-    assert_eq!((one.accepted, one.refusals_in_stream, one.throttles, one.cooling), (1, 2, 0, 0));
-    assert_eq!(scene.run.backends[1].attempts, 0);
-}
-
-#[test]
-fn a_refusal_inside_a_200_that_its_head_announces_fails_over_as_a_429() {
-    let refusing = format!(
-        "{ONE}hints = {{ refuse_with_200 = true }}\n\
-         window = [{{ unit = \"requests\", limit = 1, length = \"25s\", phase = \"0s\" }}]"
-    );
-    let scene = |backend: &str, workload| {
-        every_ten_seconds("duration = \"19s\"", "", &format!("{backend}{TWO}"), workload, "").of_request(1)[2..4]
-            .to_vec()
-    };
-    assert_eq!(scene(&refusing, ""), ["10030 answered one 429", "10030 cooling one until 25030"]);
-    // A head that says nothing is no reason to look, and what is no stream is not looked into.
-    let silent = refusing.replace("= true", "= true, policy = \"none\"");
-    for lines in [scene(&silent, ""), scene(&refusing, "stream = false")] {
-        assert_eq!(lines, ["10030 answered one 200", "10030 gave up 200"]);
-    }
 }
 
 #[test]

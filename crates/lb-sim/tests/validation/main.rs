@@ -18,6 +18,7 @@ mod faults;
 mod limits;
 mod patience;
 mod queues;
+mod refused_streams;
 mod repeat;
 mod retries;
 mod scene;
