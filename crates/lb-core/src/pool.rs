@@ -1,6 +1,7 @@
 //! A pool: the backends, their states and counters, the policy, and the clock.
 
 mod affinity;
+mod audience;
 mod builder;
 mod counters;
 mod ledger;
@@ -22,7 +23,6 @@ mod weights;
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -33,13 +33,14 @@ use std::{
 use crate::{
     backend::Backend,
     clock::{Clock, Instant, Lazy},
-    level::{self, Level},
-    observe::{self, Event, Observer},
+    level::Level,
+    observe::Event,
     outcome::Outcome,
     retry_after::Headers,
     rng::Rng,
 };
 
+use audience::Audience;
 pub use builder::PoolBuilder;
 pub use counters::Counters;
 pub(crate) use left::NoneLeft;
@@ -86,9 +87,7 @@ pub struct Pool {
     pub(crate) states: States,
     pub(crate) policy: Policy,
     clock: Arc<dyn Clock>,
-    observers: Arc<[Box<dyn Observer>]>,
-    /// From which level on they are told.
-    told_from: Option<Level>,
+    audience: Audience,
     /// How many requests have a number so far.
     numbered: Arc<AtomicU64>,
     pub(crate) waiting: Arc<Waiting>,
@@ -259,7 +258,7 @@ impl Pool {
     /// Whether anybody is told events of this level.
     #[inline]
     pub(crate) fn is_observed(&self, level: Level) -> bool {
-        self.told_from.is_some_and(|from| from <= level) || level::is_traced(level)
+        self.audience.is_told(level)
     }
 
     /// The number of a request that has something to tell.
@@ -270,12 +269,7 @@ impl Pool {
 
     /// Tells the observers and the subscriber. No lock is held here.
     pub(crate) fn emit(&self, event: &Event<'_>) {
-        observe::trace(event);
-        for observer in self.observers.iter() {
-            // Events are also told while a panic unwinds, and a second one there would abort the process. The panic hook
-            // has reported it.
-            let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(event)));
-        }
+        self.audience.tell(event);
     }
 }
 

@@ -7,12 +7,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Policy, Pool, PoolOptions, States, StatusAction};
+use super::{Audience, Policy, Pool, PoolOptions, States, StatusAction};
 use crate::{
     backend::{Auth, Backend, Destination},
     build_error::BuildError,
     clock::{Clock, SystemClock},
-    level::Level,
     observe::Observer,
     pool::waiting::{Wait, Waiting},
 };
@@ -226,15 +225,14 @@ impl PoolBuilder {
     pub fn build(self) -> Result<Pool, BuildError> {
         self.check()?;
         let (backends, weights) = tiers(self.backends);
-        let observers: Arc<[_]> = self.observers.into();
+        let audience = Audience::new(self.observers);
         Ok(Pool {
             states: States::new(&weights),
             waiting: Arc::new(Waiting::new()),
             backends,
-            policy: Policy::new(&self.options).with_time(want_time(&observers)),
+            policy: Policy::new(&self.options).with_time(audience.wants_time()),
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())),
-            told_from: told_from(&observers),
-            observers,
+            audience,
             numbered: Arc::default(),
         })
     }
@@ -252,14 +250,14 @@ impl PoolBuilder {
             let before = known.get(backends[slot].name()).copied();
             before.filter(|&before: &usize| old.backends[before].shares_endpoint_with(&backends[slot]))
         };
-        let observers = if self.observers.is_empty() { Arc::clone(&old.observers) } else { self.observers.into() };
+        let is_old = self.observers.is_empty();
+        let audience = if is_old { old.audience.clone() } else { Audience::new(self.observers) };
         Ok(Pool {
             states: old.states.replaced(&weights, kept),
             waiting: Arc::clone(&old.waiting),
-            policy: Policy::new(&self.options).with_time(want_time(&observers)),
+            policy: Policy::new(&self.options).with_time(audience.wants_time()),
             clock: Arc::clone(&old.clock),
-            told_from: told_from(&observers),
-            observers,
+            audience,
             numbered: Arc::clone(&old.numbered),
             backends,
         })
@@ -269,16 +267,6 @@ impl PoolBuilder {
         self.options.check()?;
         check_backends(&self.backends)
     }
-}
-
-/// From which level on these observers are told; `None` if there are none.
-fn told_from(observers: &[Box<dyn Observer>]) -> Option<Level> {
-    let all = observers.iter().any(|observer| observer.wants_attempts());
-    (!observers.is_empty()).then_some(if all { Level::Trace } else { Level::Info })
-}
-
-fn want_time(observers: &[Box<dyn Observer>]) -> bool {
-    observers.iter().any(|observer| observer.wants_time())
 }
 
 /// The backends by priority, and the weights of each priority's.
