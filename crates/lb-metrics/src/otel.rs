@@ -79,6 +79,9 @@ impl Metrics {
     }
 
     /// Reads the numbers of this pool, or of whichever pool stands behind `pools` at that time, whenever the SDK collects.
+    ///
+    /// Of pools [by model](Pools::by_model) that is the first: make one of these for each of them, with a name of its own, and
+    /// let it watch that pool.
     pub fn watch(&self, pools: impl Into<Pools>) {
         self.watched.add(pools.into());
     }
