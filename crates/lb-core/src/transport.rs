@@ -40,7 +40,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// For each request the balancer's loop calls, in this order:
 ///
-/// 1. [`wishes`](Transport::wishes) and [`prepare`](Transport::prepare) once: what the latter gives is the *original*;
+/// 1. [`wishes`](Transport::wishes) and [`prepare`](Transport::prepare) once: what the latter gives is the *original*; and
+///    [`model`](Transport::model) once, where there are pools by model;
 /// 2. per attempt [`replay`](Transport::replay) for a copy of the original. If it cannot be copied, the original itself
 ///    is sent, and no further attempt follows;
 /// 3. [`send`](Transport::send) with that request, at most once per backend;
