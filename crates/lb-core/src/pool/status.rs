@@ -94,9 +94,10 @@ impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { backends, waits, .. } = self;
         let lines: Vec<_> = backends.iter().map(|entry| Line::of(entry, self)).collect();
-        let mut status = serializer.serialize_struct("Snapshot", 4)?;
+        let mut status = serializer.serialize_struct("Snapshot", 5)?;
         status.serialize_field("at", &At(self.wall))?;
         status.serialize_field("backends", &lines)?;
+        status.serialize_field("removed", &self.removed)?;
         status.serialize_field("counters", &self.counters())?;
         status.serialize_field::<Waits>("waits", waits)?;
         status.end()
@@ -146,6 +147,7 @@ mod tests {
             (&"cooling".into(), &"by hand".into(), &60_000.into())
         );
         assert_eq!((&status["counters"]["throttles"], &status["counters"]["attempts"]), (&1.into(), &1.into()));
+        assert_eq!(status["removed"]["attempts"], 0);
         assert_eq!((&status["waits"]["waiting"], &status["waits"]["waited_ms"]), (&0.into(), &0.into()));
     }
 }
