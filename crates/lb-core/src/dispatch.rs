@@ -339,21 +339,10 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         self.earlier + self.tried.len() + matches!(self.repeat, Repeat::Did) as u32
     }
 
-    /// Whether only some of the backends can serve the request.
-    pub(crate) fn is_pinned(&self) -> bool {
-        self.terms.as_ref().is_some_and(|terms| terms.pin.is_some())
-    }
-
     /// How long the request has waited, all its waits that are over together.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.terms.as_ref().map_or(Duration::ZERO, |terms| terms.wait.total)
-    }
-
-    /// After how long without a head an attempt is to be given up, if the request wishes that: for drivers by hand.
-    #[must_use]
-    pub fn head_timeout(&self) -> Option<Duration> {
-        self.terms.as_ref().and_then(|terms| terms.head_timeout)
     }
 
     fn open<F: FnOnce() -> Instant>(&mut self, choice: Choice, now: &mut Lazy<F>) -> Attempt {

@@ -4,6 +4,7 @@
 
 mod affinity;
 mod by_hand;
+mod by_model;
 mod credentials;
 mod discards;
 mod dispatch;

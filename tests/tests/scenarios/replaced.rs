@@ -243,6 +243,51 @@ fn who_waits_is_woken_by_what_is_done_by_hand() {
 }
 
 #[test]
+fn a_request_that_was_refused_waits_and_goes_on_with_all_its_attempts_counted_and_one_end_told() {
+    for is_replaced in [false, true] {
+        let journal = Journal::new();
+        let (pool, _) = started(waiting(&[("a", 1), ("b", 2)]).observer(journal.clone()));
+        let transport = ScriptedTransport::new();
+        for name in ["a", "b"] {
+            transport.reply(name, Reply::status(429).header("retry-after", "5"));
+        }
+        let balancer = LoadBalancer::new(&pool, transport);
+        let mut sent = pin!(balancer.send(ask()));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(sent.as_mut().poll(&mut context).is_pending());
+        if is_replaced {
+            let _ = pool.replace(waiting(&[("c", 1), ("a", 2)])).unwrap();
+        } else {
+            assert!(pool.pool().end_cooldown("a"));
+        }
+        let Poll::Ready(answer) = sent.as_mut().poll(&mut context) else { panic!("it waits on") };
+        let answer = answer.unwrap();
+        let served = answer.extensions().get::<Served>().unwrap();
+        assert_eq!((served.backend(), served.attempts()), (if is_replaced { "c" } else { "a" }, 3));
+        let trail: Vec<_> = served.trail().iter().map(ToString::to_string).collect();
+        assert_eq!(trail, ["a: 429", "b: 429"]);
+        let told = journal.take();
+        let ends: Vec<_> = told.iter().filter(|line| line.starts_with("finished")).collect();
+        assert_eq!(ends.len(), 1, "{told:#?}");
+        assert!(ends[0].contains("served"), "{ends:?}");
+    }
+}
+
+#[test]
+fn an_attempt_that_is_open_ends_where_it_was_made() {
+    let journal = Journal::new();
+    let (pool, _) = started(pool_of(&[("a", 1), ("b", 1), ("c", 1)]).observer(journal.clone()));
+    let mut dispatch = Dispatch::new(pool.pool());
+    let whom = next(&mut dispatch);
+    // Fewer backends: a slot of the old pool would be none of the new one.
+    let _ = pool.replace(pool_of(&[("d", 1)])).unwrap();
+    drop(dispatch.go_on(pool.pool()).unwrap());
+    let told = journal.take();
+    assert!(told.last().is_some_and(|line| line.starts_with("finished") && line.contains("cancelled")), "{told:#?}");
+    assert_eq!(pool.pool().snapshot().removed.cancelled, 1, "{whom}");
+}
+
+#[test]
 fn who_waits_goes_on_waiting_in_the_new_pool_and_keeps_its_age() {
     let (pool, clock) = started(waiting(&[("a", 1)]));
     assert!(pool.pool().cool("a", 10 * SECOND));

@@ -5,6 +5,7 @@ use std::{mem, ops::Deref, sync::Arc, time::Duration};
 use super::{Answers, Dispatch, Notes, Terms};
 use crate::{
     pool::{Pool, Waiting},
+    served::FailedAttempt,
     wishes::WishError,
 };
 
@@ -17,6 +18,8 @@ pub(crate) struct Moved {
     /// The backends that it has struck, by name.
     struck: Vec<Arc<str>>,
     notes: Option<Notes>,
+    /// Whom it has tried in vain, by name.
+    trail: Box<[FailedAttempt]>,
     /// Where it waits.
     waiting: Arc<Waiting>,
 }
@@ -37,19 +40,23 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         if let Some(slot) = self.open.take() {
             self.cancel(slot);
         }
+        // Whose answer it had is of no use in another pool.
+        self.forget_end();
         let name = |&slot: &usize| Arc::clone(self.backend(slot).shared_name());
         let struck = self.struck.iter().map(name).collect();
-        let earlier = self.attempts();
+        let (earlier, trail) = (self.attempts(), self.trail());
         // It does not end here: what is taken is not given back when this is dropped, and one that has told nothing, and has
         // tried somebody, tells no end.
-        self.tried.insert(0);
+        if self.tried.is_empty() {
+            self.tried.insert(0);
+        }
         let (terms, notes) = (self.terms.take(), self.notes.take());
         let answers = mem::take(&mut self.answers);
-        Moved { terms, earlier, answers, struck, notes, waiting: Arc::clone(&self.pool.waiting) }
+        Moved { terms, earlier, answers, struck, notes, trail, waiting: Arc::clone(&self.pool.waiting) }
     }
 
     pub(crate) fn arrive(pool: P, moved: Moved) -> Result<Self, WishError> {
-        let Moved { mut terms, earlier, answers, struck, notes, waiting } = moved;
+        let Moved { mut terms, earlier, answers, struck, notes, trail, waiting } = moved;
         let mut result = Ok(());
         if let Some(terms) = &mut terms {
             result = terms.move_to(&pool);
@@ -61,6 +68,9 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
                 }
                 terms.wait.total = wait.total;
             }
+        }
+        if !trail.is_empty() {
+            terms.get_or_insert_default().trail = trail;
         }
         let struck = struck.iter().filter_map(|name| pool.slot(name)).collect();
         let mut dispatch = Self::on(pool, terms);

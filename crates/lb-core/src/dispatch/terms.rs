@@ -1,11 +1,13 @@
 //! On which terms a request goes: its wishes, and what its waits have come to.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
+use super::Dispatch;
 use crate::{
     backend::Backend,
     clock::Instant,
     pool::{Exclude, Pool, States, Tried, Turn},
+    served::FailedAttempt,
     wishes::{Affinity, Pin, ServedBy, WishError, Wishes},
 };
 
@@ -24,6 +26,8 @@ pub(super) struct Terms {
     pub(super) head_timeout: Option<Duration>,
     pub(super) teller: Option<ServedBy>,
     pub(super) wait: Waited,
+    /// Whom it has tried in vain in a pool that was replaced since.
+    pub(super) trail: Box<[FailedAttempt]>,
 }
 
 /// What the waits of a request have come to.
@@ -104,6 +108,19 @@ impl Terms {
     /// Whether this slot can serve the request.
     pub(super) fn allows(&self, slot: usize) -> bool {
         self.pin.as_ref().is_none_or(|slots| slots.contains(&slot))
+    }
+}
+
+impl<P: Deref<Target = Pool>> Dispatch<P> {
+    /// Whether only some of the backends can serve the request.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.terms.as_ref().is_some_and(|terms| terms.pin.is_some())
+    }
+
+    /// After how long without a head an attempt is to be given up, if the request wishes that: for drivers by hand.
+    #[must_use]
+    pub fn head_timeout(&self) -> Option<Duration> {
+        self.terms.as_ref().and_then(|terms| terms.head_timeout)
     }
 }
 

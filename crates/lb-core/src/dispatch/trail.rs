@@ -29,17 +29,21 @@ impl Trail {
         }
     }
 
-    /// The attempts, in their order, by the names of their backends.
-    fn attempts(&self, name: impl Fn(usize) -> Arc<str>) -> Box<[FailedAttempt]> {
-        let failed = self.failed.iter().take(self.len);
-        failed.map(|&(slot, reason)| FailedAttempt::new(name(slot as usize), reason)).collect()
+    /// The attempts, in their order.
+    fn attempts(&self) -> &[(u32, Reason)] {
+        &self.failed[..self.len]
     }
 }
 
 impl<P: Deref<Target = Pool>> Dispatch<P> {
     /// What it tried so far in vain, at most the first eight attempts.
     pub(crate) fn trail(&self) -> Box<[FailedAttempt]> {
-        let name = |slot| Arc::clone(self.backend(slot).shared_name());
-        self.trail.as_ref().map_or_else(Box::default, |trail| trail.attempts(name))
+        let before = self.terms.as_ref().map_or(&[][..], |terms| &terms.trail);
+        let failed = self.trail.as_ref().map_or(&[][..], Trail::attempts);
+        let failed = failed.iter().map(|&(slot, reason)| {
+            let name = self.backend(slot as usize).shared_name();
+            FailedAttempt::new(Arc::clone(name), reason)
+        });
+        before.iter().cloned().chain(failed).take(KEPT).collect()
     }
 }
