@@ -13,7 +13,7 @@ use futures::executor::block_on;
 use http::{Request, Response};
 use lb_core::{
     Backend, BackendBuilder, BackendSnapshot, BlockingLoadBalancer, Counters, Error, LoadBalancer, MockClock, Pool,
-    PoolBuilder, SeededRng, Served, State,
+    PoolBuilder, ReplaceablePool, SeededRng, Served, State,
     test_util::{OneShot, ScriptedFault, ScriptedTransport, Sent},
 };
 
@@ -95,7 +95,11 @@ impl Stage {
         let (shared, rng) = (Arc::clone(&pool), SeededRng::new(42));
         let balancer = match drive {
             Drive::Async => Balancer::Async(LoadBalancer::with_parts(shared, transport.clone(), rng)),
-            Drive::Blocking => Balancer::Blocking(BlockingLoadBalancer::with_parts(shared, transport.clone(), rng)),
+            // Over a handle, so that every scenario is also one of a pool that can be replaced.
+            Drive::Blocking => {
+                let handle = ReplaceablePool::from(shared);
+                Balancer::Blocking(BlockingLoadBalancer::with_parts(handle, transport.clone(), rng))
+            }
         };
         Self { drive, clock, transport, pool, balancer, seen: AtomicUsize::new(0) }
     }
