@@ -118,6 +118,12 @@ impl Pool {
         self.clock.wall()
     }
 
+    /// The longest hint that is credible here: what [`PoolBuilder::max_cooldown`] said.
+    #[must_use]
+    pub const fn max_cooldown(&self) -> Duration {
+        self.policy.max_cooldown
+    }
+
     /// The outcome of a response head in this pool: as [`Outcome::answered`], and whether it is a page that the pool
     /// [rejects](PoolBuilder::reject_html).
     #[inline]

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
     default_cooldown: Duration,
-    max_cooldown: Duration,
+    pub(crate) max_cooldown: Duration,
     /// So many requests in a row make a backend suspect.
     pub(crate) strikes: u32,
     /// How long after a failure a suspect is asked first.
