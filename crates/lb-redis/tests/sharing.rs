@@ -1,5 +1,7 @@
 //! Processes that share their cooldowns over a server: here several pools in one process, and a server beside them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod fake;
 
 use std::{
@@ -61,7 +63,7 @@ impl Process {
     fn hear(&self, outcome: Outcome) {
         let mut dispatch = Dispatch::new(&*self.pool);
         let Step::Try(_) = dispatch.next(|| self.pool.now(), &SeededRng::new(1)) else { panic!("nobody is left") };
-        dispatch.settle(outcome, || self.pool.now());
+        let _ = dispatch.settle(outcome, || self.pool.now());
     }
 
     /// A 429 that says how long, at the best backend that is left.

@@ -17,7 +17,7 @@ use tokio::{
     sync::{broadcast, mpsc, watch},
 };
 
-pub struct Fake {
+pub(crate) struct Fake {
     address: SocketAddr,
     state: Arc<State>,
 }
@@ -43,11 +43,11 @@ struct Data {
 }
 
 impl Fake {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with_kind("standalone", "7.0.15").await
     }
 
-    pub async fn with_kind(mode: &'static str, version: &'static str) -> Self {
+    pub(crate) async fn with_kind(mode: &'static str, version: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let data = Mutex::new(Data { mode, version, ..Data::default() });
@@ -61,50 +61,50 @@ impl Fake {
         Self { address, state }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://lb:first@{}", self.address)
     }
 
-    pub fn require_password(&self, password: &str) {
+    pub(crate) fn require_password(&self, password: &str) {
         self.state.lock().password = Some(password.to_owned());
     }
 
     /// Cuts all connections, and turns new ones away until it is [back](Fake::come_back).
-    pub fn go_away(&self) {
+    pub(crate) fn go_away(&self) {
         self.state.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    pub fn come_back(&self) {
+    pub(crate) fn come_back(&self) {
         self.state.cuts.send_modify(|cuts| *cuts += 1);
     }
 
     /// As some other process publishes it.
-    pub fn publish(&self, channel: &str, payload: impl Into<Vec<u8>>) {
+    pub(crate) fn publish(&self, channel: &str, payload: impl Into<Vec<u8>>) {
         let _ = self.state.published.send((channel.to_owned(), payload.into()));
     }
 
-    pub fn set(&self, key: &str, left: Duration) {
+    pub(crate) fn set(&self, key: &str, left: Duration) {
         self.state.lock().keys.insert(key.to_owned(), Instant::now() + left);
     }
 
     /// As a server that kept nothing on disk, and was started again.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut data = self.state.lock();
         data.keys.clear();
         data.hashes.clear();
     }
 
     /// How long a key still stands.
-    pub fn left(&self, key: &str) -> Option<Duration> {
+    pub(crate) fn left(&self, key: &str) -> Option<Duration> {
         self.state.lock().keys.get(key).map(|until| until.saturating_duration_since(Instant::now()))
     }
 
-    pub fn hash(&self, key: &str) -> HashMap<String, String> {
+    pub(crate) fn hash(&self, key: &str) -> HashMap<String, String> {
         self.state.lock().hashes.get(key).cloned().unwrap_or_default()
     }
 
     /// What clients have published so far.
-    pub fn messages(&self) -> Vec<String> {
+    pub(crate) fn messages(&self) -> Vec<String> {
         self.state.lock().messages.clone()
     }
 }

@@ -1,0 +1,60 @@
+//! lb-redis at a real Redis, by processes of its own. See `tests/README.md`.
+
+mod cost;
+mod delay;
+mod faults;
+mod fleet;
+mod server;
+mod worker;
+
+use std::{error::Error, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// lb-redis at a real Redis: ends with 1 if something is lost, or not as it should be.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The program `redis-server`
+    #[arg(long, default_value = "redis-server")]
+    server: PathBuf,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Eight processes under load, while the server is killed, started again, stopped and flooded
+    Faults,
+    /// How long it takes from a 429 in one process to the cooldown in another
+    Delay,
+    /// What a request pays for it, with the server up, down and stopped
+    Cost,
+    /// One of the processes
+    #[command(hide = true)]
+    Worker(worker::WorkerArgs),
+    /// A process that hears
+    #[command(hide = true)]
+    Listener(delay::ListenerArgs),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Arguments { server, command } = Arguments::parse();
+    let done = match command {
+        Command::Faults => faults::run(&server).await,
+        Command::Delay => delay::run(&server).await,
+        Command::Cost => cost::run(&server).await,
+        Command::Worker(arguments) => worker::run(arguments).await,
+        Command::Listener(arguments) => delay::listen(arguments).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
