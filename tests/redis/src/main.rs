@@ -7,7 +7,11 @@ mod fleet;
 mod server;
 mod worker;
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -32,6 +36,11 @@ enum Command {
     Delay,
     /// What a request pays for it, with the server up, down and stopped
     Cost,
+    /// A program that takes the URL of a server, at one
+    Example {
+        /// The program
+        program: PathBuf,
+    },
     /// One of the processes
     #[command(hide = true)]
     Worker(worker::WorkerArgs),
@@ -47,6 +56,7 @@ async fn main() -> ExitCode {
         Command::Faults => faults::run(&server).await,
         Command::Delay => delay::run(&server).await,
         Command::Cost => cost::run(&server).await,
+        Command::Example { program } => example(&server, program).await,
         Command::Worker(arguments) => worker::run(arguments).await,
         Command::Listener(arguments) => delay::listen(arguments).await,
     };
@@ -57,4 +67,10 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn example(server: &Path, program: PathBuf) -> Result<()> {
+    let server = server::Server::start(server).await?;
+    let status = tokio::process::Command::new(program).arg(server.url()).status().await?;
+    status.success().then_some(()).ok_or_else(|| format!("the example ended with {status}").into())
 }
