@@ -149,10 +149,20 @@ fn check_names<'a>(table: &str, names: impl Iterator<Item = &'a str>) -> Checked
     let mut seen = BTreeSet::new();
     for name in names {
         let is_plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        refuse(!is_plain, table, format!("`{name}` is no name; use letters, digits, `-` and `_`, no dots"))?;
+        refuse(!is_plain, table, unfit(table, name))?;
         refuse(!seen.insert(name), format!("{table}.{name}"), "the name is used twice")?;
     }
     Ok(())
+}
+
+/// Why a name is none, and one that would be.
+fn unfit(table: &str, name: &str) -> String {
+    let fit: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
+    let fit = if fit.is_empty() { "eu" } else { fit.as_str() };
+    format!(
+        "`{name}` is no name: it stands in key paths such as `{table}.{fit}.name`, where dots and spaces separate; use \
+         letters, digits, `-` and `_`, such as `{fit}`"
+    )
 }
 
 /// A number of tokens that a request can have.
@@ -317,7 +327,11 @@ output = 200
 
     #[test]
     fn names_have_no_dots() {
-        assert!(error(("name = \"ptu\"", "name = \"p.tu\"")).contains("no dots"));
+        assert_eq!(
+            error(("name = \"ptu\"", "name = \"gpt-4.1 eu\"")),
+            "line 5: backend: `gpt-4.1 eu` is no name: it stands in key paths such as `backend.gpt-4-1-eu.name`, where dots \
+             and spaces separate; use letters, digits, `-` and `_`, such as `gpt-4-1-eu`"
+        );
     }
 
     #[test]
