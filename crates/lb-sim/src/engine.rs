@@ -27,8 +27,8 @@ use crate::{
     deployment::{Outages, Server},
     journal::{Entry, Journal, NO_BACKEND},
     metrics::RunResult,
-    random::{Draws, Purpose},
-    scenario::{Assignment, Client, Scenario},
+    random::Draws,
+    scenario::Scenario,
     traffic::{Arrival, Traffic},
 };
 
@@ -46,8 +46,6 @@ pub(crate) struct Engine<'p, 'j> {
     end: u64,
     /// What the requests of each workload have in common.
     classes: Vec<Class>,
-    /// Whether the balancer looks into streams that announce a refusal.
-    peeks: bool,
     now: u64,
     traffic: Traffic,
     queue: Queue,
@@ -58,7 +56,6 @@ pub(crate) struct Engine<'p, 'j> {
     foreign: Vec<u64>,
     caches: Caches,
     pools: &'p Pools,
-    direct: Option<usize>,
     requests: Requests,
     /// The walk over the pool of each request, while a try is on: beside the requests, because it is larger than they.
     dispatches: Vec<Option<Dispatch<&'p Pool>>>,
@@ -80,7 +77,6 @@ impl<'p, 'j> Engine<'p, 'j> {
             scenario,
             draws,
             end,
-            peeks: scenario.clients.client == Client::Balancer && scenario.pool.peek,
             classes: Class::all(scenario),
             now: 0,
             traffic,
@@ -91,7 +87,6 @@ impl<'p, 'j> Engine<'p, 'j> {
             recorder: Recorder::new(scenario, pools.len(), end),
             servers,
             quotas,
-            direct: direct(scenario),
             pools,
             requests: Requests::default(),
             dispatches: Vec::new(),
@@ -144,8 +139,8 @@ impl<'p, 'j> Engine<'p, 'j> {
 
     fn arrive(&mut self, arrival: Arrival) {
         let key = key(arrival.workload, arrival.number);
-        let worker = self.worker(&arrival, key);
         let class = &self.classes[arrival.workload as usize];
+        let worker = class.worker(&arrival, key, self.draws);
         let deadline = arrival.at.saturating_add(class.deadline);
         self.journal.note(self.now, Entry::Arrived, &arrival, 0, NO_BACKEND, u64::from(worker));
         self.recorder.arrived(&arrival, worker);
@@ -156,36 +151,12 @@ impl<'p, 'j> Engine<'p, 'j> {
         }
         self.begin_try(id);
     }
-
-    fn worker(&self, arrival: &Arrival, key: u64) -> u32 {
-        let workers = u64::from(self.scenario.clients.workers);
-        let random = |key: u64| (u128::from(self.draws.bits(Purpose::Worker, key, 0)) * u128::from(workers)) >> 64;
-        let worker = match self.scenario.clients.assignment {
-            _ if workers == 1 => 0,
-            Assignment::Random => random(key),
-            Assignment::RoundRobin => u128::from(arrival.number % workers),
-            Assignment::Sticky => random(self::key(arrival.workload, arrival.number / 64)),
-        };
-        u32::try_from(worker).unwrap_or(0)
-    }
 }
 
 /// The key of a request in the draws: another for every number of every workload.
 const fn key(workload: u32, number: u64) -> u64 {
     // A workload's numbers use the upper bits sparingly; an odd multiple spreads the workloads over all of them.
     number ^ (workload as u64).wrapping_mul(SeededRng::GAMMA)
-}
-
-/// The backend of a direct client.
-fn direct(scenario: &Scenario) -> Option<usize> {
-    if scenario.clients.client != Client::Direct {
-        return None;
-    }
-    let there = (0..scenario.backends.len()).filter(|&index| pools::is_there(scenario, index));
-    match &scenario.clients.direct_to {
-        Some(name) => there.into_iter().find(|&index| scenario.backends[index].name == *name),
-        None => there.min_by_key(|&index| scenario.backends[index].priority),
-    }
 }
 
 /// Places of slabs and numbers of backends fit in 32 bits: more would not fit into memory.

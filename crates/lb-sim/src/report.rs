@@ -52,7 +52,7 @@ pub struct Report {
     pub classes: Vec<ClassReport>,
     /// Per backend, in the scenario's order.
     pub backends: Vec<BackendReport>,
-    /// Over the workers.
+    /// Over the workers of `[clients]`.
     pub workers: WorkersReport,
     /// What a month costs.
     pub cost: CostReport,
@@ -60,9 +60,6 @@ pub struct Report {
     pub assumptions: Vec<Assumption>,
     /// What to know about how the scenario's files were read, each with the file's name.
     pub notes: Vec<String>,
-    /// How many pools a backend cools in; 0 without a balancer.
-    #[serde(skip)]
-    pub(crate) pools: u32,
     /// The first run, over time.
     #[serde(skip)]
     pub(crate) timeline: Timeline,
@@ -87,11 +84,10 @@ impl Report {
             all: ClassReport::all(runs),
             classes: names.map(|(i, name)| ClassReport::new(name, runs, &class::tallies(runs, i))).collect(),
             backends: backends.map(|(i, backend)| BackendReport::new(scenario, i, backend, runs)).collect(),
-            workers: WorkersReport::new(runs),
+            workers: WorkersReport::new(scenario, runs),
             cost: CostReport::new(scenario, runs),
             assumptions: assumption::of(scenario, runs.len()),
             notes: Vec::new(),
-            pools: backend::pools(scenario).unwrap_or(0),
             timeline: runs.first().map_or_else(nothing, |run| run.timeline.clone()),
         }
     }

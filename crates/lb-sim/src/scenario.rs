@@ -13,6 +13,7 @@ mod fault;
 mod model;
 mod path;
 mod plan;
+mod program;
 mod request_quota;
 mod span;
 mod wishes;
@@ -34,12 +35,13 @@ pub(crate) use fault::{Fault, FaultKind};
 pub(crate) use model::Model;
 pub use path::KeyPath;
 pub(crate) use plan::{Limits, Plan};
+pub(crate) use program::Program;
 pub(crate) use request_quota::RequestQuota;
 pub use span::Span;
 pub(crate) use wishes::{Keys, Wishes};
 pub(crate) use workload::{
     Bursts, Columns, Factor, Kind, Law, Length, Lognormal, MaxTokens, NamedLength, NamedMaxTokens, RatePoint,
-    Resampled, TraceFormat, Workload,
+    Resampled, Retry, TraceFormat, Workload,
 };
 
 /// A scenario.
@@ -142,6 +144,7 @@ impl Scenario {
         let mut scenario: Self = toml::from_str(text).map_err(|error| ScenarioError::syntax(text, &error))?;
         scenario.document = document;
         scenario.folder = folder;
+        scenario.inherit().map_err(|error| error.at_line_of(text))?;
         scenario.check().map_err(|error| error.at_line_of(text))?;
         Ok(scenario)
     }
@@ -228,7 +231,7 @@ mod tests {
         described("`bursts` of a workload", keys::<Bursts>());
         described("`keys` of a workload", keys::<Keys>());
         described("`wishes` of a workload", keys::<Wishes>());
-        described("`retry` of a workload", keys::<workload::Retry>());
+        described("`retry` of a workload", keys::<Retry>());
         described("`rates` of a workload, a list", keys::<RatePoint>());
         described("`columns` of a workload", keys::<Columns>());
         described("`[[fault]]`", keys::<Fault>());

@@ -54,7 +54,8 @@ impl Engine<'_, '_> {
         let request = &mut self.requests[id];
         let Some(dispatch) = self.dispatches.get_mut(id as usize).and_then(Option::as_mut) else {
             // Without a balancer the first attempt is the only one.
-            if let Some(backend) = self.direct.filter(|_| !request.is_sent) {
+            let direct = self.classes[request.arrival.workload as usize].direct;
+            if let Some(backend) = direct.filter(|_| !request.is_sent) {
                 return Some(backend);
             }
             let end = request.last_end;
@@ -63,7 +64,7 @@ impl Engine<'_, '_> {
         };
         let rng = self.draws.lazy_rng(Purpose::Choice, request.key, u64::from(request.attempts));
         let end = match dispatch.next(|| Instant::from_nanos(now), &rng) {
-            Step::Try(attempt) => return Some(self.pools.backend(attempt.slot())),
+            Step::Try(attempt) => return Some(self.pools.backend(request.worker, attempt.slot())),
             Step::ReturnLast(_) => request.last_end,
             Step::Wait(until) => {
                 self.wait(id, until.as_nanos());
@@ -153,7 +154,7 @@ impl Engine<'_, '_> {
             }
             Answer::Refused { advice, in_stream: false } => (Head::Throttled(advice), refusal_latency),
             Answer::Refused { advice, in_stream: true } => {
-                let is_seen = self.peeks && class.call.stream && advice.announces_refusal();
+                let is_seen = class.peeks && class.call.stream && advice.announces_refusal();
                 (if is_seen { Head::Throttled(advice) } else { Head::RefusedInStream(advice) }, refusal_latency)
             }
             Answer::Broken { status: 429, advice, after } => (Head::Throttled(advice), after),
@@ -265,15 +266,15 @@ impl Engine<'_, '_> {
     /// The balancer's last word on this try: the SDK sends again after a wait, or the application gets it.
     #[inline(never)]
     fn end_try(&mut self, id: u32, end: TryEnd) {
-        let clients = &self.scenario.clients;
         self.end_dispatch(id);
         let request = &mut self.requests[id];
         request.is_sent = false;
-        let wait = match self.scenario.workloads[request.arrival.workload as usize].retry {
+        let class = &self.classes[request.arrival.workload as usize];
+        let wait = match class.retry {
             Some(retry) => (request.retries < retry.times).then_some(retry.wait.as_nanos()),
             None => {
                 let jitter = unit(self.draws.bits(Purpose::Backoff, request.key, u64::from(request.retries)));
-                sdk_retry::wait(clients.sdk, clients.max_retries, request.retries, end.hint(), jitter)
+                sdk_retry::wait(class.sdk, class.max_retries, request.retries, end.hint(), jitter)
             }
         };
         let Some(wait) = wait else { return self.give_up(id, end.into()) };

@@ -5,15 +5,30 @@ use std::sync::{
 
 use lb_core::{Backend, Event, MockClock, Observer, Pool};
 
-use crate::scenario::{Client, PoolSharing as Sharing, Preset, Scenario, ScenarioError};
+use crate::scenario::{Client, PoolSharing as Sharing, Program, Scenario, ScenarioError};
 
-/// The workers' pools: one each, or one for all.
+use super::narrow;
+
+/// The workers' pools: one each, or one for all of a program.
 pub(crate) struct Pools {
     pools: Vec<Pool>,
-    /// The scenario's backend at each place of a pool.
-    backends: Vec<usize>,
+    /// Per worker, those of each program after those of the one before.
+    workers: Vec<Desk>,
+    /// The scenario's backend at each place of a pool: per program.
+    backends: Vec<u32>,
     news: Arc<News>,
 }
+
+/// What a worker sends over.
+#[derive(Debug, Clone, Copy)]
+struct Desk {
+    /// Its pool; [`NO_POOL`] without one.
+    pool: u32,
+    /// Where the backends of its pool begin in the list of all.
+    backends: u32,
+}
+
+const NO_POOL: u32 = u32::MAX;
 
 /// What became of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,26 +73,40 @@ impl Observer for News {
 }
 
 impl Pools {
-    /// The pools of a scenario: none if its client is direct, or if it has no backend to send to.
+    /// The pools of a scenario: none for workers whose client is direct, or who have no backend to send to.
     pub(crate) fn new(scenario: &Scenario) -> Result<Self, ScenarioError> {
-        let news = Arc::new(News::default());
-        let mut backends: Vec<usize> =
-            (0..scenario.backends.len()).filter(|&index| is_there(scenario, index)).collect();
-        // As the pool sorts them: by priority, otherwise in the order given.
-        backends.sort_by_key(|&index| scenario.backends[index].priority);
-        let count = match (scenario.clients.client, scenario.clients.pools) {
-            _ if backends.is_empty() => 0,
-            (Client::Direct, _) => 0,
-            (Client::Balancer, Sharing::Shared) => 1,
-            (Client::Balancer, Sharing::Private) => scenario.clients.workers,
-        };
-        let pools = (0..count).map(|_| pool(scenario, &backends, &news)).collect::<Result<_, _>>()?;
-        Ok(Self { pools, backends, news })
+        let mut all = Self { pools: Vec::new(), workers: Vec::new(), backends: Vec::new(), news: Arc::default() };
+        for program in scenario.programs() {
+            all.add(scenario, &program)?;
+        }
+        Ok(all)
     }
 
-    /// The pool of a worker, and its number; `None` if there are no pools.
+    fn add(&mut self, scenario: &Scenario, program: &Program<'_>) -> Result<(), ScenarioError> {
+        let (clients, begin) = (program.clients, narrow(self.backends.len()));
+        let mut backends: Vec<usize> =
+            (0..scenario.backends.len()).filter(|&index| program.sends_to[index] && scenario.is_there(index)).collect();
+        // As the pool sorts them: by priority, otherwise in the order given.
+        backends.sort_by_key(|&index| scenario.backends[index].priority);
+        self.backends.extend(backends.iter().map(|&index| narrow(index)));
+        for worker in 0..clients.workers {
+            let pool = match (clients.client, clients.pools) {
+                _ if backends.is_empty() => NO_POOL,
+                (Client::Direct, _) => NO_POOL,
+                (Client::Balancer, Sharing::Shared) if worker > 0 => narrow(self.pools.len() - 1),
+                (Client::Balancer, _) => {
+                    self.pools.push(pool(scenario, program, &backends, &self.news)?);
+                    narrow(self.pools.len() - 1)
+                }
+            };
+            self.workers.push(Desk { pool, backends: begin });
+        }
+        Ok(())
+    }
+
+    /// The pool of a worker, and its number; `None` if it has none.
     pub(super) fn of(&self, worker: u32) -> Option<(usize, &Pool)> {
-        let number = if self.pools.len() == 1 { 0 } else { worker as usize };
+        let number = self.workers[worker as usize].pool as usize;
         self.pools.get(number).map(|pool| (number, pool))
     }
 
@@ -85,9 +114,10 @@ impl Pools {
         self.pools.len()
     }
 
-    /// The scenario's backend at this place of a pool.
-    pub(super) fn backend(&self, index: usize) -> usize {
-        self.backends[index]
+    /// The scenario's backend at this place of a worker's pool.
+    #[inline]
+    pub(super) fn backend(&self, worker: u32, place: usize) -> usize {
+        self.backends[self.workers[worker as usize].backends as usize + place] as usize
     }
 
     /// What has changed last since this was asked.
@@ -107,15 +137,14 @@ impl Pools {
     }
 }
 
-/// A deployment of zero PTUs was not bought.
-pub(super) fn is_there(scenario: &Scenario, index: usize) -> bool {
-    let backend = &scenario.backends[index];
-    backend.preset != Preset::AzurePtu || backend.ptus != Some(0)
-}
-
-fn pool(scenario: &Scenario, backends: &[usize], news: &Arc<News>) -> Result<Pool, ScenarioError> {
+fn pool(
+    scenario: &Scenario,
+    program: &Program<'_>,
+    backends: &[usize],
+    news: &Arc<News>,
+) -> Result<Pool, ScenarioError> {
     // The engine says what time it is; the pool's own clock stands still.
-    let mut builder = Pool::builder().clock(MockClock::new()).observer(Arc::clone(news)).options(scenario.pool.clone());
+    let mut builder = Pool::builder().clock(MockClock::new()).observer(Arc::clone(news)).options(program.pool.clone());
     for &index in backends {
         let backend = &scenario.backends[index];
         let built = Backend::builder(format!("backend-{index}.example"))
@@ -127,5 +156,11 @@ fn pool(scenario: &Scenario, backends: &[usize], news: &Arc<News>) -> Result<Poo
             built.map_err(|error| ScenarioError::new(format!("backend.{}", backend.name), error.to_string()))?,
         );
     }
-    builder.build().map_err(|error| ScenarioError::new("pool", error.to_string()))
+    builder.build().map_err(|error| {
+        let key = match program.owner {
+            Some(workload) if workload.pool.is_some() => format!("workload.{}.pool", workload.name),
+            _ => "pool".to_owned(),
+        };
+        ScenarioError::new(key, error.to_string())
+    })
 }

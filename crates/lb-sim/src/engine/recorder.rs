@@ -4,7 +4,7 @@ use super::request::{End, Head, Request};
 use crate::{
     deployment::{Answer, Server},
     metrics::{BackendTally, ClassTally, Conservation, RunResult, Timeline, WorkerTally},
-    scenario::Scenario,
+    scenario::{Program, Scenario},
     traffic::Arrival,
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Recorder {
     cooling: Vec<u64>,
     /// Since when each pool suspects each backend.
     suspected: Vec<Option<u64>>,
-    /// The backends of the best priority.
+    /// Whether a backend has the best priority of those that a workload sends to: per workload, per backend.
     is_best: Vec<bool>,
     sample: u64,
     next_sample: u64,
@@ -52,7 +52,8 @@ const MOST_UTILISATION: usize = 3_000;
 impl Recorder {
     pub(super) fn new(scenario: &Scenario, pools: usize, end: u64) -> Self {
         let backends = scenario.backends.len();
-        let best = scenario.backends.iter().map(|backend| backend.priority).min();
+        let programs = scenario.programs();
+        let workers: u32 = programs.iter().map(|program| program.clients.workers).sum();
         let warmup = scenario.run.warmup.as_nanos();
         let sample = (end / SAMPLES).max(1);
         let usage = || Usage { tally: BackendTally::default(), seen: vec![0; MOST_UTILISATION + 1], inside: (0, 0) };
@@ -63,11 +64,13 @@ impl Recorder {
             inside: (0, 0),
             classes: scenario.workloads.iter().map(|_| ClassTally::default()).collect(),
             backends: scenario.backends.iter().map(|_| usage()).collect(),
-            workers: vec![WorkerTally::default(); scenario.clients.workers as usize],
+            workers: vec![WorkerTally::default(); workers as usize],
             timeline: Timeline::new(backends, end),
             cooling: vec![0; pools * backends],
             suspected: vec![None; pools * backends],
-            is_best: scenario.backends.iter().map(|backend| Some(backend.priority) == best).collect(),
+            is_best: (0..scenario.workloads.len())
+                .flat_map(|workload| best(scenario, &programs[scenario.program_of(workload)]))
+                .collect(),
             sample,
             next_sample: 0,
         }
@@ -236,7 +239,8 @@ impl Recorder {
         }
         let class = &mut self.classes[arrival.workload as usize];
         class.succeeded += 1;
-        class.spilled += u64::from(!self.is_best[request.backend]);
+        let place = arrival.workload as usize * self.backends.len() + request.backend;
+        class.spilled += u64::from(!self.is_best[place]);
         class.added_wait.record(request.sent - arrival.at);
         class.first_token.record(request.first_token - arrival.at);
         class.total.record(now - arrival.at);
@@ -320,6 +324,13 @@ impl Recorder {
             timeline: self.timeline,
         }
     }
+}
+
+/// Of each backend whether it has the best priority of those that a program sends to.
+fn best(scenario: &Scenario, program: &Program<'_>) -> Vec<bool> {
+    let sends = scenario.backends.iter().zip(&program.sends_to);
+    let best = sends.clone().filter(|(_, sends)| **sends).map(|(backend, _)| backend.priority).min();
+    sends.map(|(backend, sends)| *sends && Some(backend.priority) == best).collect()
 }
 
 impl Usage {

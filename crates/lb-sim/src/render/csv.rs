@@ -1,6 +1,6 @@
 //! The timeline as CSV.
 
-use crate::report::Report;
+use crate::report::{BackendReport, Report};
 
 impl Report {
     /// The first run over time as CSV, tidy: a line per moment, thing and figure. Its columns are `start_seconds`
@@ -40,8 +40,8 @@ impl Report {
                     ("accepted", bin.accepted as f64),
                     ("refused", bin.refused as f64),
                     ("failed", bin.failed as f64),
-                    ("cooling_share", self.share_of_bin(bin.cooling)),
-                    ("suspect_share", self.share_of_bin(bin.suspect)),
+                    ("cooling_share", self.share_of_bin(backend, bin.cooling)),
+                    ("suspect_share", self.share_of_bin(backend, bin.suspect)),
                     ("utilisation", bin.utilisation as f64 / 1e3),
                 ] {
                     out.write_record([&start, &length, "backend", &backend.name, figure, &value.to_string()])?;
@@ -52,9 +52,9 @@ impl Report {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The part of a bin that a time in it is, over all pools.
-    pub(crate) fn share_of_bin(&self, nanos: u64) -> f64 {
-        let time = self.timeline.bin as f64 * f64::from(self.pools);
+    /// The part of a bin that a time of a backend in it is, over all pools that it is in.
+    pub(crate) fn share_of_bin(&self, backend: &BackendReport, nanos: u64) -> f64 {
+        let time = self.timeline.bin as f64 * f64::from(backend.pools);
         if time > 0.0 { (nanos as f64 / time).min(1.0) } else { 0.0 }
     }
 }

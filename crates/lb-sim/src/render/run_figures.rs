@@ -48,7 +48,8 @@ impl Report {
 
     /// What a backend accepted and refused over time, how full it was, and when it was out.
     pub(crate) fn backend_figure(&self, index: usize) -> Figure {
-        let name = self.backends.get(index).map_or("", |backend| backend.name.as_str());
+        let backend = &self.backends[index];
+        let name = &backend.name;
         let nothing = Vec::new();
         let bins = Bins::of(self, self.timeline.backends.get(index).unwrap_or(&nothing));
         let rate = |value: fn(&BackendBin) -> u64| {
@@ -64,7 +65,7 @@ impl Report {
         }
         let of_time = |value: fn(&BackendBin) -> u64| {
             bins.line(|bins| {
-                bins.iter().map(|bin| self.share_of_bin(value(bin))).sum::<f64>() / bins.len().max(1) as f64
+                bins.iter().map(|bin| self.share_of_bin(backend, value(bin))).sum::<f64>() / bins.len().max(1) as f64
             })
         };
         let (cooling, suspect) = (of_time(|bin| bin.cooling), of_time(|bin| bin.suspect));
@@ -73,7 +74,7 @@ impl Report {
         let load = load.into_iter().filter(|point| point.0 >= self.warmup).collect();
         let full = vec![(0.0, 1.0), (self.end(), 1.0)];
         let mut shares = vec![Series::new("", GREY, Shape::Limit, full)];
-        if self.pools > 0 {
+        if backend.pools > 0 {
             shares.push(Series::new("cooling: share of the time that pools have it out", ORANGE, Shape::Fill, cooling));
             if suspect.iter().any(|point| point.1 > 0.0) {
                 shares.push(Series::new(

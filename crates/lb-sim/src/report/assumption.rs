@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use crate::{
     number,
-    scenario::{Client, Kind, MaxTokens, Model, NamedMaxTokens, PoolSharing, Preset, Scenario, Span, Workload},
+    scenario::{
+        Client, Kind, MaxTokens, Model, NamedMaxTokens, PoolSharing, Preset, Program, Scenario, Span, Workload,
+    },
     traffic::{INPUT_SPREAD, OUTPUT_SPREAD},
 };
 
@@ -106,17 +108,23 @@ pub(crate) fn of(scenario: &Scenario, runs: usize) -> Vec<Assumption> {
 }
 
 fn clients(list: &mut List, scenario: &Scenario) {
-    let clients = &scenario.clients;
-    if clients.client == Client::Direct {
-        list.given("who sends", "every request goes to one backend, no balancer");
-        return;
+    let programs = scenario.programs();
+    for program in &programs {
+        let clients = program.clients;
+        let what = program.owner.map_or_else(|| "who sends".to_owned(), |own| format!("who sends {}", own.name));
+        let pools = match clients.pools {
+            PoolSharing::Private => "each with a pool of its own: they learn of refusals separately",
+            PoolSharing::Shared => "all over one pool, without delay",
+        };
+        match clients.client {
+            Client::Direct => list.given(what, "every request goes to one backend, no balancer"),
+            Client::Balancer => list.given(what, format!("{} workers, {pools}", clients.workers)),
+        }
     }
-    let pools = match clients.pools {
-        PoolSharing::Private => "each with a pool of its own: they learn of refusals separately",
-        PoolSharing::Shared => "all over one pool, without delay",
+    let believes = |program: &Program<'_>| {
+        program.clients.client == Client::Balancer && program.pool.max_cooldown == PoolOptions::default().max_cooldown
     };
-    list.given("who sends", format!("{} workers, {pools}", clients.workers));
-    if scenario.pool.max_cooldown == PoolOptions::default().max_cooldown {
+    if programs.iter().any(believes) {
         list.add(
             Source::Given,
             "longest wait that the balancer believes",

@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::{Estimate, measured_seconds, share};
 use crate::{
     metrics::{BackendTally, RunResult},
-    scenario::{Backend, Client, PoolSharing, Preset, Scenario},
+    scenario::{Backend, Preset, Program, Scenario},
 };
 
 /// What one backend got and gave after the warm-up. Counts are per run.
@@ -53,6 +53,9 @@ pub struct BackendReport {
     pub cooling_share: Estimate,
     /// The part of the time that a pool suspected it, over all pools; nothing without a balancer.
     pub suspect_share: Estimate,
+    /// How many pools it is in, and cools in each by itself; 0 without a balancer.
+    #[serde(skip)]
+    pub(crate) pools: u32,
 }
 
 /// How full the fullest limit of a backend is, over time; 1 is full.
@@ -78,11 +81,12 @@ impl BackendReport {
         let full = |value: fn(&BackendTally) -> u64| {
             each(&|tally| (limited && tally.samples > 0).then(|| value(tally) as f64 / 1e3))
         };
-        let pools = pools(scenario);
+        let programs = scenario.programs();
+        let pools: u32 = programs.iter().filter(|program| program.sends_to[index]).map(Program::pools).sum();
         let of_time = |value: fn(&BackendTally) -> u128| {
             Estimate::over(runs.iter().map(|run| {
-                let time = measured_seconds(run)? * f64::from(pools?);
-                Some(value(&tally(run)) as f64 / 1e9 / time)
+                let time = measured_seconds(run)? * f64::from(pools);
+                (time > 0.0).then(|| value(&tally(run)) as f64 / 1e9 / time)
             }))
         };
         Self {
@@ -118,6 +122,7 @@ impl BackendReport {
             })),
             cooling_share: of_time(|tally| tally.cooling),
             suspect_share: of_time(|tally| tally.suspect),
+            pools,
         }
     }
 }
@@ -127,16 +132,6 @@ fn capacity_per_second(scenario: &Scenario, backend: &Backend) -> Option<f64> {
     let ptus = backend.ptus.filter(|_| backend.preset == Preset::AzurePtu)?;
     let per_ptu = scenario.model(&backend.model).input_tpm_per_ptu()?;
     Some(ptus as f64 * per_ptu as f64 / 60.0)
-}
-
-/// How many pools there are: a backend cools in each of them by itself. None without a balancer.
-pub(super) fn pools(scenario: &Scenario) -> Option<u32> {
-    let clients = &scenario.clients;
-    match (clients.client, clients.pools) {
-        (Client::Direct, _) => None,
-        (Client::Balancer, PoolSharing::Shared) => Some(1),
-        (Client::Balancer, PoolSharing::Private) => Some(clients.workers),
-    }
 }
 
 /// Whether something of it can be full.

@@ -1,9 +1,12 @@
 use serde::Serialize;
 
 use super::{Estimate, share};
-use crate::metrics::{RunResult, WorkerTally};
+use crate::{
+    metrics::{RunResult, WorkerTally},
+    scenario::Scenario,
+};
 
-/// How evenly the workers fared.
+/// How evenly the workers fared that workloads share: those of a workload's own have other traffic.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct WorkersReport {
@@ -34,14 +37,17 @@ pub struct Fairness {
 }
 
 impl WorkersReport {
-    pub(super) fn new(runs: &[RunResult]) -> Self {
+    pub(super) fn new(scenario: &Scenario, runs: &[RunResult]) -> Self {
+        let programs = scenario.programs();
+        let shared = programs.first().filter(|program| program.owner.is_none());
+        let count = shared.map_or(0, |program| program.clients.workers as usize);
         let extreme = |value: fn(&WorkerTally) -> Option<f64>, worse: fn(f64, f64) -> f64| {
-            Estimate::over(runs.iter().map(|run| run.workers.iter().filter_map(value).reduce(worse)))
+            Estimate::over(runs.iter().map(|run| run.workers.iter().take(count).filter_map(value).reduce(worse)))
         };
         Self {
-            count: runs.first().map_or(0, |run| run.workers.len()),
-            successes: Fairness::of(runs, |worker| worker.succeeded),
-            backend_429s: Fairness::of(runs, |worker| worker.throttles),
+            count: if runs.is_empty() { 0 } else { count },
+            successes: Fairness::of(runs, count, |worker| worker.succeeded),
+            backend_429s: Fairness::of(runs, count, |worker| worker.throttles),
             worst_success_share: extreme(|worker| share(worker.succeeded, worker.offered), f64::min),
             worst_application_429_share: extreme(|worker| share(worker.application_429s, worker.offered), f64::max),
         }
@@ -49,8 +55,8 @@ impl WorkersReport {
 }
 
 impl Fairness {
-    fn of(runs: &[RunResult], value: fn(&WorkerTally) -> u64) -> Self {
-        let of_run = |run: &RunResult| Evenness::of(run.workers.iter().map(value));
+    fn of(runs: &[RunResult], count: usize, value: fn(&WorkerTally) -> u64) -> Self {
+        let of_run = |run: &RunResult| Evenness::of(run.workers.iter().take(count).map(value));
         let each = |value: fn(&Evenness) -> f64| Estimate::over(runs.iter().map(|run| of_run(run).as_ref().map(value)));
         Self {
             jain: each(|spread| 1.0 / (1.0 + spread.cv_squared)),

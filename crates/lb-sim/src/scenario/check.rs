@@ -1,12 +1,13 @@
 //! What a scenario must be for a run to make sense: names exist and are unique, numbers are in range.
 
 mod backend;
+mod clients;
 mod fault;
 mod workload;
 
 use std::collections::BTreeSet;
 
-use super::{Client, Kind, Preset, Scenario, ScenarioError};
+use super::{Kind, Preset, Scenario, ScenarioError};
 
 /// How many backends a scenario can have: what the keys of draws and the journal have bits for is far more.
 const MOST_BACKENDS: usize = 10_000;
@@ -84,27 +85,6 @@ impl Scenario {
             }
             None if !self.workloads.iter().any(|w| matches!(w.kind, Kind::Trace | Kind::AzureMonitor) && !w.repeat) => {
                 wrong("run", "`duration` is missing; only a trace or an export that does not loop ends by itself")
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_clients(&self) -> Checked {
-        let clients = &self.clients;
-        refuse(clients.workers == 0, "clients.workers", "it must be at least 1")?;
-        refuse(clients.workers > 100_000, "clients.workers", "it must be at most 100000")?;
-        refuse(clients.timeout.as_nanos() == 0, "clients.timeout", "it must be more than zero")?;
-        refuse(clients.connect_timeout.as_nanos() == 0, "clients.connect_timeout", "it must be more than zero")?;
-        let wishing = self.workloads.iter().find(|workload| workload.wishes.is_some());
-        if let Some(workload) = wishing.filter(|_| clients.client == Client::Direct) {
-            return wrong(format!("workload.{}.wishes", workload.name), "only the balancer grants wishes");
-        }
-        match &clients.direct_to {
-            Some(_) if clients.client == Client::Balancer => {
-                wrong("clients.direct_to", "only `client = \"direct\"` sends to one backend")
-            }
-            Some(name) if !self.backends.iter().any(|backend| backend.name == *name) => {
-                wrong("clients.direct_to", format!("there is no backend `{name}`"))
             }
             _ => Ok(()),
         }

@@ -1,9 +1,10 @@
 use std::path::PathBuf;
 
+use lb_core::PoolOptions;
 use lb_limits::CHARS_PER_TOKEN;
 use serde::Deserialize;
 
-use super::{Keys, Span, Wishes, unit};
+use super::{Clients, Keys, Span, Wishes, unit};
 
 /// The traffic of one request class: when its requests arrive, and how large they are.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -42,6 +43,9 @@ pub(crate) struct Workload {
     pub(crate) stream: bool,
     pub(crate) deadline: Option<Span>,
     pub(crate) retry: Option<Retry>,
+    pub(crate) backends: Option<Vec<String>>,
+    pub(crate) clients: Option<Clients>,
+    pub(crate) pool: Option<PoolOptions>,
     pub(crate) keys: Option<Keys>,
     pub(crate) wishes: Option<Wishes>,
 }
