@@ -90,3 +90,43 @@ fn a_workload_has_an_sdk_workers_and_a_timeout_of_its_own() {
     assert_eq!(run.classes[0].faults, 0);
     assert_eq!(run.backends[2].attempts, run.classes[1].attempts);
 }
+
+/// A request every 667 ms for an hour, on 60 a minute.
+fn batch(refusal: &str, retry: &str) -> RunResult {
+    run(&format!(
+        r#"
+        run = {{ duration = "1h" }}
+        pool = {{ peek = false }}
+        [[backend]]
+        name = "eu"
+        window = [{{ unit = "requests", limit = 60, length = "60s", phase = "0s" }}]
+        {refusal}
+        [[workload]]
+        name = "batch"
+        kind = "constant"
+        rate = 1.5
+        input = 1
+        output = 1
+        {retry}
+        "#
+    ))
+}
+
+#[test]
+fn a_batch_that_retries_until_it_is_served_gives_nothing_up_and_uses_all_of_the_quota() {
+    for refusal in ["", "hints = { refuse_with_200 = true }"] {
+        let run = batch(refusal, "retry = { wait = '5s' }");
+        assert_eq!(run.conservation.offered, 5_400);
+        assert_eq!(run.conservation.given_up, 0, "{:?}", run.classes);
+        // 60 in each of the 60 minutes; the rest is still under way.
+        assert!((3_590..=3_600).contains(&run.conservation.succeeded), "{:?}", run.conservation);
+        assert!(run.classes[0].sdk_retries > 10_000, "{:?}", run.classes);
+    }
+}
+
+#[test]
+fn a_deadline_ends_what_would_be_sent_until_it_is_served() {
+    let run = batch("", "retry = { wait = '5s' }\ndeadline = '90s'");
+    assert!(run.conservation.given_up > 1_000, "{:?}", run.conservation);
+    assert_eq!(run.classes[0].given_up.deadline, run.conservation.given_up);
+}

@@ -194,7 +194,7 @@ impl Engine<'_, '_> {
         let request = &mut self.requests[id];
         match head {
             Head::Served => self.first_token(id),
-            Head::RefusedInStream(_) => self.give_up(id, End::RefusedInStream),
+            Head::RefusedInStream(_) => self.end_try(id, TryEnd::RefusedInStream),
             Head::Throttled(_) | Head::Broken(..) | Head::Faulted(_) => {
                 request.last_end = head.try_end();
                 match verdict {
@@ -271,7 +271,9 @@ impl Engine<'_, '_> {
         request.is_sent = false;
         let class = &self.classes[request.arrival.workload as usize];
         let wait = match class.retry {
-            Some(retry) => (request.retries < retry.times).then_some(retry.wait.as_nanos()),
+            Some(retry) => retry.times.is_none_or(|times| request.retries < times).then_some(retry.wait.as_nanos()),
+            // To an SDK that was an answer.
+            None if matches!(end, TryEnd::RefusedInStream) => None,
             None => {
                 let jitter = unit(self.draws.bits(Purpose::Backoff, request.key, u64::from(request.retries)));
                 sdk_retry::wait(class.sdk, class.max_retries, request.retries, end.hint(), jitter)

@@ -157,13 +157,15 @@ pub(super) enum TryEnd {
     ServerError(u16, Hint),
     /// No answer.
     Fault,
+    /// A refusal inside a 200.
+    RefusedInStream,
 }
 
 impl TryEnd {
     pub(super) fn hint(self) -> Hint {
         match self {
             Self::Throttled(hint) | Self::ServerError(_, hint) => hint,
-            Self::Fault => Hint::default(),
+            Self::Fault | Self::RefusedInStream => Hint::default(),
         }
     }
 }
@@ -184,6 +186,7 @@ impl From<TryEnd> for End {
             TryEnd::Throttled(_) => Self::Throttled,
             TryEnd::ServerError(status, _) => Self::ServerError(status),
             TryEnd::Fault => Self::Fault,
+            TryEnd::RefusedInStream => Self::RefusedInStream,
         }
     }
 }

@@ -64,11 +64,11 @@ pub(crate) enum Kind {
     AzureMonitor,
 }
 
-/// What a workload's application does itself after a failure.
+/// What a workload's application does itself after a failure; without `times` until the request is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Retry {
-    pub(crate) times: u32,
+    pub(crate) times: Option<u32>,
     pub(crate) wait: Span,
 }
 

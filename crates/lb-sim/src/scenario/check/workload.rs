@@ -56,6 +56,14 @@ pub(super) fn check(workload: &Workload) -> Checked {
         "they must last for 1 ms at least",
     )?;
     check_wishes(workload)?;
+    if let Some(retry) = workload.retry {
+        // A pool without a backend refuses at once: all of them would be at one moment.
+        refuse(
+            retry.wait.as_nanos() < lb_limits::MILLISECOND && retry.times.is_none_or(|times| times > 1_000),
+            key("retry.wait"),
+            "it must be 1 ms or longer where a request is sent again more than 1,000 times, or until it is served",
+        )?;
+    }
     refuse(workload.copies == 0, key("copies"), "it must be at least 1")?;
     if let Some(bursts) = workload.bursts {
         in_range(&key("bursts.factor"), Some(bursts.factor), 1e-6, 1e6)?;
