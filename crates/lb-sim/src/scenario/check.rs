@@ -7,7 +7,7 @@ mod workload;
 
 use std::collections::BTreeSet;
 
-use super::{Kind, Preset, Scenario, ScenarioError};
+use super::{Client, Kind, Preset, Scenario, ScenarioError};
 
 /// How many backends a scenario can have: what the keys of draws and the journal have bits for is far more.
 const MOST_BACKENDS: usize = 10_000;
@@ -55,11 +55,14 @@ impl Scenario {
         for workload in &self.workloads {
             workload::check(workload)?;
             // Refused users would come again at the same moment, without end.
-            let at_once = self.backends.iter().any(|backend| self.refusal_latency(backend).as_nanos() == 0);
+            let client = workload.clients.as_ref().unwrap_or(&self.clients).client;
+            let latencies = self.backends.iter().map(|backend| self.refusal_latency(backend).as_nanos());
+            let at_once = client == Client::Balancer || latencies.min() == Some(0);
             refuse(
-                workload.kind == Kind::Closed && workload.think.is_some_and(|think| think.as_nanos() == 0) && at_once,
+                at_once && workload.think.is_some_and(|think| think.as_nanos() < lb_limits::MILLISECOND),
                 format!("workload.{}.think", workload.name),
-                "with a `refusal_latency` of zero users must think, if only for 1 ms",
+                "it must be 1 ms or longer: a balancer whose backends are all cooling refuses at once, as does a \
+                 backend with a `refusal_latency` of zero",
             )?;
         }
         for (index, fault) in self.faults.iter().enumerate() {
@@ -269,10 +272,17 @@ output = 200
         assert!(error(("\"10m\"", "\"200 years\"")).contains("run.duration: it must be at most"));
         let closed = "kind = \"closed\"\nusers = 2\nthink = \"0s\"";
         let scenario = SCENARIO.replace("kind = \"poisson\"\nrate = 5", closed);
-        assert!(Scenario::parse(&scenario).is_ok());
-        let at_once = scenario.replace("ptus = 50", "ptus = 50\nrefusal_latency = \"0s\"");
-        let error = Scenario::parse(&at_once).unwrap_err().to_string();
-        assert!(error.contains("workload.chat.think: with a `refusal_latency` of zero"), "{error}");
+        let direct = format!("{scenario}\n[clients]\nclient = \"direct\"\n");
+        assert!(Scenario::parse(&direct).is_ok());
+        let at_once = direct.replace("ptus = 50", "ptus = 50\nrefusal_latency = \"0s\"");
+        for at_once in [scenario, at_once] {
+            let error = Scenario::parse(&at_once).unwrap_err().to_string();
+            assert!(error.contains("workload.chat.think: it must be 1 ms or longer"), "{error}");
+        }
+        for retry in ["{ wait = \"0s\" }", "{ times = 1_001, wait = \"999us\" }"] {
+            let error = error(("output = 200", &format!("output = 200\nretry = {retry}")));
+            assert!(error.contains("line 17: workload.chat.retry.wait: it must be 1 ms or longer"), "{error}");
+        }
         let rates = "kind = \"rate_table\"\nrates = [{ at = \"0s\", rate = 1 }, { at = \"1ns\", rate = 1 }]";
         let error = Scenario::parse(&SCENARIO.replace("kind = \"poisson\"\nrate = 5", rates)).unwrap_err().to_string();
         assert!(error.contains("workload.chat.rates: they must last for 1 ms at least"), "{error}");
