@@ -40,8 +40,8 @@ pub(crate) use request_quota::RequestQuota;
 pub use span::Span;
 pub(crate) use wishes::{Keys, Wishes};
 pub(crate) use workload::{
-    Bursts, Columns, Factor, Kind, Law, Length, Lognormal, MaxTokens, NamedLength, NamedMaxTokens, RatePoint,
-    Resampled, Retry, TraceFormat, Workload,
+    Bursts, Columns, Factor, Interpolate, Kind, Law, Length, Lognormal, MaxTokens, NamedLength, NamedMaxTokens,
+    RatePoint, Resampled, Retry, TraceFormat, Workload,
 };
 
 /// A scenario.

@@ -17,6 +17,8 @@ pub(crate) struct Workload {
     pub(crate) bursts: Option<Bursts>,
     #[serde(default)]
     pub(crate) rates: Vec<RatePoint>,
+    #[serde(default)]
+    pub(crate) interpolate: Interpolate,
     pub(crate) users: Option<u32>,
     pub(crate) think: Option<Span>,
     pub(crate) file: Option<PathBuf>,
@@ -87,6 +89,15 @@ pub(crate) struct Bursts {
 pub(crate) struct RatePoint {
     pub(crate) at: Span,
     pub(crate) rate: f64,
+}
+
+/// What the rate is between two points of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Interpolate {
+    #[default]
+    Linear,
+    Steps,
 }
 
 /// How a trace's file is written.

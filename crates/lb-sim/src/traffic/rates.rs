@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{exponential::exponential, gap::Gaps, import::DataTable};
 use crate::{
     random::{Draws, Purpose},
-    scenario::{Columns, RatePoint, Span},
+    scenario::{Columns, Interpolate, RatePoint, Span},
     time,
 };
 
@@ -55,8 +55,8 @@ pub(super) struct State {
 }
 
 impl Rate {
-    /// A table's; `None` if it has no length or never a request.
-    pub(super) fn cycle(points: &[RatePoint], factor: f64, speed: f64) -> Option<Self> {
+    /// A table's; `None` if it has no length or never a request. At two points of one time the rate jumps.
+    pub(super) fn cycle(points: &[RatePoint], interpolate: Interpolate, factor: f64, speed: f64) -> Option<Self> {
         let place = |point: &RatePoint| super::scaled(point.at.as_nanos(), speed);
         let factor = factor * speed;
         let mut stretches = Vec::new();
@@ -67,8 +67,9 @@ impl Rate {
         stretches.extend(points.windows(2).map(|pair| Stretch {
             length: place(&pair[1]).saturating_sub(place(&pair[0])),
             from: pair[0].rate * factor,
-            to: pair[1].rate * factor,
+            to: factor * if interpolate == Interpolate::Steps { pair[0].rate } else { pair[1].rate },
         }));
+        stretches.retain(|stretch| stretch.length > 0);
         let area: f64 = stretches.iter().map(|stretch| stretch.area()).sum();
         (area > 0.0 && area.is_finite()).then_some(Self::Cycle { stretches, next: 0 })
     }
@@ -184,8 +185,8 @@ fn points(mut table: DataTable, columns: Option<&Columns>) -> Result<RateFile, S
         points.sort_by_key(|point| point.at);
         notes.push("the points of the rate table were not in order; they were sorted".to_owned());
     }
-    if let Some(twice) = points.windows(2).find(|pair| pair[0].at == pair[1].at) {
-        return Err(format!("the rate table has two points at {}", twice[0].at));
+    if let Some(crowd) = points.windows(3).find(|points| points[0].at == points[2].at) {
+        return Err(format!("the rate table has three points at {}; a jump has two", crowd[0].at));
     }
     let begin = points.first().map_or(0, |point| point.at.as_nanos());
     for point in &mut points {
@@ -205,7 +206,7 @@ mod tests {
     #[test]
     fn equal_gaps_arrive_where_the_integral_of_the_rate_is_whole() {
         // From 0 to 2 per second over 4 s, then down again: the integral is t²/4, then 4 + 2 u - u²/4.
-        let rate = Rate::cycle(&[point(0, 0.0), point(4, 2.0), point(8, 0.0)], 1.0, 1.0).unwrap();
+        let rate = Rate::cycle(&[point(0, 0.0), point(4, 2.0), point(8, 0.0)], Interpolate::Linear, 1.0, 1.0).unwrap();
         let mut stretched = Stretched::new(rate, Gaps::Equal, Draws::new(1), 0);
         let times: Vec<f64> =
             (0..9).map(|_| stretched.next(Draws::new(1), 0, u64::MAX).unwrap().0 as f64 / 1e9).collect();
@@ -217,11 +218,59 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_jumps_at_two_points_of_one_time_and_at_every_step() {
+        // 1 per second for 4 s, then 3 per second for 2 s: equal gaps are a second long, then a third of one.
+        let jump = [point(0, 1.0), point(4, 1.0), point(4, 3.0), point(6, 3.0)];
+        let steps = [point(0, 1.0), point(4, 3.0), point(6, 9.0)];
+        for (points, interpolate) in [(&jump[..], Interpolate::Linear), (&steps, Interpolate::Steps)] {
+            let rate = Rate::cycle(points, interpolate, 1.0, 1.0).unwrap();
+            let mut stretched = Stretched::new(rate, Gaps::Equal, Draws::new(1), 0);
+            let mut next = || stretched.next(Draws::new(1), 0, u64::MAX).unwrap().0 as f64 / 1e9;
+            for cycle in [0.0, 6.0] {
+                for expected in [1.0, 2.0, 3.0, 4.0, 4.0 + 1.0 / 3.0, 4.0 + 2.0 / 3.0, 5.0] {
+                    let time = next() - cycle;
+                    assert!((time - expected).abs() < 2e-9, "{interpolate:?}: {time} instead of {expected}");
+                }
+                for _ in 0..3 {
+                    next();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn poisson_arrivals_of_a_rate_that_jumps_are_poisson_counts_on_both_sides() {
+        // Counts per second of 2 and of 8, over 20,000 cycles: mean and variance are the rate.
+        let steps = [point(0, 2.0), point(1, 8.0), point(2, 0.0)];
+        let rate = Rate::cycle(&steps, Interpolate::Steps, 1.0, 1.0).unwrap();
+        let (mut stretched, draws) = (Stretched::new(rate, Gaps::new(1.0), Draws::new(3), 0), Draws::new(3));
+        let mut counts = vec![[0_u32; 2]; 20_000];
+        while let Some((at, _)) = stretched.next(draws, 0, 40_000_000_000_000) {
+            let second = usize::try_from(at / 1_000_000_000).unwrap();
+            counts[second / 2][second % 2] += 1;
+        }
+        for (side, rate) in [(0, 2.0), (1, 8.0)] {
+            let (mean, variance) = moments(counts.iter().map(|cycle| f64::from(cycle[side])));
+            // Four standard errors of a Poisson count's mean and variance.
+            let n = counts.len() as f64;
+            assert!((mean - rate).abs() < 4.0 * (rate / n).sqrt(), "{mean} instead of {rate}");
+            let error = 4.0 * ((rate + 2.0 * rate * rate) / n).sqrt();
+            assert!((variance - rate).abs() < error, "{variance} instead of {rate}");
+        }
+    }
+
+    fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+        let n = values.clone().count() as f64;
+        let mean = values.clone().sum::<f64>() / n;
+        (mean, values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / (n - 1.0))
+    }
+
+    #[test]
     fn a_table_starts_over_and_its_mean_is_the_rate() {
         let points = [point(0, 3.0), point(10, 3.0), point(11, 0.0), point(20, 0.0), point(30, 10.0)];
         // 30 + 1.5 + 0 + 50 requests in 30 s.
         for cv in [0.0, 0.5, 1.0, 4.0] {
-            let rate = Rate::cycle(&points, 2.0, 1.0).unwrap();
+            let rate = Rate::cycle(&points, Interpolate::Linear, 2.0, 1.0).unwrap();
             let mut stretched = Stretched::new(rate, Gaps::new(cv), Draws::new(5), 0);
             let cycles = 1_000_u64;
             let (mut total, mut in_calm) = (0.0, 0_u64);
@@ -238,9 +287,9 @@ mod tests {
 
     #[test]
     fn a_table_that_never_has_a_request_is_none() {
-        assert!(Rate::cycle(&[point(0, 0.0), point(9, 0.0)], 1.0, 1.0).is_none());
-        assert!(Rate::cycle(&[point(0, 5.0)], 1.0, 1.0).is_none());
-        assert!(Rate::cycle(&[], 1.0, 1.0).is_none());
+        assert!(Rate::cycle(&[point(0, 0.0), point(9, 0.0)], Interpolate::Linear, 1.0, 1.0).is_none());
+        assert!(Rate::cycle(&[point(0, 5.0)], Interpolate::Linear, 1.0, 1.0).is_none());
+        assert!(Rate::cycle(&[], Interpolate::Linear, 1.0, 1.0).is_none());
     }
 
     #[test]
@@ -252,6 +301,9 @@ mod tests {
         assert_eq!((read.notes.len(), read.moment), (1, None));
         let error = |text| points(table(text).unwrap(), None).unwrap_err();
         assert_eq!(error("time,rate\n1,-2\n"), "r.csv:2, column rate: `-2` is not a rate of 0 or more");
-        assert_eq!(error("time,rate\n1,2\n1,3\n"), "the rate table has two points at 1s");
+        let jump = points(table("time,rate\n0,1\n5,1\n5,3\n9,3\n").unwrap(), None).unwrap();
+        assert_eq!(jump.points, [point(0, 1.0), point(5, 1.0), point(5, 3.0), point(9, 3.0)]);
+        let crowd = error("time,rate\n1,2\n1,3\n1,4\n");
+        assert_eq!(crowd, "the rate table has three points at 1s; a jump has two");
     }
 }

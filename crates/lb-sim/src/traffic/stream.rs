@@ -258,7 +258,7 @@ impl Builder<'_> {
                     Some(points) => ("file", points),
                     None => ("rates", spec.rates.as_slice()),
                 };
-                let rate = Rate::cycle(points, self.growth, spec.speed).ok_or_else(|| {
+                let rate = Rate::cycle(points, spec.interpolate, self.growth, spec.speed).ok_or_else(|| {
                     self.wrong(key, "it needs two points or more, and a rate above zero at one of them")
                 })?;
                 generated(self.stretched(rate, cv))

@@ -1,7 +1,7 @@
 //! What a workload must be.
 
 use super::{Checked, in_range, refuse, tokens, wrong};
-use crate::scenario::{Kind, Length, MaxTokens, NamedMaxTokens, Workload};
+use crate::scenario::{Interpolate, Kind, Length, MaxTokens, NamedMaxTokens, Workload};
 
 pub(super) fn check(workload: &Workload) -> Checked {
     let key = |key: &str| format!("workload.{}.{key}", workload.name);
@@ -75,11 +75,19 @@ pub(super) fn check(workload: &Workload) -> Checked {
     }
     for pair in workload.rates.windows(2) {
         refuse(
-            pair[1].at <= pair[0].at,
+            pair[1].at < pair[0].at,
             key("rates"),
             format!("the points must rise in time: {} after {}", pair[1].at, pair[0].at),
         )?;
     }
+    if let Some(crowd) = workload.rates.windows(3).find(|points| points[0].at == points[2].at) {
+        return wrong(key("rates"), format!("there are three points at {}; a jump has two", crowd[0].at));
+    }
+    refuse(
+        workload.interpolate != Interpolate::Linear && workload.kind != Kind::RateTable,
+        key("interpolate"),
+        "only a `rate_table` has points to go between",
+    )?;
     for (name, length) in [("input", &workload.input), ("output", &workload.output)] {
         check_length(&key(name), length.as_ref())?;
     }
