@@ -7,15 +7,16 @@ use lb_limits::SECOND;
 /// A time in nanoseconds: a number of `unit`s, or a date counted from 1970.
 ///
 /// Dates are read in the form of RFC 3339 (`2023-11-16T18:17:03.97996Z`), with a space instead of the `T`, without an
-/// offset (then as UTC), and as Azure's portal writes them (`11/16/2023, 6:17:03.979 PM`, month first).
-pub(crate) fn nanos(text: &str, unit: u64) -> Option<u64> {
+/// offset, and as Azure's portal writes them (`11/16/2023, 6:17:03.979 PM`, month first). Those without an offset are of
+/// clocks that are `ahead` of UTC by so many nanoseconds.
+pub(crate) fn nanos(text: &str, unit: u64, ahead: i64) -> Option<u64> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     match text.as_bytes().get(digits) {
         _ if digits == 0 => None,
         None | Some(b'.' | b'e' | b'E') => number(text, unit),
-        Some(b'-') => date(text),
-        Some(b'/') => portal_date(text),
+        Some(b'-') => date(text, ahead),
+        Some(b'/') => portal_date(text, ahead),
         Some(_) => None,
     }
 }
@@ -33,7 +34,7 @@ pub(crate) fn seconds(text: &str) -> Option<u64> {
         return decimal(text, SECOND);
     }
     let text = text.to_ascii_uppercase();
-    has_offset(&text).then(|| date(&text))?
+    has_offset(&text).then(|| date(&text, 0))?
 }
 
 /// The same number of nanoseconds as a decimal number of seconds.
@@ -65,11 +66,11 @@ fn decimal(text: &str, unit: u64) -> Option<u64> {
     whole.checked_add(u64::try_from(below).ok()?)
 }
 
-fn date(text: &str) -> Option<u64> {
+fn date(text: &str, ahead: i64) -> Option<u64> {
     if !text.is_ascii() || text.len() < 19 {
         return None;
     }
-    let (time, offset) = split_offset(text)?;
+    let (time, offset) = split_offset(text, ahead)?;
     // More digits than nanoseconds have are cut.
     let time = time.get(..29).unwrap_or(time);
     let since = humantime::parse_rfc3339_weak(time).ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -77,12 +78,12 @@ fn date(text: &str) -> Option<u64> {
     u64::try_from(nanos - offset).ok()
 }
 
-/// The time without its offset, and the offset in nanoseconds.
-fn split_offset(text: &str) -> Option<(&str, i128)> {
+/// The time without its offset, and the offset in nanoseconds; `ahead` if it has none.
+fn split_offset(text: &str, ahead: i64) -> Option<(&str, i128)> {
     if let Some(time) = text.strip_suffix(['Z', 'z']) {
         return Some((time, 0));
     }
-    let Some(sign) = text[19..].find(['+', '-']).map(|at| at + 19) else { return Some((text, 0)) };
+    let Some(sign) = text[19..].find(['+', '-']).map(|at| at + 19) else { return Some((text, ahead.into())) };
     let (hours, minutes) = text[sign + 1..].split_once(':').unwrap_or((&text[sign + 1..], "0"));
     let minutes = i128::from(hours.parse::<u8>().ok()?) * 60 + i128::from(minutes.parse::<u8>().ok()?);
     let offset = minutes * 60_000_000_000;
@@ -100,7 +101,7 @@ fn has_offset(date: &str) -> bool {
     }
 }
 
-fn portal_date(text: &str) -> Option<u64> {
+fn portal_date(text: &str, ahead: i64) -> Option<u64> {
     let (day, time) = text.split_once([',', ' '])?;
     let mut parts = day.split('/');
     let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
@@ -115,7 +116,7 @@ fn portal_date(text: &str) -> Option<u64> {
         _ => return None,
     };
     let seconds = if rest.contains(':') { "" } else { ":00" };
-    date(&format!("{year:0>4}-{month:0>2}-{day:0>2}T{hour:02}:{rest}{seconds}"))
+    date(&format!("{year:0>4}-{month:0>2}-{day:0>2}T{hour:02}:{rest}{seconds}"), ahead)
 }
 
 #[cfg(test)]
@@ -124,11 +125,11 @@ mod tests {
 
     #[test]
     fn numbers_count_units_to_the_nanosecond() {
-        assert_eq!(nanos("0", SECOND), Some(0));
-        assert_eq!(nanos(" 1700158623.979960001 ", SECOND), Some(1_700_158_623_979_960_001));
-        assert_eq!(nanos("27", 1_000_000), Some(27_000_000));
-        assert_eq!(nanos("1.5e3", SECOND), Some(1_500 * SECOND));
-        assert_eq!(nanos("0.0000000019", SECOND), Some(1));
+        assert_eq!(nanos("0", SECOND, 0), Some(0));
+        assert_eq!(nanos(" 1700158623.979960001 ", SECOND, 0), Some(1_700_158_623_979_960_001));
+        assert_eq!(nanos("27", 1_000_000, 0), Some(27_000_000));
+        assert_eq!(nanos("1.5e3", SECOND, 0), Some(1_500 * SECOND));
+        assert_eq!(nanos("0.0000000019", SECOND, 0), Some(1));
     }
 
     #[test]
@@ -141,11 +142,26 @@ mod tests {
             "2023-11-16T20:17:03.979960000000+02:00",
             "2023-11-16T13:17:03.97996-05:00",
         ] {
-            assert_eq!(nanos(text, SECOND), expected, "{text}");
+            assert_eq!(nanos(text, SECOND, 0), expected, "{text}");
         }
-        assert_eq!(nanos("11/16/2023, 6:17:03.979 PM", SECOND), Some(1_700_158_623_979_000_000));
-        assert_eq!(nanos("1/2/2024, 12:05 AM", SECOND), nanos("2024-01-02T00:05:00", SECOND));
-        assert_eq!(nanos("2/29/2024 18:17:03", SECOND), nanos("2024-02-29T18:17:03Z", SECOND));
+        assert_eq!(nanos("11/16/2023, 6:17:03.979 PM", SECOND, 0), Some(1_700_158_623_979_000_000));
+        assert_eq!(nanos("1/2/2024, 12:05 AM", SECOND, 0), nanos("2024-01-02T00:05:00", SECOND, 0));
+        assert_eq!(nanos("2/29/2024 18:17:03", SECOND, 0), nanos("2024-02-29T18:17:03Z", SECOND, 0));
+    }
+
+    #[test]
+    fn dates_without_an_offset_are_of_the_zone_that_is_given() {
+        let two_hours = 7_200 * SECOND.cast_signed();
+        let noon = nanos("2023-11-16T12:00:00Z", SECOND, 0);
+        for text in ["2023-11-16 14:00:00", "11/16/2023, 2:00 PM", "2023-11-16T12:00:00Z", "2023-11-16T07:00:00-05:00"]
+        {
+            assert_eq!(nanos(text, SECOND, two_hours), noon, "{text}");
+        }
+        assert_eq!(
+            nanos("2023-11-16 06:30:00", SECOND, -5 * 3_600 * SECOND.cast_signed() - 1_800 * SECOND.cast_signed()),
+            noon
+        );
+        assert_eq!(nanos("1700136000", SECOND, two_hours), noon, "a number of seconds since 1970 has no zone");
     }
 
     #[test]
@@ -170,7 +186,7 @@ mod tests {
             "١٢",
             "2023-11-16 18:17:03.5-99:99x",
         ] {
-            assert_eq!(nanos(text, SECOND), None, "{text}");
+            assert_eq!(nanos(text, SECOND, 0), None, "{text}");
         }
     }
 

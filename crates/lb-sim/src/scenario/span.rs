@@ -25,6 +25,12 @@ impl Span {
         Self(millis.saturating_mul(1_000_000))
     }
 
+    pub(super) fn from_text(text: &str) -> Result<Self, String> {
+        let duration = humantime::parse_duration(text)
+            .map_err(|error| format!("`{text}` is no span of time ({error}); write \"250ms\" or \"1h 30m\""))?;
+        u64::try_from(duration.as_nanos()).map(Self).map_err(|_| format!("`{text}` is longer than 584 years"))
+    }
+
     /// Nanoseconds.
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
@@ -52,13 +58,7 @@ impl fmt::Display for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let duration = humantime::parse_duration(&text).map_err(|error| {
-            de::Error::custom(format!("`{text}` is no span of time ({error}); write \"250ms\" or \"1h 30m\""))
-        })?;
-        u64::try_from(duration.as_nanos())
-            .map(Self)
-            .map_err(|_| de::Error::custom(format!("`{text}` is longer than 584 years")))
+        Self::from_text(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

@@ -4,7 +4,7 @@ use lb_core::PoolOptions;
 use lb_limits::CHARS_PER_TOKEN;
 use serde::Deserialize;
 
-use super::{Clients, Keys, Span, Wishes, unit};
+use super::{Clients, Keys, Offset, Span, Wishes, unit};
 
 /// The traffic of one request class: when its requests arrive, and how large they are.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -25,7 +25,9 @@ pub(crate) struct Workload {
     pub(crate) format: Option<TraceFormat>,
     pub(crate) columns: Option<Columns>,
     #[serde(default)]
-    pub(crate) offset: Span,
+    pub(crate) offset: Offset,
+    #[serde(default, deserialize_with = "Offset::of_zone")]
+    pub(crate) time_zone: Option<Offset>,
     #[serde(default, rename = "loop")]
     pub(crate) repeat: bool,
     #[serde(default = "unit")]

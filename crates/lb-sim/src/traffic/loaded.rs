@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     number,
-    scenario::{Columns, Kind, Length, RatePoint, Resampled, ScenarioError, TraceFormat, Workload},
+    scenario::{Columns, Kind, Length, Offset, RatePoint, Resampled, ScenarioError, TraceFormat, Workload},
 };
 
 /// The files that workloads name, read once: replications and the runs of a sweep share them.
@@ -31,6 +31,8 @@ struct FileSource {
     what: What,
     format: Option<TraceFormat>,
     columns: Option<Columns>,
+    /// How far the clocks of its dates are ahead of UTC, where they do not say; nanoseconds.
+    ahead: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,13 +125,14 @@ impl Loaded {
             Kind::RateTable => What::Rates,
             _ => return None,
         };
+        let ahead = workload.time_zone.map_or(0, Offset::as_nanos);
         let path = self.folder.join(workload.file.as_ref()?);
-        Some(FileSource { path, what, format: workload.format, columns: workload.columns.clone() })
+        Some(FileSource { path, what, format: workload.format, columns: workload.columns.clone(), ahead })
     }
 
     fn resampled(&self, spec: &Resampled) -> FileSource {
         let path = self.folder.join(&spec.from);
-        FileSource { path, what: What::Trace, format: spec.format, columns: spec.columns.clone() }
+        FileSource { path, what: What::Trace, format: spec.format, columns: spec.columns.clone(), ahead: 0 }
     }
 
     fn find(&self, source: &FileSource) -> Option<&Data> {
@@ -181,9 +184,13 @@ impl FileSource {
     fn read(&self) -> Result<Data, String> {
         let columns = self.columns.as_ref();
         match self.what {
-            What::Trace => formats::read(&self.path, self.format, columns).map(|trace| Data::Trace(Arc::new(trace))),
-            What::Minutes => Minutes::read(&self.path, columns).map(|minutes| Data::Minutes(Arc::new(minutes))),
-            What::Rates => rates::read(&self.path, columns).map(|rates| Data::Rates(Arc::new(rates))),
+            What::Trace => {
+                formats::read(&self.path, self.format, columns, self.ahead).map(|trace| Data::Trace(Arc::new(trace)))
+            }
+            What::Minutes => {
+                Minutes::read(&self.path, columns, self.ahead).map(|minutes| Data::Minutes(Arc::new(minutes)))
+            }
+            What::Rates => rates::read(&self.path, columns, self.ahead).map(|rates| Data::Rates(Arc::new(rates))),
         }
     }
 }

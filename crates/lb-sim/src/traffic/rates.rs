@@ -159,8 +159,8 @@ pub(super) struct RateFile {
 }
 
 /// The points of a rate table in a CSV file, and notes on how it was read.
-pub(super) fn read(path: &Path, columns: Option<&Columns>) -> Result<RateFile, String> {
-    points(DataTable::open(path)?, columns)
+pub(super) fn read(path: &Path, columns: Option<&Columns>, ahead: i64) -> Result<RateFile, String> {
+    points(DataTable::open(path)?.ahead(ahead), columns)
 }
 
 fn points(mut table: DataTable, columns: Option<&Columns>) -> Result<RateFile, String> {

@@ -32,8 +32,8 @@ pub(super) struct Stream {
     block: Vec<Arrival>,
     next: usize,
     span: Option<u64>,
-    /// How much later all of it is, in nanoseconds.
-    offset: u64,
+    /// How much later all of it is, in nanoseconds; what is then before the begin is left out.
+    offset: i64,
 }
 
 /// How many requests are drawn at once: in one loop they cost about half of what they do one by one. What a closed loop
@@ -98,8 +98,8 @@ impl Stream {
         // A replay thins its copies itself.
         let thin = if spec.kind == Kind::Trace { 1.0 } else { spec.thin };
         let late = loaded.moment(spec).map_or(0, |moment| moment.saturating_sub(origin));
-        let offset = late.saturating_add(spec.offset.as_nanos());
-        let span = span.map(|span| span.saturating_add(offset));
+        let offset = late.cast_signed().saturating_add(spec.offset.as_nanos());
+        let span = span.map(|span| span.saturating_add_signed(offset));
         Ok(Self { workload, process, sizes, thin, block: Vec::new(), next: 0, span, offset })
     }
 
@@ -126,7 +126,8 @@ impl Stream {
         let most = if matches!(self.process, Process::Closed(_)) { 1 } else { BLOCK };
         let (workload, key) = (self.workload, u64::from(self.workload));
         let is_drawn = self.sizes.is_drawn();
-        let until = until.saturating_sub(self.offset);
+        // On the clock of the process, which the offset moves.
+        let end = until.saturating_add_signed(self.offset.saturating_neg());
         while self.block.len() < most {
             let next = match &mut self.process {
                 Process::Constant { rate, number } => {
@@ -139,17 +140,22 @@ impl Stream {
                     let (at, number) = renewal.next(draws, key);
                     Some((at, number, 0))
                 }
-                Process::Stretched(stretched) => stretched.next(draws, key, until).map(|(at, number)| (at, number, 0)),
+                Process::Stretched(stretched) => stretched.next(draws, key, end).map(|(at, number)| (at, number, 0)),
                 Process::Closed(closed) => closed.peek().map(|(at, number)| (at, number, 0)),
-                Process::Replay(replay) => replay.next(draws, key, until),
-                Process::Spread(spread) => spread.next(draws, key, until),
+                Process::Replay(replay) => replay.next(draws, key, end),
+                Process::Spread(spread) => spread.next(draws, key, end),
             };
-            let Some((at, number, row)) = next.filter(|(at, ..)| *at < until) else { break };
+            let Some((at, number, row)) = next.filter(|(at, ..)| *at < end) else { break };
+            // Before the begin it wraps, to what is after every end.
+            let at = at.wrapping_add_signed(self.offset);
+            if at >= until {
+                continue;
+            }
             if self.thin < 1.0 && draws.uniform(Purpose::Thin, key, number) >= self.thin {
                 continue;
             }
             let size = if is_drawn { Size::default() } else { self.sizes.draw(draws, key, number, row) };
-            self.block.push(Arrival { at: at + self.offset, workload, number, size });
+            self.block.push(Arrival { at, workload, number, size });
         }
         if is_drawn {
             self.sizes.draw_all(draws, key, &mut self.block);
@@ -226,8 +232,11 @@ impl Builder<'_> {
         if spec.speed != 1.0 && !matches!(spec.kind, Kind::Trace | Kind::AzureMonitor | Kind::RateTable) {
             return Err(self.wrong("speed", "only what is replayed has a speed; a higher rate does the same"));
         }
-        if spec.offset.as_nanos() > 0 && !matches!(spec.kind, Kind::Trace | Kind::AzureMonitor | Kind::RateTable) {
-            return Err(self.wrong("offset", "only what is replayed has a time at which it begins"));
+        if (spec.offset.as_nanos() != 0 || spec.time_zone.is_some())
+            && !matches!(spec.kind, Kind::Trace | Kind::AzureMonitor | Kind::RateTable)
+        {
+            let key = if spec.time_zone.is_some() { "time_zone" } else { "offset" };
+            return Err(self.wrong(key, "only what is replayed has a time at which it begins"));
         }
         if spec.thin != 1.0 && spec.kind == Kind::Closed {
             return Err(self.wrong("thin", "a closed loop cannot be thinned; take fewer `users`"));

@@ -100,20 +100,20 @@ pub(super) fn is_export(table: &DataTable) -> bool {
 
 impl Minutes {
     /// The export in a file.
-    pub(in crate::traffic) fn read(path: &Path, columns: Option<&Columns>) -> Result<Self, String> {
+    pub(in crate::traffic) fn read(path: &Path, columns: Option<&Columns>, ahead: i64) -> Result<Self, String> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let text = fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-        Self::parse(name, text, columns)
+        Self::parse(name, text, columns, ahead)
     }
 
-    fn parse(name: String, text: String, columns: Option<&Columns>) -> Result<Self, String> {
+    fn parse(name: String, text: String, columns: Option<&Columns>, ahead: i64) -> Result<Self, String> {
         let begin = text.trim_start_matches('\u{feff}').trim_start();
-        let mut points = Points::default();
+        let mut points = Points { ahead, ..Points::default() };
         if begin.starts_with(['{', '[']) {
             points.read_json(&name, begin)?;
         } else {
-            points
-                .read_csv(DataTable::read(name.clone(), Box::new(std::io::Cursor::new(text.into_bytes())))?, columns)?;
+            let table = DataTable::read(name.clone(), Box::new(std::io::Cursor::new(text.into_bytes())))?;
+            points.read_csv(table.ahead(ahead), columns)?;
         }
         points.finish(&name)
     }
@@ -157,6 +157,8 @@ struct Points {
     /// The time of the series' last count of requests.
     last: u64,
     unsorted: bool,
+    /// How far the clocks of times without an offset are ahead of UTC, in nanoseconds.
+    ahead: i64,
 }
 
 impl Points {
@@ -269,8 +271,8 @@ impl Points {
 
     fn read_point(&mut self, name: &str, metric: &str, kind: MonitorMetric, point: &Value) -> Result<(), String> {
         let time = ["timeStamp", "timestamp", "time"].iter().find_map(|key| point.get(key)?.as_str()).unwrap_or("");
-        let at =
-            time::nanos(time, SECOND).ok_or_else(|| format!("{name}, {metric}: `{}` is not a time", excerpt(time)))?;
+        let at = time::nanos(time, SECOND, self.ahead)
+            .ok_or_else(|| format!("{name}, {metric}: `{}` is not a time", excerpt(time)))?;
         let keys: &[&str] = match kind {
             MonitorMetric::CacheRate => &["average"],
             MonitorMetric::Requests => &["total", "count"],
@@ -337,7 +339,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Minutes, String> {
-        Minutes::parse("m".to_owned(), text.to_owned(), None)
+        Minutes::parse("m".to_owned(), text.to_owned(), None, 0)
     }
 
     fn minute(at: u64, requests: f64, input: f64, output: f64, cached_share: f64) -> Minute {

@@ -26,10 +26,12 @@ pub(in crate::traffic) fn read(
     path: &Path,
     format: Option<TraceFormat>,
     columns: Option<&Columns>,
+    ahead: i64,
 ) -> Result<Trace, String> {
     let is_json = format == Some(TraceFormat::Mooncake)
         || format.is_none() && path.extension().is_some_and(|end| end == "jsonl" || end == "json");
-    let trace = if is_json { mooncake(path) } else { Csv::open(path, format, columns)?.rows() }?;
+    let trace =
+        if is_json { mooncake(path) } else { Csv::of(DataTable::open(path)?.ahead(ahead), format, columns)?.rows() }?;
     if trace.rows().is_empty() {
         return Err(format!("{} has no requests", path.display()));
     }
@@ -66,10 +68,6 @@ struct Csv {
 }
 
 impl Csv {
-    fn open(path: &Path, format: Option<TraceFormat>, columns: Option<&Columns>) -> Result<Self, String> {
-        Self::of(DataTable::open(path)?, format, columns)
-    }
-
     fn of(table: DataTable, format: Option<TraceFormat>, columns: Option<&Columns>) -> Result<Self, String> {
         if let Some(columns) = columns {
             let named = |name: &Option<String>| name.as_ref().map(|name| table.column(&[name])).transpose();
@@ -188,7 +186,7 @@ fn mooncake_lines(name: &str, from: impl Read) -> Result<Trace, String> {
         let read: MooncakeLine = serde_json::from_str(&line)
             .map_err(|error| format!("{name}:{number}, column {}: {}", error.column(), without_place(&error)))?;
         let time = read.timestamp.to_string();
-        let at = time::nanos(&time, MILLISECOND)
+        let at = time::nanos(&time, MILLISECOND, 0)
             .ok_or_else(|| format!("{name}:{number}, timestamp: `{}` is not a time", excerpt(&time)))?;
         let blocks = read.hash_ids.iter().take_while(|id| seen.contains(*id)).count();
         seen.extend(read.hash_ids);

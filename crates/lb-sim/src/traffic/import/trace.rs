@@ -70,7 +70,7 @@ impl Trace {
         format: Option<TraceFormat>,
         columns: Option<&Columns>,
     ) -> Result<Self, ScenarioError> {
-        formats::read(file, format, columns).map_err(|problem| ScenarioError::new("", problem))
+        formats::read(file, format, columns, 0).map_err(|problem| ScenarioError::new("", problem))
     }
 
     pub(in crate::traffic) fn with_note(mut self, note: String) -> Self {

@@ -35,3 +35,44 @@ fn files_with_dates_share_one_clock() {
     assert_eq!(error(sized("kind = \"poisson\"\nrate = 1\noffset = \"1s\"")).key(), "workload.w.offset");
     fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn a_file_whose_dates_say_no_zone_is_of_its_time_zone() {
+    let local = "time,input,output\n2024-05-01 12:00:00,1,1\n2024-05-01 12:00:10,1,1\n";
+    let folder = folder("zone", &[("early.csv", EXPORT), ("trace.csv", local)]);
+    let begins = |more: &str| {
+        let trace = workload(&format!("kind = \"trace\"\nfile = \"trace.csv\"\n{more}"));
+        let workloads = [workload("kind = \"azure_monitor\"\nfile = \"early.csv\""), trace];
+        let loaded = Traffic::load(&workloads, &folder).unwrap();
+        let found = all(Traffic::with(&workloads, &loaded, 1.0, Draws::new(1), None).unwrap());
+        found.iter().filter(|arrival| arrival.workload == 1).map(|arrival| arrival.at / SECOND).collect::<Vec<_>>()
+    };
+    // The export begins at 10:00 UTC.
+    assert_eq!(begins(""), [7_200, 7_210]);
+    assert_eq!(begins("time_zone = \"+02:00\""), [0, 10]);
+    assert_eq!(begins("time_zone = \"+01:30\""), [1_800, 1_810]);
+    assert_eq!(error(sized("kind = \"poisson\"\nrate = 1\ntime_zone = \"Z\"")).key(), "workload.w.time_zone");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_negative_offset_is_earlier_and_leaves_out_what_is_before_the_begin() {
+    let rows: String = (0..200).map(|second| format!("{second},1,1\n")).collect();
+    let folder = folder("offset", &[("trace.csv", &format!("time,input,output\n{rows}"))]);
+    let found = |offset: &str| {
+        let trace = [workload(&format!("kind = \"trace\"\nfile = \"trace.csv\"\noffset = \"{offset}\""))];
+        let loaded = Traffic::load(&trace, &folder).unwrap();
+        let traffic = Traffic::with(&trace, &loaded, 1.0, Draws::new(1), None).unwrap();
+        (traffic.until() / SECOND, all(traffic).iter().map(|arrival| arrival.at / SECOND).collect::<Vec<_>>())
+    };
+    assert_eq!(found("0s"), (200, (0..200).collect()));
+    assert_eq!(found("5s"), (205, (5..205).collect()));
+    // More than one block of what is drawn ahead is left out.
+    assert_eq!(found("-130s"), (70, (0..70).collect()));
+    assert_eq!(found("-200s"), (0, Vec::new()));
+    let rates = "kind = \"rate_table\"\ncv = 1e-3\nrates = [{ at = \"0s\", rate = 1 }, { at = \"50s\", rate = 1 }, \
+                 { at = \"50s\", rate = 4 }, { at = \"100s\", rate = 4 }]\noffset = \"-50s\"";
+    let late = all(Traffic::new(&[sized(rates)], &folder, 1.0, Draws::new(1), Some(50 * SECOND)).unwrap());
+    assert!((199..=201).contains(&late.len()), "{}", late.len());
+    fs::remove_dir_all(folder).unwrap();
+}
