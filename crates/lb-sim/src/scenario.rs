@@ -30,6 +30,7 @@ use lb_core::PoolOptions;
 use serde::Deserialize;
 
 pub(crate) use backend::{Backend, DeploymentType, HintPolicy, Hints, Phase, Preset, Remaining, Window};
+pub(crate) use check::MOST_NANOS;
 pub(crate) use clients::{Assignment, Client, Clients, PoolSharing, Sdk};
 pub use error::ScenarioError;
 pub(crate) use fault::{Fault, FaultKind};

@@ -8,7 +8,7 @@ use crate::{
     metrics::RunResult,
     random::Draws,
     report::Report,
-    scenario::{Scenario, ScenarioError},
+    scenario::{MOST_NANOS, Scenario, ScenarioError},
     traffic::{Loaded, Traffic},
 };
 
@@ -34,6 +34,10 @@ impl Simulation {
     pub(crate) fn with(scenario: &Scenario, loaded: Loaded) -> Result<Self, ScenarioError> {
         Pools::new(scenario)?;
         let end = traffic(scenario, &loaded, Draws::new(0))?.until();
+        if end > MOST_NANOS {
+            let problem = "the traces are longer than a hundred years: is there a stray date in them?";
+            return Err(ScenarioError::new("run.duration", problem));
+        }
         if end <= scenario.run.warmup.as_nanos() {
             return Err(ScenarioError::new("run.warmup", "it must be shorter than the traces"));
         }

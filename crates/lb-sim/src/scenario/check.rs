@@ -16,7 +16,7 @@ const MOST_BACKENDS: usize = 10_000;
 const MOST_TOKENS: f64 = 1e12;
 
 /// A hundred years: times stay far from where nanoseconds end, after 584.
-const MOST_NANOS: u64 = 100 * 365 * 86_400 * lb_limits::SECOND;
+pub(crate) const MOST_NANOS: u64 = 100 * 365 * 86_400 * lb_limits::SECOND;
 
 type Checked = Result<(), ScenarioError>;
 

@@ -247,6 +247,14 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// What starts over must last for a while: a run would go round and round in no time.
+    fn check_cycle(&self, key: &str, nanos: u64) -> Result<(), ScenarioError> {
+        if nanos >= lb_limits::MILLISECOND {
+            return Ok(());
+        }
+        Err(self.wrong(key, "what starts over must last for 1 ms at least, at the workload's `speed`"))
+    }
+
     /// When requests arrive, what is replayed, and how long that is.
     fn process(&self) -> Result<(Process, Record, Option<u64>), ScenarioError> {
         self.check()?;
@@ -270,6 +278,8 @@ impl Builder<'_> {
                 let rate = Rate::cycle(points, spec.interpolate, self.growth, spec.speed).ok_or_else(|| {
                     self.wrong(key, "it needs two points or more, and a rate above zero at one of them")
                 })?;
+                let last = points.last().map_or(0, |point| point.at.as_nanos());
+                self.check_cycle(key, scaled(last, spec.speed))?;
                 generated(self.stretched(rate, cv))
             }
             Kind::Closed => {
@@ -288,7 +298,11 @@ impl Builder<'_> {
                 if copies > replay::MOST_COPIES {
                     return Err(self.wrong("copies", "there can be at most 65535, with growth"));
                 }
-                let span = (!spec.repeat).then(|| scaled(trace.period(), spec.speed));
+                let period = scaled(trace.period(), spec.speed);
+                let span = (!spec.repeat).then_some(period);
+                if spec.repeat {
+                    self.check_cycle("loop", period)?;
+                }
                 let record = Record::Trace(Arc::clone(&trace));
                 let replay = Replay::new(trace, copies, spec.thin, spec.speed, spec.repeat, self.draws, self.key);
                 Ok((Process::Replay(replay), record, span))
@@ -296,7 +310,11 @@ impl Builder<'_> {
             Kind::AzureMonitor => {
                 let minutes =
                     self.loaded.minutes(spec).ok_or_else(|| self.wrong("file", "it is missing, or was not read"))?;
-                let span = (!spec.repeat).then(|| scaled(minutes.span(), spec.speed));
+                let period = scaled(minutes.span(), spec.speed);
+                let span = (!spec.repeat).then_some(period);
+                if spec.repeat {
+                    self.check_cycle("loop", period)?;
+                }
                 let record = Record::Minutes(Arc::clone(&minutes));
                 let spread = Spread::new(minutes, Gaps::new(cv), self.growth, spec.speed, spec.repeat);
                 Ok((Process::Spread(spread), record, span))

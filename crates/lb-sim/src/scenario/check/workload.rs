@@ -72,6 +72,11 @@ pub(super) fn check(workload: &Workload) -> Checked {
             key("bursts"),
             "`burst` and `calm` must be more than zero",
         )?;
+        refuse(
+            bursts.burst.as_nanos().saturating_add(bursts.calm.as_nanos()) < lb_limits::MILLISECOND,
+            key("bursts"),
+            "`burst` and `calm` must last for 1 ms together, at least",
+        )?;
     }
     for pair in workload.rates.windows(2) {
         refuse(

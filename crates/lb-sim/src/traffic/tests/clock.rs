@@ -76,3 +76,21 @@ fn a_negative_offset_is_earlier_and_leaves_out_what_is_before_the_begin() {
     assert!((199..=201).contains(&late.len()), "{}", late.len());
     fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn what_starts_over_in_no_time_is_refused() {
+    let files = [("once.csv", "time,input,output\n1,1,1\n"), ("rates.csv", "time,rate\n0,1\n1,1\n")];
+    let folder = folder("cycles", &files);
+    let error = |text: &str| {
+        let problem = Traffic::new(&[sized(text)], &folder, 1.0, Draws::new(1), Some(SECOND)).unwrap_err();
+        assert!(problem.to_string().contains("1 ms at least"), "{problem}");
+        problem.key().to_owned()
+    };
+    assert_eq!(error("kind = \"trace\"\nfile = \"once.csv\"\nloop = true"), "workload.w.loop");
+    let nanos = "columns = { time = \"time\", time_unit = \"1ns\" }";
+    assert_eq!(error(&format!("kind = \"rate_table\"\nfile = \"rates.csv\"\n{nanos}")), "workload.w.file");
+    let second = "kind = \"rate_table\"\nrates = [{ at = \"0s\", rate = 1 }, { at = \"1s\", rate = 1 }]";
+    assert_eq!(error(&format!("{second}\nspeed = 2000.0")), "workload.w.rates");
+    assert!(Traffic::new(&[sized(second)], &folder, 1.0, Draws::new(1), Some(SECOND)).is_ok());
+    fs::remove_dir_all(folder).unwrap();
+}
