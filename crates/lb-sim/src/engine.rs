@@ -9,6 +9,7 @@ mod attempts;
 mod background;
 mod caches;
 mod class;
+mod gossip;
 mod pools;
 mod queue;
 mod recorder;
@@ -18,7 +19,7 @@ mod sdk_retry;
 mod service;
 mod wishes;
 
-use std::io;
+use std::{collections::VecDeque, io};
 
 use lb_core::{Dispatch, Pool, SeededRng};
 use lb_limits::Quotas;
@@ -34,6 +35,7 @@ use crate::{
 
 use caches::Caches;
 use class::Class;
+use gossip::Gossip;
 pub(crate) use pools::Pools;
 use queue::{Event, Queue};
 use recorder::Recorder;
@@ -55,6 +57,7 @@ pub(crate) struct Engine<'p, 'j> {
     /// How many foreign requests each backend has had.
     foreign: Vec<u64>,
     caches: Caches,
+    gossip: Gossip,
     pools: &'p Pools,
     requests: Requests,
     /// The walk over the pool of each request, while a try is on: beside the requests, because it is larger than they.
@@ -84,6 +87,7 @@ impl<'p, 'j> Engine<'p, 'j> {
             outages: Outages::new(&scenario.faults, draws),
             foreign: vec![0; servers.len()],
             caches: Caches::default(),
+            gossip: vec![VecDeque::new(); pools.circles().len()],
             recorder: Recorder::new(scenario, pools.len(), end),
             servers,
             quotas,
@@ -134,6 +138,7 @@ impl<'p, 'j> Engine<'p, 'j> {
             Event::Alarm(id) => self.alarm(id, sequence),
             Event::Foreign(backend) => self.foreign_request(backend as usize),
             Event::Resume(id) => self.advance(id),
+            Event::Gossip(circle) => self.others_hear(circle),
         }
     }
 

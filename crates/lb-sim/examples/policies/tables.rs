@@ -11,7 +11,7 @@ use crate::{
 type Table = fn() -> Result<String, Box<dyn Error>>;
 
 /// The tables of the page, by name.
-pub(crate) const TABLES: [(&str, Table); 12] = [
+pub(crate) const TABLES: [(&str, Table); 13] = [
     ("poison", poison_table),
     ("outage", outage),
     ("blip", blip),
@@ -24,6 +24,7 @@ pub(crate) const TABLES: [(&str, Table); 12] = [
     ("head-timeout", wishes::head_timeout),
     ("affinity", wishes::affinity),
     ("peek", wishes::peek),
+    ("sharing", sharing),
 ];
 
 /// How many requests in a row must strike a backend.
@@ -104,6 +105,26 @@ const SDK: Changes<'static> = &[("clients.sdk", "'openai-python-3.54'")];
 fn sends_per_request(outage: &Measured) -> f64 {
     // Those 600 arrive during the outage.
     outage.backends("server_errors") / 600.0
+}
+
+/// Refusals per 1,000 requests, by how many workers there are and how they know of each other's.
+fn sharing() -> Result<String, Box<dyn Error>> {
+    let mut out = header(&["workers", "each for itself", "told after 5 ms", "50 ms", "500 ms", "one pool"]);
+    for workers in ["1", "4", "16", "64", "256"] {
+        let mut row = vec![workers.to_owned()];
+        for (pools, delay) in
+            [("private", "0s"), ("gossip", "5ms"), ("gossip", "50ms"), ("gossip", "500ms"), ("shared", "0s")]
+        {
+            let (pools, delay) = (format!("'{pools}'"), format!("'{delay}'"));
+            let measured = Measured::of(
+                "sharing",
+                &[("clients.workers", workers), ("clients.pools", &pools), ("clients.gossip_delay", &delay)],
+            )?;
+            row.push(format!("{:.1}", measured.backends("throttles") / measured.all("offered") * 1e3));
+        }
+        add(&mut out, &row);
+    }
+    Ok(out)
 }
 
 fn blip() -> Result<String, Box<dyn Error>> {

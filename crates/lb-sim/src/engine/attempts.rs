@@ -222,9 +222,11 @@ impl Engine<'_, '_> {
         let request = &self.requests[id];
         let pool = self.pools.of(request.worker).map_or(0, |(number, _)| number);
         let place = (pool, request.backend);
+        let mut told = None;
         let noted = match change {
             Change::Cooling(until) => {
                 self.recorder.cooling(place, now, until);
+                told = Some((request.worker, until));
                 Some((Entry::Cooling, until))
             }
             Change::Suspected(probe_at) => {
@@ -235,6 +237,9 @@ impl Engine<'_, '_> {
         };
         if let Some((entry, detail)) = noted {
             self.journal.note(now, entry, &request.arrival, request.attempts - 1, request.backend, detail);
+        }
+        if let Some((worker, until)) = told {
+            self.tell_others(worker, place, until);
         }
         verdict
     }

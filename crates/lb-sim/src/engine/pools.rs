@@ -1,9 +1,13 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, AtomicU64, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use lb_core::{Backend, Event, MockClock, Observer, Pool};
+use lb_core::{Backend, Event, Instant, MockClock, Observer, Pool};
 
 use crate::scenario::{Client, PoolSharing as Sharing, Program, Scenario, ScenarioError};
 
@@ -16,7 +20,19 @@ pub(crate) struct Pools {
     workers: Vec<Desk>,
     /// The scenario's backend at each place of a pool: per program.
     backends: Vec<u32>,
+    /// Pools that tell each other of cooldowns.
+    circles: Vec<Circle>,
     news: Arc<News>,
+    /// The clock of all pools. The engine says what time it is, but for news from elsewhere.
+    clock: MockClock,
+}
+
+/// Pools of one program that tell each other of cooldowns.
+#[derive(Debug, Clone)]
+pub(super) struct Circle {
+    pub(super) pools: Range<usize>,
+    /// How long news take.
+    pub(super) delay: u64,
 }
 
 /// What a worker sends over.
@@ -26,9 +42,12 @@ struct Desk {
     pool: u32,
     /// Where the backends of its pool begin in the list of all.
     backends: u32,
+    /// Its circle; [`NO_CIRCLE`] without one.
+    circle: u32,
 }
 
 const NO_POOL: u32 = u32::MAX;
+const NO_CIRCLE: u32 = u32::MAX;
 
 /// What became of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +94,14 @@ impl Observer for News {
 impl Pools {
     /// The pools of a scenario: none for workers whose client is direct, or who have no backend to send to.
     pub(crate) fn new(scenario: &Scenario) -> Result<Self, ScenarioError> {
-        let mut all = Self { pools: Vec::new(), workers: Vec::new(), backends: Vec::new(), news: Arc::default() };
+        let mut all = Self {
+            pools: Vec::new(),
+            workers: Vec::new(),
+            backends: Vec::new(),
+            circles: Vec::new(),
+            news: Arc::default(),
+            clock: MockClock::new(),
+        };
         for program in scenario.programs() {
             all.add(scenario, &program)?;
         }
@@ -89,19 +115,43 @@ impl Pools {
         // As the pool sorts them: by priority, otherwise in the order given.
         backends.sort_by_key(|&index| scenario.backends[index].priority);
         self.backends.extend(backends.iter().map(|&index| narrow(index)));
+        let first = self.pools.len();
+        let gossips = (clients.client, clients.pools) == (Client::Balancer, Sharing::Gossip) && !backends.is_empty();
+        let circle = if gossips { narrow(self.circles.len()) } else { NO_CIRCLE };
         for worker in 0..clients.workers {
             let pool = match (clients.client, clients.pools) {
                 _ if backends.is_empty() => NO_POOL,
                 (Client::Direct, _) => NO_POOL,
                 (Client::Balancer, Sharing::Shared) if worker > 0 => narrow(self.pools.len() - 1),
                 (Client::Balancer, _) => {
-                    self.pools.push(pool(scenario, program, &backends, &self.news)?);
+                    self.pools.push(self.pool(scenario, program, &backends)?);
                     narrow(self.pools.len() - 1)
                 }
             };
-            self.workers.push(Desk { pool, backends: begin });
+            self.workers.push(Desk { pool, backends: begin, circle });
+        }
+        if gossips {
+            self.circles.push(Circle { pools: first..self.pools.len(), delay: clients.gossip_delay.as_nanos() });
         }
         Ok(())
+    }
+
+    /// The circle that a worker's pool belongs to, and its number.
+    pub(super) fn circle_of(&self, worker: u32) -> Option<(u32, &Circle)> {
+        let number = self.workers[worker as usize].circle;
+        self.circles.get(number as usize).map(|circle| (number, circle))
+    }
+
+    pub(super) fn circles(&self) -> &[Circle] {
+        &self.circles
+    }
+
+    /// Another process says that a backend is out for so long; whether that is news to this pool, and until when.
+    pub(super) fn hear(&self, pool: usize, backend: &str, left: u64, now: u64) -> Option<u64> {
+        let pool = &self.pools[pool];
+        self.clock.set(Instant::from_nanos(now));
+        let left = Duration::from_nanos(left).min(pool.max_cooldown());
+        pool.cool(backend, left).then(|| Instant::from_nanos(now).saturating_add(left).as_nanos())
     }
 
     /// The pool of a worker, and its number; `None` if it has none.
@@ -135,32 +185,27 @@ impl Pools {
             _ => Change::Available,
         })
     }
-}
 
-fn pool(
-    scenario: &Scenario,
-    program: &Program<'_>,
-    backends: &[usize],
-    news: &Arc<News>,
-) -> Result<Pool, ScenarioError> {
-    // The engine says what time it is; the pool's own clock stands still.
-    let mut builder = Pool::builder().clock(MockClock::new()).observer(Arc::clone(news)).options(program.pool.clone());
-    for &index in backends {
-        let backend = &scenario.backends[index];
-        let built = Backend::builder(format!("backend-{index}.example"))
-            .name(&backend.name)
-            .priority(backend.priority)
-            .weight(backend.weight)
-            .build();
-        builder = builder.backend(
-            built.map_err(|error| ScenarioError::new(format!("backend.{}", backend.name), error.to_string()))?,
-        );
+    fn pool(&self, scenario: &Scenario, program: &Program<'_>, backends: &[usize]) -> Result<Pool, ScenarioError> {
+        let (clock, news) = (self.clock.clone(), Arc::clone(&self.news));
+        let mut builder = Pool::builder().clock(clock).observer(news).options(program.pool.clone());
+        for &index in backends {
+            let backend = &scenario.backends[index];
+            let built = Backend::builder(format!("backend-{index}.example"))
+                .name(&backend.name)
+                .priority(backend.priority)
+                .weight(backend.weight)
+                .build();
+            builder = builder.backend(
+                built.map_err(|error| ScenarioError::new(format!("backend.{}", backend.name), error.to_string()))?,
+            );
+        }
+        builder.build().map_err(|error| {
+            let key = match program.owner {
+                Some(workload) if workload.pool.is_some() => format!("workload.{}.pool", workload.name),
+                _ => "pool".to_owned(),
+            };
+            ScenarioError::new(key, error.to_string())
+        })
     }
-    builder.build().map_err(|error| {
-        let key = match program.owner {
-            Some(workload) if workload.pool.is_some() => format!("workload.{}.pool", workload.name),
-            _ => "pool".to_owned(),
-        };
-        ScenarioError::new(key, error.to_string())
-    })
 }

@@ -15,6 +15,8 @@ pub(super) enum Event {
     Foreign(u32),
     /// A request has waited in its pool.
     Resume(u32),
+    /// News of a cooldown reach the other pools of a circle.
+    Gossip(u32),
 }
 
 /// Events to come, in order of (time, sequence).
@@ -107,6 +109,7 @@ const fn parts(event: Event) -> (u64, u64) {
         Event::Alarm(index) => (3, index),
         Event::Foreign(index) => (4, index),
         Event::Resume(index) => (5, index),
+        Event::Gossip(index) => (6, index),
     };
     (kind, index as u64)
 }
@@ -119,7 +122,8 @@ const fn unpack(low: u64) -> Event {
         2 => Event::Retry(index),
         3 => Event::Alarm(index),
         4 => Event::Foreign(index),
-        _ => Event::Resume(index),
+        5 => Event::Resume(index),
+        _ => Event::Gossip(index),
     }
 }
 
@@ -139,10 +143,18 @@ mod tests {
         queue.push(5, Event::Alarm(LAST));
         queue.push(9, Event::Foreign(0));
         queue.push(8, Event::Resume(1));
+        queue.push(9, Event::Gossip(3));
         assert_eq!(queue.peek(), 5);
         let order: Vec<Event> = std::iter::from_fn(|| queue.pop().map(|(_, event)| event)).collect();
-        let expected =
-            [Event::Last(2), Event::Retry(3), Event::Alarm(LAST), Event::Head(1), Event::Resume(1), Event::Foreign(0)];
+        let expected = [
+            Event::Last(2),
+            Event::Retry(3),
+            Event::Alarm(LAST),
+            Event::Head(1),
+            Event::Resume(1),
+            Event::Foreign(0),
+            Event::Gossip(3),
+        ];
         assert_eq!(order, expected);
         assert_eq!(queue.peek(), u64::MAX);
     }

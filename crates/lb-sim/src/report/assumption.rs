@@ -113,8 +113,11 @@ fn clients(list: &mut List, scenario: &Scenario) {
         let clients = program.clients;
         let what = program.owner.map_or_else(|| "who sends".to_owned(), |own| format!("who sends {}", own.name));
         let pools = match clients.pools {
-            PoolSharing::Private => "each with a pool of its own: they learn of refusals separately",
-            PoolSharing::Shared => "all over one pool, without delay",
+            PoolSharing::Private => "each with a pool of its own: they learn of refusals separately".to_owned(),
+            PoolSharing::Gossip => {
+                format!("each with a pool of its own: they hear of cooldowns after {}", clients.gossip_delay)
+            }
+            PoolSharing::Shared => "all over one pool, without delay".to_owned(),
         };
         match clients.client {
             Client::Direct => list.given(what, "every request goes to one backend, no balancer"),

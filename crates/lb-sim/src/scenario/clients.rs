@@ -10,6 +10,7 @@ pub(crate) struct Clients {
     pub(crate) direct_to: Option<String>,
     pub(crate) workers: u32,
     pub(crate) pools: PoolSharing,
+    pub(crate) gossip_delay: Span,
     pub(crate) assignment: Assignment,
     pub(crate) sdk: Sdk,
     pub(crate) max_retries: u32,
@@ -34,6 +35,7 @@ pub(crate) enum Client {
 pub(crate) enum PoolSharing {
     #[default]
     Private,
+    Gossip,
     Shared,
 }
 
@@ -66,6 +68,7 @@ impl Default for Clients {
             direct_to: None,
             workers: 1,
             pools: PoolSharing::default(),
+            gossip_delay: Span::from_millis(5),
             assignment: Assignment::default(),
             sdk: Sdk::default(),
             max_retries: 2,

@@ -24,7 +24,7 @@ impl Program<'_> {
         match (self.clients.client, self.clients.pools) {
             (Client::Direct, _) => 0,
             (Client::Balancer, PoolSharing::Shared) => 1,
-            (Client::Balancer, PoolSharing::Private) => self.clients.workers,
+            (Client::Balancer, PoolSharing::Private | PoolSharing::Gossip) => self.clients.workers,
         }
     }
 }

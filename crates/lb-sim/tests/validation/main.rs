@@ -15,6 +15,7 @@ mod case;
 mod choices;
 mod conservation;
 mod faults;
+mod gossip;
 mod limits;
 mod patience;
 mod queues;
