@@ -54,6 +54,7 @@
 //! future runs under tokio. A program without it gives it a thread: a runtime of one thread that blocks on
 //! [`run`](SharedCooldowns::run).
 
+mod cooldowns;
 mod link;
 mod message;
 mod outbox;
@@ -61,9 +62,11 @@ mod publisher;
 mod server;
 mod shared;
 mod status;
+mod unsupported;
 
+pub use cooldowns::{InvalidName, SharedCooldowns};
 pub use message::SHORTEST;
 pub use publisher::Publisher;
 pub use server::{InvalidServer, Server};
-pub use shared::{InvalidName, SharedCooldowns, Unsupported};
 pub use status::Status;
+pub use unsupported::Unsupported;

@@ -21,7 +21,8 @@ use tokio::{
 
 use crate::{
     message::{LONGEST, LONGEST_NAME, Message, News, SHORTEST},
-    shared::{Shared, Unsupported},
+    shared::Shared,
+    unsupported::Unsupported,
 };
 
 /// How long a connection, and the answer to a command, may take. A server that is not heard for twice as long is away.
@@ -230,37 +231,6 @@ impl<'a> Link<'a> {
 impl Drop for Link<'_> {
     fn drop(&mut self) {
         self.shared.counts.connected.store(false, Relaxed);
-    }
-}
-
-impl Shared {
-    /// The braces are a hash tag: all that belongs to a pool is in one slot, wherever somebody moves it.
-    fn channel(&self) -> String {
-        format!("lb:{{{}}}", self.name)
-    }
-
-    fn cooling_key(&self, backend: &str) -> String {
-        format!("lb:{{{}}}:cooling:{backend}", self.name)
-    }
-
-    fn drains_key(&self) -> String {
-        format!("lb:{{{}}}:drained", self.name)
-    }
-
-    /// The commands that tell something: to those who listen, and to those who come later.
-    fn tell(&self, commands: &mut Pipeline, backend: &str, news: News) {
-        match news {
-            // The key is there until the last of its cooldowns ends, whoever wrote it first.
-            News::CoolingMs(left) => {
-                let key = self.cooling_key(backend);
-                commands.cmd("SET").arg(&key).arg(1).arg("NX").arg("PX").arg(left).ignore();
-                commands.cmd("PEXPIRE").arg(&key).arg(left).arg("GT").ignore();
-            }
-            News::Drained(drained) => {
-                commands.cmd("HSET").arg(self.drains_key()).arg(backend).arg(u8::from(drained)).ignore();
-            }
-        }
-        commands.cmd("PUBLISH").arg(self.channel()).arg(Message::new(self.process, backend, news).encode()).ignore();
     }
 }
 
