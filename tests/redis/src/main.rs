@@ -4,6 +4,7 @@ mod cost;
 mod delay;
 mod faults;
 mod fleet;
+mod gain;
 mod server;
 mod worker;
 
@@ -36,6 +37,8 @@ enum Command {
     Delay,
     /// What a request pays for it, with the server up, down and stopped
     Cost,
+    /// What sixteen processes at one full backend save, and what the simulator says of it
+    Gain,
     /// A program that takes the URL of a server, at one
     Example {
         /// The program
@@ -56,6 +59,7 @@ async fn main() -> ExitCode {
         Command::Faults => faults::run(&server).await,
         Command::Delay => delay::run(&server).await,
         Command::Cost => cost::run(&server).await,
+        Command::Gain => gain::run(&server).await,
         Command::Example { program } => example(&server, program).await,
         Command::Worker(arguments) => worker::run(arguments).await,
         Command::Listener(arguments) => delay::listen(arguments).await,

@@ -1,6 +1,10 @@
 //! A process that sends requests over a pool, and shares its cooldowns or does not.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use clap::Args;
 use lb_core::{Backend, LoadBalancer, Pool, Rng, SeededRng};
@@ -28,6 +32,10 @@ pub(crate) struct WorkerArgs {
     /// Requests per second, at random moments
     #[arg(long)]
     rate: f64,
+
+    /// When it begins, in milliseconds since 1970; at once without it
+    #[arg(long)]
+    begin: Option<u64>,
 
     /// How long it sends; without it until its standard input ends
     #[arg(long)]
@@ -63,10 +71,10 @@ enum Ending {
 }
 
 pub(crate) async fn run(arguments: WorkerArgs) -> Result<()> {
-    let shared =
-        arguments.redis.as_deref().map(|url| SharedCooldowns::new(Server::from_url(url)?, "check").map_err(Box::from));
-    let shared: Option<SharedCooldowns> =
-        shared.transpose().map_err(|error: Box<dyn std::error::Error + Send + Sync>| error)?;
+    let shared = match &arguments.redis {
+        Some(url) => Some(SharedCooldowns::new(Server::from_url(url)?, "check")?),
+        None => None,
+    };
     let mut pool = Pool::builder();
     for (number, origin) in arguments.backends.iter().enumerate() {
         let priority = u32::try_from(number)? + 1;
@@ -93,6 +101,10 @@ pub(crate) async fn run(arguments: WorkerArgs) -> Result<()> {
 async fn send_all(arguments: &WorkerArgs, pool: Arc<Pool>) -> Result<Seen> {
     let balancer = Arc::new(LoadBalancer::new(pool, ReqwestTransport::new()?));
     let rng = SeededRng::new(arguments.seed);
+    if let Some(begin) = arguments.begin {
+        let begin = SystemTime::UNIX_EPOCH + Duration::from_millis(begin);
+        sleep(begin.duration_since(SystemTime::now()).unwrap_or_default()).await;
+    }
     let mut at = Instant::now();
     let seconds = arguments.seconds.map(Duration::from_secs_f64);
     let mut end = pin!(async move {
