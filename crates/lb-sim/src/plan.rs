@@ -40,6 +40,8 @@ pub(crate) use result::depth_name;
 pub use result::{Binding, Choice, Depth, Optimum, Outcome, PlanResult, Price, Purchase, RunnerUp, Step};
 pub(crate) use steps::PLENTY;
 use steps::Space;
+#[cfg(feature = "cli")]
+pub(crate) use steps::most_runs;
 
 /// How many PTUs to buy for a scenario with a `[plan]`.
 ///

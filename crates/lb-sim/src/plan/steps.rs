@@ -117,6 +117,17 @@ impl<'a> Space<'a> {
     }
 }
 
+/// How many runs a plan makes that looks at every count at every depth, for traffic that needs so many PTUs on average.
+#[cfg(feature = "cli")]
+pub(crate) fn most_runs(base: &Scenario, need: f64) -> Result<u64, ScenarioError> {
+    let Some(plan) = &base.plan else { return Ok(0) };
+    let Some(backend) = base.backends.iter().find(|backend| backend.name == plan.backend) else { return Ok(0) };
+    let counts = counts(base, backend, plan.max_ptus, need)?.len();
+    let depths = if plan.bursts.is_empty() { BURSTS.len() } else { plan.bursts.len() };
+    // Beside them the one without any, and the one with plenty.
+    Ok(u64::from(plan.replications) * (counts * depths + 2) as u64)
+}
+
 /// The counts for sale above zero.
 fn counts(base: &Scenario, backend: &Backend, most: Option<u64>, need: f64) -> Result<Vec<u64>, ScenarioError> {
     let sold = base.model(&backend.model).increment(backend.deployment_type);
