@@ -63,6 +63,8 @@ mod stats;
 pub mod calibrate;
 pub mod log;
 pub mod plan;
+#[cfg(any(feature = "cli", test))]
+mod profile;
 pub mod progress;
 pub mod sweep;
 

@@ -2,6 +2,8 @@
 
 use std::io;
 
+#[cfg(any(feature = "cli", test))]
+use crate::scenario::Workload;
 use crate::{
     engine::{Engine, Pools},
     journal::Journal,
@@ -50,6 +52,25 @@ impl Simulation {
         self.loaded.notes()
     }
 
+    /// When the last request arrives at the latest, in nanoseconds.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// What the file of a workload holds, in words; `None` if it has none.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn file_of(&self, workload: &Workload) -> Option<String> {
+        self.loaded.contents(workload)
+    }
+
+    /// The requests of a replication.
+    pub(crate) fn traffic(&self, replication: u64) -> Traffic {
+        let draws = Draws::new(self.scenario.run.seed).replication(replication);
+        // It was made once, when the simulation was, and that it can be does not depend on the draws.
+        traffic(&self.scenario, &self.loaded, draws).unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
     /// The scenario.
     #[must_use]
     pub const fn scenario(&self) -> &Scenario {
@@ -83,10 +104,9 @@ impl Simulation {
     fn run_with(&self, replication: u64, journal: Journal<'_>) -> (RunResult, io::Result<u64>) {
         let scenario = &self.scenario;
         let draws = Draws::new(scenario.run.seed).replication(replication);
-        // Both were made once, when the simulation was, and neither depends on the draws.
+        // They were made once, when the simulation was.
         let pools = Pools::new(scenario).unwrap_or_else(|error| unreachable!("{error}"));
-        let traffic = traffic(scenario, &self.loaded, draws).unwrap_or_else(|error| unreachable!("{error}"));
-        Engine::new(scenario, &pools, traffic, draws, self.end, journal).run(replication)
+        Engine::new(scenario, &pools, self.traffic(replication), draws, self.end, journal).run(replication)
     }
 }
 

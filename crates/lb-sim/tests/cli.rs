@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -206,9 +207,21 @@ fn how_files_were_read_is_said_by_every_command_and_page() {
 fn check_says_what_a_scenario_holds() {
     let folder = Folder::new("check");
     let out = folder.out(0, &["check", "small.toml"]);
-    for line in ["backend ptu: priority 1, gpt-4.1, 15 PTUs", "sweep: 2 points", "plan: PTUs of ptu"] {
-        assert!(out.lines().any(|other| other == line), "{out}");
+    for begin in [
+        "backend ptu: priority 1, gpt-4.1, 15 PTUs",
+        "workload chat: Poisson arrivals",
+        "  requests per minute: mean 1",
+        "  tokens per minute: mean 9",
+        // 3 x 60 requests a minute, of 500 + 4 x 50 input tokens, at 3,000 a minute for each PTU.
+        "  PTUs of gpt-4.1, by Azure's formula: mean 4",
+        "run: 2 runs of about 1,4",
+        "sweep: 2 points, 4 runs of about 2,8",
+        // Six counts at two depths, and those without and with plenty, twice each.
+        "plan: PTUs of ptu, 28 runs of about 19,",
+    ] {
+        assert!(out.lines().any(|line| line.starts_with(begin)), "{begin}: {out}");
     }
+    assert!(out.contains("under a second"), "{out}");
     assert!(!out.contains("warning"), "{out}");
     let set = |setting: &str| folder.out(0, &["check", "small.toml", "--set", setting]);
     assert!(set("backend.ptu.ptus=17").contains("warning: backend.ptu.ptus: 17 PTUs are not for sale, but 20"));
@@ -218,6 +231,66 @@ fn check_says_what_a_scenario_holds() {
     fs::write(folder.0.join("sweep.toml"), scenario).unwrap();
     let error = folder.error(2, &["check", "sweep.toml"]);
     assert!(error.contains("sweep.toml: ") && error.contains("no `backend` named `other`"), "{error}");
+}
+
+#[test]
+fn check_says_who_shares_a_quota_and_what_a_file_holds() {
+    let folder = Folder::new("profile");
+    let rows: String = (0..600).map(|second| format!("{second},100,10\n")).collect();
+    fs::write(folder.0.join("trace.csv"), format!("time,input,output\n{rows}")).unwrap();
+    let scenario = r#"
+        run = {}
+        [[backend]]
+        name = "a"
+        preset = "azure-standard"
+        tpm = 1_000
+        quota = "eu"
+        [[backend]]
+        name = "b"
+        preset = "azure-standard"
+        quota = "eu"
+        [[workload]]
+        name = "one"
+        kind = "trace"
+        file = "trace.csv"
+        [[workload]]
+        name = "two"
+        kind = "constant"
+        rate = 0.5
+        input = 1
+        output = 1
+        backends = ["b"]
+    "#;
+    fs::write(folder.0.join("shared.toml"), scenario).unwrap();
+    let out = folder.out(0, &["check", "shared.toml"]);
+    for line in [
+        "workers: 1",
+        "workers of two: 1, to b",
+        "quota eu: a, b share the limits of a",
+        "workload one: a trace, trace.csv: 600 rows over 9.98 min",
+        "all workloads",
+        "  900 requests in 10 min",
+        "  requests per minute: mean 90, 95th percentile 90, peak 90 (after 0 s)",
+    ] {
+        assert!(out.lines().any(|other| other == line), "{line}: {out}");
+    }
+}
+
+#[test]
+fn what_takes_minutes_says_so_before_it_begins() {
+    let folder = Folder::new("long");
+    // Twenty years are not waited for.
+    let mut child = folder
+        .command(&["run", "small.toml", "--set", "run.duration=20years", "--set", "workload.chat.rate=50"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.starts_with("2 runs of about 6") && line.contains("requests together: about "), "{line}");
 }
 
 #[test]

@@ -1,6 +1,14 @@
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use crate::{
+    Simulation,
+    profile::{Effort, requests_per_run},
     progress::Progress,
     scenario::{KeyPath, Scenario, ScenarioError},
     sweep::list,
@@ -9,7 +17,7 @@ use crate::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Failure;
+use super::{Failure, output};
 
 /// What every command on a scenario takes.
 #[derive(Debug, Args)]
@@ -67,39 +75,77 @@ impl Input {
         Failure::Usage(format!("{}: {error}", self.file.display()))
     }
 
-    /// Calls this with a bar on standard error, on as many threads as were asked for.
-    pub(super) fn on_threads<T: Send>(&self, work: impl FnOnce(&Bar) -> T + Send) -> Result<T, Failure> {
+    /// How many threads will work.
+    pub(super) fn threads(&self) -> usize {
+        self.threads.map_or_else(rayon::current_num_threads, usize::from)
+    }
+
+    /// Calls this with a bar on standard error for runs of a scenario, on as many threads as were asked for.
+    pub(super) fn on_threads<T: Send>(
+        &self,
+        scenario: &Scenario,
+        work: impl FnOnce(&Bar<'_>) -> T + Send,
+    ) -> Result<T, Failure> {
         let threads = usize::from(self.threads.unwrap_or(0));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| Failure::Failed(format!("threads cannot be started: {error}")))?;
-        let bar = Bar::new();
+        let bar = Bar::new(scenario, pool.current_num_threads());
         let result = pool.install(|| work(&bar));
-        bar.0.finish_and_clear();
+        bar.bar.finish_and_clear();
         Ok(result)
     }
 }
 
-/// A bar on standard error; nothing if that is no terminal.
+/// A bar on standard error, which is nothing if that is no terminal; and a word before what takes minutes.
 #[derive(Debug)]
-pub(super) struct Bar(ProgressBar);
+pub(super) struct Bar<'s> {
+    bar: ProgressBar,
+    scenario: &'s Scenario,
+    threads: usize,
+    /// About how many requests a run has.
+    of_run: OnceLock<f64>,
+    /// Runs that are expected, and those that were told of.
+    expected: AtomicU64,
+    told: AtomicU64,
+}
 
-impl Bar {
-    fn new() -> Self {
+/// From this many seconds on it is told before it begins.
+const LONG: f64 = 120.0;
+
+impl<'s> Bar<'s> {
+    fn new(scenario: &'s Scenario, threads: usize) -> Self {
         let bar = ProgressBar::new(0);
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} runs, {eta} left") {
             bar.set_style(style);
         }
-        Self(bar)
+        Self { bar, scenario, threads, of_run: OnceLock::new(), expected: AtomicU64::new(0), told: AtomicU64::new(0) }
+    }
+
+    /// What so many runs take.
+    fn effort(&self, runs: u64) -> Effort {
+        // A scenario that cannot be run says why itself, when it is.
+        let count = || Simulation::new(self.scenario).map_or(0.0, |simulation| requests_per_run(&simulation));
+        Effort { runs, requests: self.of_run.get_or_init(count) * runs as f64, threads: self.threads }
     }
 }
 
-impl Progress for Bar {
+impl Progress for Bar<'_> {
     fn expect(&self, runs: u64) {
-        self.0.inc_length(runs);
+        self.bar.inc_length(runs);
+        let runs = self.expected.fetch_add(runs, Ordering::Relaxed) + runs;
+        // A plan expects more as it goes on: once is enough, unless it is twice as much.
+        if runs / 2 < self.told.load(Ordering::Relaxed) {
+            return;
+        }
+        let effort = self.effort(runs);
+        if effort.seconds() >= LONG {
+            self.told.store(runs, Ordering::Relaxed);
+            output::note_line(&effort.to_string());
+        }
     }
 
     fn advance(&self, runs: u64) {
-        self.0.inc(runs);
+        self.bar.inc(runs);
     }
 }
 

@@ -64,6 +64,11 @@ fn unwritable(file: &Path, error: &io::Error) -> Failure {
 
 /// One line on standard error.
 pub(super) fn error_line(problem: &str) {
+    note_line(&format!("error: {problem}"));
+}
+
+/// One line on standard error that is no error.
+pub(super) fn note_line(note: &str) {
     // Nobody is left to tell if that fails.
-    let _ = writeln!(io::stderr(), "error: {}", problem.replace('\n', " "));
+    let _ = writeln!(io::stderr(), "{}", note.replace('\n', " "));
 }

@@ -73,8 +73,10 @@ impl PlanArgs {
             settings.bursts.clone_from(&self.bursts);
         }
         settings.replications = self.replications.unwrap_or(settings.replications);
-        let plan =
-            self.input.on_threads(|bar| plan::plan(&scenario, bar))?.map_err(|error| self.input.wrong(&error))?;
+        let plan = self
+            .input
+            .on_threads(&scenario, |bar| plan::plan(&scenario, bar))?
+            .map_err(|error| self.input.wrong(&error))?;
         if let Some(file) = &self.json {
             output::write(file, &plan.to_json()?)?;
         }

@@ -71,7 +71,7 @@ impl RunArgs {
             let simulation = Simulation::new(&scenario).map_err(|error| self.input.wrong(&error))?;
             output::stream(file, |writer| simulation.run_logged(0, writer).map(|_| ()))?;
         }
-        let runs = self.input.on_threads(|bar| {
+        let runs = self.input.on_threads(&scenario, |bar| {
             bar.expect(u64::from(scenario.run.replications));
             replicate(&scenario, bar)
         })?;
@@ -94,7 +94,7 @@ impl RunArgs {
 
     fn compare(&self, scenario: &Scenario, log: &Path, is_claimed: bool) -> Result<Ending, Failure> {
         let observed = Log::read(log).map_err(|error| Failure::Usage(error.to_string()))?;
-        let against = self.input.on_threads(|_| backtest::compare(scenario, &observed))?;
+        let against = self.input.on_threads(scenario, |_| backtest::compare(scenario, &observed))?;
         let against = against.map_err(|error| Failure::Usage(format!("{}: {error}", log.display())))?;
         if let Some(file) = &self.json {
             output::write(file, &serde_json::to_string_pretty(&against)?)?;

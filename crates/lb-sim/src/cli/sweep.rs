@@ -70,7 +70,7 @@ impl SweepArgs {
         if base >= points {
             return Err(Failure::Usage(format!("--base {}: there are {points} points", self.base)));
         }
-        let result = self.input.on_threads(|bar| sweep(&scenario, grid, bar))?;
+        let result = self.input.on_threads(&scenario, |bar| sweep(&scenario, grid, bar))?;
         let mut result = result.map_err(|error| self.input.wrong(&error))?;
         // Most points have the files of the one before.
         let mut read = (Vec::new(), Vec::new());

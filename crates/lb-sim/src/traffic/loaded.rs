@@ -105,6 +105,19 @@ impl Loaded {
         notes
     }
 
+    /// What the file that says when a workload's requests arrive holds, in words; `None` if it has none.
+    #[cfg(any(feature = "cli", test))]
+    pub(crate) fn contents(&self, workload: &Workload) -> Option<String> {
+        let source = self.main(workload)?;
+        let (rows, span) = match self.find(&source)? {
+            Data::Trace(trace) => (trace.rows().len(), trace.span()),
+            Data::Minutes(minutes) => (minutes.minutes().len(), minutes.span()),
+            Data::Rates(rates) => (rates.points.len(), rates.points.last().map_or(0, |point| point.at.as_nanos())),
+        };
+        let (rows, span) = (number::thousands(rows as f64), number::seconds(span as f64 / 1e9));
+        Some(format!("{}: {rows} rows over {span}", source.name()))
+    }
+
     /// The keys of a workload that name files.
     fn sources(&self, workload: &Workload) -> Vec<(&'static str, FileSource)> {
         let mut sources = Vec::new();
