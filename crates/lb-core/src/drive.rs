@@ -234,7 +234,8 @@ async fn send<T: Transport>(
         }
     };
     let backend = Arc::clone(target.backend().shared_name());
-    let served = Served::new(backend, target.attempt(), dispatch.waited(), dispatch.trail());
+    let served =
+        Served::new(backend, target.attempt(), dispatch.waited(), dispatch.trail()).numbered(dispatch.number_told());
     dispatch.tell_served(&served);
     transport.mark(&mut response, served);
     Ok(response)

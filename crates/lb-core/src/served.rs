@@ -19,11 +19,18 @@ pub struct Served {
     attempts: u32,
     waited: Duration,
     trail: Box<[FailedAttempt]>,
+    request: Option<u64>,
 }
 
 impl Served {
     pub(crate) const fn new(backend: Arc<str>, attempts: u32, waited: Duration, trail: Box<[FailedAttempt]>) -> Self {
-        Self { backend, attempts, waited, trail }
+        Self { backend, attempts, waited, trail, request: None }
+    }
+
+    /// The same, of the request with this number.
+    pub(crate) const fn numbered(mut self, request: Option<u64>) -> Self {
+        self.request = request;
+        self
     }
 
     /// The name of the backend.
@@ -42,6 +49,13 @@ impl Served {
     #[must_use]
     pub const fn waited(&self) -> Duration {
         self.waited
+    }
+
+    /// The request's number in the [events](crate::Event) of its pool, which joins what a caller logs of an answer with what an
+    /// observer logs of the attempts before it. `None` if nobody was told of the request.
+    #[must_use]
+    pub const fn request(&self) -> Option<u64> {
+        self.request
     }
 
     /// The attempts before, which failed over, in their order; at most the first eight. It is empty, and takes no memory, where the

@@ -10,7 +10,7 @@ use std::{
 use futures::FutureExt;
 use lb_core::{
     BlockingLoadBalancer, Ending, Event, Fault, LoadBalancer, MockClock, NotRepeated, Observer, Outcome, Pool,
-    PoolBuilder, SeededRng, Step, Verdict, Wait, Wishes,
+    PoolBuilder, SeededRng, Served, Step, Verdict, Wait, Wishes,
     test_util::{Reply, ScriptedTransport},
 };
 use lb_tests::stage::{ask, ask_once, on_every_drive, pool_of};
@@ -285,4 +285,23 @@ fn nobody_who_does_not_ask_is_told_a_time() {
     drop(dispatch);
     assert_eq!(clock.reads(), reads);
     assert_eq!((ends.take(), ends.attempts()), (vec![end(Ending::Served, 1, Some("a"))], vec![None]));
+}
+
+#[test]
+fn a_response_has_the_number_that_its_request_has_in_events() {
+    let ends = Ends::default();
+    let number = |response: &http::Response<bytes::Bytes>| response.extensions().get::<Served>().unwrap().request();
+    on_every_drive(
+        || {
+            ends.finished.lock().unwrap().clear();
+            pool_of(&[("a", 1), ("b", 2)]).observer(ends.clone())
+        },
+        |stage| {
+            stage.transport.reply("a", Reply::status(429));
+            let numbers = [number(&stage.ask()), number(&stage.ask())];
+            assert_eq!(numbers, [Some(1), Some(2)]);
+            assert_eq!(*ends.finished.lock().unwrap(), [1, 2]);
+        },
+    );
+    on_every_drive(|| pool_of(&[("a", 1)]), |stage| assert_eq!(number(&stage.ask()), None));
 }

@@ -47,6 +47,11 @@ impl<P: Deref<Target = Pool>> Dispatch<P> {
         self.pool.is_observed(level).then(|| self.notes.get_or_insert_with(|| Notes::new(&self.pool)).number)
     }
 
+    /// The number that this request has in events, if anybody was told of it.
+    pub(crate) fn number_told(&self) -> Option<u64> {
+        self.notes.as_ref().map(|notes| notes.number)
+    }
+
     /// An attempt begins, and somebody wants to know when.
     #[cold]
     pub(super) fn note_beginning(&mut self, now: Instant) {
