@@ -1,7 +1,8 @@
 //! A past week, simulated: what a log observed beside what the scenario's backends would have done with its traffic.
 //!
-//! Arrivals and sizes come from the log, everything else from the scenario. If the log says which attempts belong to
-//! one request, a request arrives when its first attempt was sent, and the scenario's clients send it. Otherwise each
+//! Arrivals and sizes come from the log, everything else from the scenario. If the log says which lines belong to
+//! one request, a request arrives when its first line begins, and the scenario's clients send it; one that no backend got
+//! arrives as well, and did not succeed. Otherwise each
 //! attempt is an arrival at the backend that it went to, without a balancer: what is compared is then the backends
 //! alone, not who sends to them.
 //!
@@ -136,8 +137,7 @@ fn prepared(scenario: &Scenario, direct_to: Option<&str>, periods: &Periods) -> 
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_log_of_one_refusal_is_simulated_with_one() {
+    fn scenario() -> Scenario {
         let scenario = Scenario::parse(
             r#"
             run = { duration = "1m", replications = 4 }
@@ -145,12 +145,38 @@ mod tests {
             workload = [{ name = "chat", kind = "poisson", rate = 1, input = 1, output = 1 }]
             "#,
         );
+        scenario.unwrap()
+    }
+
+    #[test]
+    fn requests_that_no_backend_got_arrive_and_did_not_succeed() {
+        // The PTU serves the first, refuses the second, and is cooling for eighteen more, which the pool refuses.
+        let begin = "start,end,prompt_tokens,cached_tokens,max_tokens,completion_tokens,status,hint_ms,backend,request\n\
+                     0.0,1.2,4000,0,100,80,200,,ptu,1\n0.1,0.13,,,,,429,4767,ptu,2\n0.13,0.13,,,,,429,4767,,2\n";
+        let refused = (3..=20).map(|number| format!("0.{},,,,,,429,4000,,{number}\n", 20 + number));
+        let text = begin.to_owned() + &refused.collect::<String>();
+        let log = Log::parse(&text).unwrap();
+        assert_eq!((log.attempts().len(), log.unsent().len()), (2, 19));
+        let against = compare(&scenario(), &log).unwrap();
+        assert_eq!((against.success_share.observed, against.success_share.simulated), (0.05, 0.05));
+        assert_eq!((against.total.attempts.observed, against.total.attempts.simulated), (2.0, 2.0));
+        assert_eq!((against.total.throttles.observed, against.total.throttles.simulated), (1.0, 1.0));
+        // Without numbers a request that failed over cannot be told from one that failed.
+        let unnumbered = Log::parse(&text.replace(",3\n", ",\n")).unwrap();
+        assert_eq!(compare(&scenario(), &unnumbered), Err(AgainstError::UnnumberedRequests));
+        // A success was at some backend, which must be named.
+        let log = Log::parse(&text.replace("200,,ptu,1", "200,,,1")).unwrap();
+        assert_eq!((log.attempts().len(), log.unsent().len()), (2, 19));
+    }
+
+    #[test]
+    fn a_log_of_one_refusal_is_simulated_with_one() {
         let log = Log::parse(
             "start,end,prompt_tokens,cached_tokens,max_tokens,completion_tokens,status,hint_ms\n\
              0.0,1.2,4000,0,100,80,200,\n\
              0.1,,,,,,429,4767\n",
         );
-        let against = compare(&scenario.unwrap(), &log.unwrap()).unwrap();
+        let against = compare(&scenario(), &log.unwrap()).unwrap();
         assert_eq!((against.total.throttles.observed, against.total.throttles.simulated), (1.0, 1.0));
         // What PTUs serve is counted, though nobody bills it by the token.
         assert_eq!((against.total.prompt_tokens.observed, against.total.prompt_tokens.simulated), (4_000.0, 4_000.0));

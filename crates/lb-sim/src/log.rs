@@ -13,7 +13,11 @@
 //! | `status` | the HTTP status; 429 for a refusal inside a 200 as well, 0 without an answer | no |
 //! | `hint_ms` | `retry-after-ms`, or `retry-after` x 1,000 | yes |
 //! | `backend` | the backend's name; the column may be missing | yes |
-//! | `request` | what the attempts at one request have in common; the column may be missing | yes |
+//! | `request` | what the lines of one request have in common, unique in the log; the column may be missing | yes |
+//!
+//! A request that the application saw fail without an attempt, because the pool had no backend for it, has a line too:
+//! one without a backend, in a log whose other lines name theirs. Its status is what the application got, 429 or 503, or 0;
+//! its hint is the pool's. A request that was refused after attempts may have such a line after theirs.
 //!
 //! Columns are found by name and others are ignored. JSON lines have them as keys, absent ones being empty.
 //!
@@ -38,10 +42,11 @@ use serde::Serialize;
 pub use error::LogError;
 pub use write::LogWriter;
 
-/// Attempts at backends, in the order in which they were sent.
+/// Attempts at backends, and requests that no backend got, each in order of time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Log {
     attempts: Vec<Attempt>,
+    unsent: Vec<Attempt>,
 }
 
 /// One request as one backend saw it.
@@ -66,19 +71,23 @@ pub struct Attempt {
     pub status: u16,
     /// How long the backend said to wait, in milliseconds.
     pub hint_ms: Option<u64>,
-    /// The backend's name.
+    /// The backend's name; `None` if the log is of one backend, or for a request that no backend got.
     pub backend: Option<String>,
-    /// What the attempts at one request have in common.
+    /// What the lines of one request have in common.
     pub request: Option<String>,
 }
 
 impl Log {
-    /// A log of these attempts.
+    /// A log of these lines. If any of them names a backend, those that name none and did not succeed are requests that
+    /// no backend got.
     #[must_use]
-    pub fn new(attempts: impl IntoIterator<Item = Attempt>) -> Self {
-        let mut attempts: Vec<_> = attempts.into_iter().collect();
-        attempts.sort_by_key(|attempt| attempt.start);
-        Self { attempts }
+    pub fn new(lines: impl IntoIterator<Item = Attempt>) -> Self {
+        let mut lines: Vec<_> = lines.into_iter().collect();
+        lines.sort_by_key(|line| line.start);
+        let is_named = lines.iter().any(|line| line.backend.is_some());
+        let is_sent = |line: &Attempt| line.backend.is_some() || line.is_accepted() || !is_named;
+        let (attempts, unsent) = lines.into_iter().partition(is_sent);
+        Self { attempts, unsent }
     }
 
     /// The log in a file, CSV or JSON lines.
@@ -107,6 +116,13 @@ impl Log {
         &self.attempts
     }
 
+    /// The lines of requests that the pool refused, in order of time: no backend got these requests, or none got them
+    /// again.
+    #[must_use]
+    pub fn unsent(&self) -> &[Attempt] {
+        &self.unsent
+    }
+
     /// The names of the backends that occur, in alphabetical order.
     #[must_use]
     pub fn backends(&self) -> BTreeSet<&str> {
@@ -117,19 +133,20 @@ impl Log {
     #[must_use]
     pub fn of_backend(&self, name: &str) -> Self {
         let is_its = |attempt: &&Attempt| attempt.backend.as_deref() == Some(name);
-        Self { attempts: self.attempts.iter().filter(is_its).cloned().collect() }
+        Self { attempts: self.attempts.iter().filter(is_its).cloned().collect(), unsent: Vec::new() }
     }
 
-    /// When the first attempt was sent, in nanoseconds.
+    /// When the first line begins, in nanoseconds.
     #[must_use]
     pub fn begin(&self) -> u64 {
-        self.attempts.first().map_or(0, |attempt| attempt.start)
+        [&self.attempts, &self.unsent].into_iter().filter_map(|lines| lines.first()).map(|l| l.start).min().unwrap_or(0)
     }
 
-    /// From the first attempt's sending to the last one's, in nanoseconds.
+    /// From the first line's beginning to the last one's, in nanoseconds.
     #[must_use]
     pub fn span(&self) -> u64 {
-        self.attempts.last().map_or(0, |attempt| attempt.start) - self.begin()
+        let last = [&self.attempts, &self.unsent].into_iter().filter_map(|lines| lines.last()).map(|l| l.start).max();
+        last.unwrap_or(0) - self.begin()
     }
 }
 

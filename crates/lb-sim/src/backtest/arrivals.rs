@@ -40,9 +40,12 @@ impl LoggedArrivals {
         if sizes.accepted.is_empty() {
             return Err(AgainstError::NoSizes);
         }
-        if log.attempts().iter().all(|attempt| attempt.request.is_some()) {
+        if lines(log).all(|line| line.request.is_some()) {
             let part = LoggedPart { direct_to: None, trace: sizes.requests(log) };
             return Ok(Self { arriving: Arriving::Requests, parts: vec![part] });
+        }
+        if !log.unsent().is_empty() {
+            return Err(AgainstError::UnnumberedRequests);
         }
         let part = |name: &str| {
             let is_its = |attempt: &&Attempt| attempt.backend.as_deref().is_none_or(|backend| backend == name);
@@ -53,6 +56,11 @@ impl LoggedArrivals {
         let parts = backends.filter(|part| !part.trace.rows().is_empty()).collect();
         Ok(Self { arriving: Arriving::Attempts, parts })
     }
+}
+
+/// All lines of a log: its attempts, then the requests that no backend got.
+pub(super) fn lines(log: &Log) -> impl Iterator<Item = &Attempt> {
+    log.attempts().iter().chain(log.unsent())
 }
 
 /// What attempts in a log were like that say how large they were.
@@ -67,12 +75,15 @@ impl<'l> LoggedSizes<'l> {
         Self { accepted: log.attempts().iter().filter(|attempt| attempt.is_accepted()).filter(tells).collect() }
     }
 
-    /// One row per request: when its first attempt was sent, and the size that any of its attempts tells.
+    /// One row per request: when its first line begins, and the size that any of its attempts tells.
     fn requests(&self, log: &Log) -> Trace {
         let mut first = BTreeMap::new();
         let mut telling = BTreeMap::new();
-        for attempt in log.attempts() {
-            first.entry(&attempt.request).or_insert(attempt);
+        for line in lines(log) {
+            let earliest = first.entry(&line.request).or_insert(line);
+            if line.start < earliest.start {
+                *earliest = line;
+            }
         }
         for attempt in &self.accepted {
             telling.insert(&attempt.request, *attempt);

@@ -14,6 +14,8 @@ pub(crate) enum AgainstError {
     UnknownBackend(String),
     /// The log does not say to which of the scenario's backends an attempt went.
     UnnamedBackend,
+    /// The log has requests that no backend got, and does not say which attempts are one request.
+    UnnumberedRequests,
     /// The scenario cannot be simulated.
     Scenario(ScenarioError),
 }
@@ -35,6 +37,10 @@ impl fmt::Display for AgainstError {
             Self::UnnamedBackend => {
                 f.write_str("the log does not name the backend of every attempt, and the scenario has several")
             }
+            Self::UnnumberedRequests => f.write_str(
+                "the log has requests that no backend got, and lines without `request`; number the requests, so that those \
+                 which failed can be told from attempts that failed over",
+            ),
             Self::Scenario(error) => error.fmt(f),
         }
     }

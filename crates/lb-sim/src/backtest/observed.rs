@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use lb_limits::MINUTE;
 
-use super::{Against, Arriving, BackendAgainst, BackendCounts, Compared, arrivals::LoggedArrivals};
+use super::{
+    Against, Arriving, BackendAgainst, BackendCounts, Compared,
+    arrivals::{LoggedArrivals, lines},
+};
 use crate::{
     log::{Attempt, Log},
     metrics::{BackendTally, RunResult},
@@ -173,15 +176,15 @@ fn counts(compared: impl Fn(fn(&ObservedBackend) -> u64, fn(&BackendTally) -> u6
 
 /// The share of the log's arrivals that succeeded.
 fn success_share(log: &Log, arriving: Arriving) -> f64 {
-    let attempts = log.attempts().iter();
     match arriving {
         Arriving::Attempts => {
-            attempts.clone().filter(|attempt| attempt.is_accepted()).count() as f64 / attempts.len().max(1) as f64
+            let attempts = log.attempts();
+            attempts.iter().filter(|attempt| attempt.is_accepted()).count() as f64 / attempts.len().max(1) as f64
         }
         Arriving::Requests => {
             let mut requests = BTreeMap::new();
-            for attempt in attempts {
-                *requests.entry(&attempt.request).or_insert(false) |= attempt.is_accepted();
+            for line in lines(log) {
+                *requests.entry(&line.request).or_insert(false) |= line.is_accepted();
             }
             requests.values().filter(|succeeded| **succeeded).count() as f64 / requests.len().max(1) as f64
         }
