@@ -7,8 +7,13 @@ use lb_core::{Exhausted, Served};
 /// What came of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// This backend served it.
-    Served(String),
+    /// A backend served it.
+    Served {
+        /// The backend's name.
+        backend: String,
+        /// The request's number in the pool's events, if anybody is told of them.
+        request: Option<u64>,
+    },
     /// It failed, for this reason.
     Failed(String),
 }
@@ -18,7 +23,9 @@ impl Answer {
     #[must_use]
     pub fn balanced(status: u16, served: Option<&Served>, exhausted: Option<&Exhausted>) -> Self {
         match (status, served, exhausted) {
-            (200..=299, Some(served), _) => Self::Served(served.backend().to_owned()),
+            (200..=299, Some(served), _) => {
+                Self::Served { backend: served.backend().to_owned(), request: served.request() }
+            }
             (_, Some(served), _) => Self::Failed(format!("status {status} from {}", served.backend())),
             (_, None, Some(_)) => Self::Failed("no backend left".to_owned()),
             (_, None, None) => Self::Failed(format!("status {status}")),
@@ -45,7 +52,7 @@ impl Answer {
     #[must_use]
     pub fn if_complete(self, complete: bool) -> Self {
         match self {
-            Self::Served(backend) if !complete => Self::Failed(format!("the stream from {backend} ended early")),
+            Self::Served { backend, .. } if !complete => Self::Failed(format!("the stream from {backend} ended early")),
             answer => answer,
         }
     }
@@ -54,7 +61,7 @@ impl Answer {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Served(backend) => write!(f, "served by {backend}"),
+            Self::Served { backend, .. } => write!(f, "served by {backend}"),
             Self::Failed(problem) => f.write_str(problem),
         }
     }

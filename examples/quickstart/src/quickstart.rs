@@ -17,7 +17,7 @@ pub struct Quickstart {
     pub concurrency: usize,
     /// The approaches to run, in order.
     pub approaches: Vec<Approach>,
-    /// Where every attempt is logged.
+    /// Where every attempt is logged, and every request that no backend got.
     pub log: Option<RequestLog>,
     /// Who else wants to know the pools.
     pub watchers: Vec<Box<dyn Watcher>>,
@@ -43,7 +43,8 @@ impl Quickstart {
             _ => approach.to_string(),
         });
         let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(decisions.restarted())];
-        observers.extend(self.log.clone().map(|log| Box::new(log) as Box<dyn Observer>));
+        let log = self.log.as_ref().map(|log| log.of_pool(approach.name()));
+        observers.extend(log.clone().map(|log| Box::new(log) as Box<dyn Observer>));
         let mut watches = Vec::new();
         for watching in self.watchers.iter().map(|watcher| watcher.begin(approach.name())) {
             observers.push(watching.observer);
@@ -56,7 +57,7 @@ impl Quickstart {
             concurrency: self.concurrency,
             prompt: stage.prompt.clone(),
             is_local: stage.is_local,
-            log: self.log.clone(),
+            log,
         };
         let begin = Instant::now();
         let answers = approach.run(work, pool.clone(), first)?;

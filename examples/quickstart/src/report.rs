@@ -76,7 +76,8 @@ impl Row {
         }
         let failed = failures.values().sum();
         let share = |backend: &lb_core::Backend| {
-            let is_its = |answer: &&Answer| matches!(answer, Answer::Served(name) if name == backend.name());
+            let is_its =
+                |answer: &&Answer| matches!(answer, Answer::Served { backend: name, .. } if name == backend.name());
             let requests = answers.iter().filter(is_its).count();
             Share { backend: backend.name().to_owned(), requests, percent: percent(requests, answers.len()) }
         };

@@ -1,6 +1,6 @@
 //! The quickstart, with few requests: balanced approaches lose none, one deployment alone loses some.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeSet, io, time::Duration};
 
 use lb_quickstart::{Approach, Decisions, Quickstart, RequestLog, Setup};
 use serde_json::Value;
@@ -76,10 +76,12 @@ fn every_attempt_is_logged_with_its_tokens_or_its_hint() {
         let header = lines.next().unwrap();
         assert_eq!(
             header.join(" "),
-            "start end prompt_tokens cached_tokens max_tokens completion_tokens status hint_ms backend"
+            "start end prompt_tokens cached_tokens max_tokens completion_tokens status hint_ms backend request"
         );
         let (mut served, mut refused) = (0, 0);
+        let mut requests = BTreeSet::new();
         for line in lines {
+            requests.insert(line[9].to_owned());
             let [start, end] = [0, 1].map(|column| line[column].parse::<f64>().unwrap());
             assert!(start <= end, "{line:?}");
             match line[6] {
@@ -97,5 +99,7 @@ fn every_attempt_is_logged_with_its_tokens_or_its_hint() {
         let row = &report.approaches[0];
         assert_eq!(served, row.succeeded, "{approach}: {text}");
         assert_eq!(refused, row.failed as u64 + row.throttles_absorbed, "{approach}: {text}");
+        // Attempts of one request share its number; without a balancer there is none.
+        assert_eq!(requests.len(), if approach.is_balanced() { 30 } else { 1 }, "{approach}: {text}");
     }
 }

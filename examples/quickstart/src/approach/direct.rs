@@ -30,7 +30,7 @@ pub(crate) async fn send_all(work: &Workload, to: &Backend) -> Result<Vec<Answer
             match client.execute(request).await {
                 Ok(response) if response.status().is_success() => match response.bytes().await {
                     Ok(body) => {
-                        let answer = Answer::Served(to.name().to_owned());
+                        let answer = Answer::Served { backend: to.name().to_owned(), request: None };
                         work.log(start, &answer, Usage::in_body(&body));
                         answer
                     }
@@ -39,7 +39,7 @@ pub(crate) async fn send_all(work: &Workload, to: &Backend) -> Result<Vec<Answer
                 Ok(response) => {
                     let status = response.status().as_u16();
                     if let Some(log) = &work.log {
-                        log.refused(to.name(), status, retry_after_ms(&response));
+                        log.refused(start, to.name(), status, retry_after_ms(&response));
                     }
                     Answer::Failed(format!("status {status} from {}", to.name()))
                 }
