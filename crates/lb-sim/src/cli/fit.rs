@@ -33,7 +33,7 @@ pub(super) struct FitArgs {
     #[arg(long, value_name = "NAME", default_value = "fitted")]
     name: String,
 
-    /// How the trace is written: azure, mooncake, burstgpt or csv [default: by its columns]
+    /// How the trace is written: azure, mooncake, burstgpt, otel, litellm or csv [default: by its columns]
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     format: Option<TraceFormat>,
 

@@ -109,6 +109,8 @@ pub(crate) enum TraceFormat {
     Azure,
     Mooncake,
     Burstgpt,
+    Otel,
+    Litellm,
     Csv,
 }
 

@@ -2,6 +2,9 @@
 
 mod azure_monitor;
 pub(super) mod formats;
+mod json_lines;
+mod litellm;
+mod otel;
 mod steps;
 mod table;
 mod trace;

@@ -1,12 +1,6 @@
-//! Readers of traces: Azure's, BurstGPT's and any other CSV, and Mooncake's JSON lines.
+//! Readers of traces: Azure's, BurstGPT's and any other CSV, and JSON lines of Mooncake, OpenTelemetry and LiteLLM.
 
-use std::{
-    collections::BTreeSet,
-    fs::File,
-    io::{BufRead, BufReader, Read},
-    num::NonZeroU32,
-    path::Path,
-};
+use std::{collections::BTreeSet, io::Read, num::NonZeroU32, path::Path};
 
 use lb_limits::{MILLISECOND, SECOND};
 use serde::Deserialize;
@@ -14,6 +8,7 @@ use serde::Deserialize;
 use super::{
     Row, Trace,
     azure_monitor::is_export,
+    json_lines, litellm, otel,
     table::{DataColumn, DataTable, excerpt},
 };
 use crate::{
@@ -28,10 +23,14 @@ pub(in crate::traffic) fn read(
     columns: Option<&Columns>,
     ahead: i64,
 ) -> Result<Trace, String> {
-    let is_json = format == Some(TraceFormat::Mooncake)
-        || format.is_none() && path.extension().is_some_and(|end| end == "jsonl" || end == "json");
-    let trace =
-        if is_json { mooncake(path) } else { Csv::of(DataTable::open(path)?.ahead(ahead), format, columns)?.rows() }?;
+    let is_json = path.extension().is_some_and(|end| end == "jsonl" || end == "json");
+    let trace = match format {
+        Some(TraceFormat::Otel) => json_lines::in_file(path, |name, from| otel::trace(name, from)),
+        Some(TraceFormat::Litellm) => json_lines::in_file(path, |name, from| litellm::trace(name, from, ahead)),
+        Some(TraceFormat::Mooncake) => json_lines::in_file(path, |name, from| mooncake_lines(name, from)),
+        None if is_json => json_lines::in_file(path, |name, from| mooncake_lines(name, from)),
+        _ => Csv::of(DataTable::open(path)?.ahead(ahead), format, columns)?.rows(),
+    }?;
     if trace.rows().is_empty() {
         return Err(format!("{} has no requests", path.display()));
     }
@@ -166,49 +165,37 @@ struct MooncakeLine {
 /// Tokens of a block that Mooncake hashes.
 const BLOCK: u32 = 512;
 
-fn mooncake(path: &Path) -> Result<Trace, String> {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let file = File::open(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    mooncake_lines(&name, file)
-}
-
 /// Cached tokens are what an infinite prefix cache would save: 512 for each leading block seen earlier in the file, at
 /// most the input.
 fn mooncake_lines(name: &str, from: impl Read) -> Result<Trace, String> {
     let mut rows = Vec::new();
     let mut seen = BTreeSet::new();
-    for (index, line) in BufReader::new(from).lines().enumerate() {
-        let number = index + 1;
-        let line = line.map_err(|error| format!("{name}:{number}: {error}"))?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let read: MooncakeLine = serde_json::from_str(&line)
-            .map_err(|error| format!("{name}:{number}, column {}: {}", error.column(), without_place(&error)))?;
-        let time = read.timestamp.to_string();
+    json_lines::each(name, from, |place, line: MooncakeLine| {
+        let time = line.timestamp.to_string();
         let at = time::nanos(&time, MILLISECOND, 0)
-            .ok_or_else(|| format!("{name}:{number}, timestamp: `{}` is not a time", excerpt(&time)))?;
-        let blocks = read.hash_ids.iter().take_while(|id| seen.contains(*id)).count();
-        seen.extend(read.hash_ids);
+            .ok_or_else(|| format!("{place}, timestamp: `{}` is not a time", excerpt(&time)))?;
+        let blocks = line.hash_ids.iter().take_while(|id| seen.contains(*id)).count();
+        seen.extend(line.hash_ids);
         let cached = u32::try_from(blocks).unwrap_or(u32::MAX).saturating_mul(BLOCK);
         rows.push(Row {
             at,
-            input: read.input_length,
-            output: read.output_length,
-            cached: cached.min(read.input_length),
+            input: line.input_length,
+            output: line.output_length,
+            cached: cached.min(line.input_length),
             max_tokens: None,
         });
-    }
+        Ok(())
+    })?;
     Ok(Trace::new(rows))
 }
 
-/// The message of a JSON error without its place, which counts inside one line.
-fn without_place(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    match message.rfind(" at line ") {
-        Some(end) => message[..end].to_owned(),
-        None => message,
+/// A workload goes to one model; a file may be of several.
+pub(super) fn with_models(trace: Trace, models: &BTreeSet<String>) -> Trace {
+    if models.len() < 2 {
+        return trace;
     }
+    let names = models.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    trace.with_note(format!("it is of several models ({names}), all of whose requests arrive here"))
 }
 
 #[cfg(test)]
@@ -396,8 +383,11 @@ mod tests {
             if let Err(error) = table.and_then(|table| Csv::of(table, None, None)).and_then(Csv::rows) {
                 assert!(error.starts_with("t.csv:"), "{error}");
             }
-            if let Err(error) = mooncake_lines("m.jsonl", bytes.as_slice()) {
-                assert!(error.starts_with("m.jsonl:"), "{error}");
+            let lines = [mooncake_lines("m.jsonl", bytes.as_slice()), otel::trace("m.jsonl", bytes.as_slice())];
+            for read in lines.into_iter().chain([litellm::trace("m.jsonl", bytes.as_slice(), 0)]) {
+                if let Err(error) = read {
+                    assert!(error.starts_with("m.jsonl:"), "{error}");
+                }
             }
         }
     }
