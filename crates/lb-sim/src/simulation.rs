@@ -106,7 +106,10 @@ impl Simulation {
         let draws = Draws::new(scenario.run.seed).replication(replication);
         // They were made once, when the simulation was.
         let pools = Pools::new(scenario).unwrap_or_else(|error| unreachable!("{error}"));
-        Engine::new(scenario, &pools, self.traffic(replication), draws, self.end, journal).run(replication)
+        let traffic = self.traffic(replication);
+        let (mut result, hash) = Engine::new(scenario, &pools, traffic, draws, self.end, journal).run(replication);
+        result.timeline.begin = self.loaded.begin(&scenario.workloads);
+        (result, hash)
     }
 }
 

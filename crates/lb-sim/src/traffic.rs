@@ -115,7 +115,7 @@ impl Traffic {
         until: Option<u64>,
     ) -> Result<Self, ScenarioError> {
         // One clock for all files with dates, which begins with the earliest.
-        let origin = workloads.iter().filter_map(|workload| loaded.moment(workload)).min().unwrap_or(0);
+        let origin = loaded.begin(workloads).unwrap_or(0);
         let streams = (0..)
             .zip(workloads)
             .map(|(number, workload)| Stream::new(number, workload, loaded, origin, growth, draws))

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write, fs, path::PathBuf};
 
-use lb_sim::{Scenario, plan::plan};
+use lb_sim::{Scenario, Simulation, plan::plan};
 
 /// A folder of a test with an export in it: so many minutes of 600 requests, 1,000 input tokens and 200 output tokens each
 /// on average, 30 % of the input from the cache.
@@ -34,4 +34,18 @@ fn the_mean_need_is_azure_s_figure_where_prompts_are_cached() {
     // Microsoft Learn, Provisioned throughput sizing: uncached input and 4 x output, over 3,000 a minute and PTU.
     let azure = (600_000.0 * 0.7 + 4.0 * 120_000.0) / 3_000.0;
     assert!((need / azure - 1.0).abs() < 0.01, "{need} PTUs beside {azure}");
+}
+
+#[test]
+fn a_run_begins_at_the_time_of_day_that_its_export_does() {
+    let folder = folder("clock", 60);
+    let file = folder.join("run.toml");
+    let text = r#"
+        run = {}
+        backend = [{ name = "eu", model = "gpt-4.1", preset = "azure-standard", tpm = 1_000_000 }]
+        workload = [{ name = "chat", kind = "azure_monitor", file = "export.csv" }]
+    "#;
+    fs::write(&file, text).unwrap();
+    let run = Simulation::new(&Scenario::read(&file).unwrap()).unwrap().run(0);
+    assert_eq!(run.timeline.begin, Some(1_777_885_200_000_000_000));
 }

@@ -7,6 +7,8 @@ const MOST_BINS: usize = 1_024;
 pub struct Timeline {
     /// Length of a bin, in nanoseconds.
     pub bin: u64,
+    /// When the first bin begins, in nanoseconds since 1970, if the traffic comes from files with dates.
+    pub begin: Option<u64>,
     /// Per bin: the requests.
     pub requests: Vec<Bin>,
     /// Per backend, per bin: what it did.
@@ -56,6 +58,7 @@ impl Timeline {
         let most = MOST_BINS as u64;
         Self {
             bin: (end / most + 1).max(1),
+            begin: None,
             requests: vec![Bin::default()],
             backends: vec![vec![BackendBin::default()]; backends],
             current: (0, 0),

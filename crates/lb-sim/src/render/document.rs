@@ -60,6 +60,8 @@ pub(crate) enum Block {
         heading: String,
         figure: Figure,
         caption: String,
+        /// What a reader can pick it by: what that is, and what of it the figure shows.
+        picks: Vec<(String, String)>,
     },
     /// How to read what follows; on pages.
     Note(String),
@@ -117,7 +119,7 @@ impl Document {
     }
 
     pub(crate) fn figure(&mut self, heading: impl Into<String>, figure: Figure, caption: impl Into<String>) {
-        self.add(Block::Figure { heading: heading.into(), figure, caption: caption.into() });
+        self.add(Block::Figure { heading: heading.into(), figure, caption: caption.into(), picks: Vec::new() });
     }
 }
 

@@ -15,14 +15,14 @@ impl PlanResult {
             let alone = depth.steps.iter().map(|step| (step.ptus as f64, step.for_ptus));
             series.push(Series::new("PTUs alone", GREY, Shape::Area, alone.collect()));
         }
-        for (depth, colour) in self.depths.iter().zip(COLOURS.iter().cycle()) {
+        for (index, (depth, colour)) in self.depths.iter().zip(COLOURS.iter().cycle()).enumerate() {
             let costs = depth.steps.iter().map(|step| (step.ptus as f64, step.cost));
             let band: Vec<_> = costs.clone().map(|(ptus, cost)| (ptus, cost.low(), cost.high())).collect();
             let line: Vec<_> = costs.map(|(ptus, cost)| (ptus, cost.mean())).collect();
             let feasible = depth.steps.iter().zip(&line).filter(|(step, _)| step.meets_all()).map(|(_, point)| *point);
             series.push(Series::band(*colour, &band));
-            series.push(Series::new("", *colour, Shape::Dots, feasible.collect()));
-            series.push(Series::new(name(depth), *colour, Shape::Line, line));
+            series.push(Series::new("", *colour, Shape::Dots, feasible.collect()).among(index, self.depths.len()));
+            series.push(Series::new(name(depth), *colour, Shape::Line, line).among(index, self.depths.len()));
         }
         let feasible = "meets every limit";
         series.push(Series::new(feasible, INK, Shape::Dots, Vec::new()));
@@ -49,23 +49,26 @@ impl PlanResult {
     }
 
     /// One limit's value over the PTUs, a line per bucket depth.
-    pub(crate) fn limit_figure(&self, index: usize, limit: &Limit) -> Figure {
+    pub(crate) fn limit_figure(&self, number: usize, limit: &Limit) -> Figure {
         let mut series = Vec::new();
-        for (depth, colour) in self.depths.iter().zip(COLOURS.iter().cycle()) {
-            let checks = depth.steps.iter().filter_map(|step| Some((step.ptus as f64, step.checks.get(index)?)));
+        for (index, (depth, colour)) in self.depths.iter().zip(COLOURS.iter().cycle()).enumerate() {
+            let checks = depth.steps.iter().filter_map(|step| Some((step.ptus as f64, step.checks.get(number)?)));
             let known = checks.filter(|(_, check)| check.value.is_some());
-            let band: Vec<_> = known.clone().map(|(ptus, check)| (ptus, check.value.mean(), check.upper)).collect();
+            let finite = known.clone().filter(|(_, check)| check.value.mean().is_finite());
+            let band: Vec<_> = finite.map(|(ptus, check)| (ptus, check.value.mean(), check.upper)).collect();
             let met = known.clone().filter(|(_, check)| check.is_met).map(|(ptus, check)| (ptus, check.value.mean()));
             series.push(Series::band(*colour, &band));
-            series.push(Series::new("", *colour, Shape::Dots, met.collect()));
+            series.push(Series::new("", *colour, Shape::Dots, met.collect()).among(index, self.depths.len()));
             let line = known.map(|(ptus, check)| (ptus, check.value.mean()));
-            series.push(Series::new(name(depth), *colour, Shape::Line, line.collect()));
+            series.push(Series::new(name(depth), *colour, Shape::Line, line.collect()).among(index, self.depths.len()));
         }
         let (most, x) = (limit.at_most, self.axis());
         let ends = x.ends();
         series.push(Series::new("limit", INK, Shape::Limit, vec![(ends.0, most), (ends.1, most)]));
-        let values = series.iter().flat_map(|series| &series.points).map(|point| point.1);
-        let highest = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
+        let values = || series.iter().flat_map(|series| &series.points).map(|point| point.1);
+        let highest = values().filter(|value| value.is_finite()).fold(0.0, f64::max);
+        // The line of the limit is not the frame.
+        let highest = if highest <= most { most * 1.1 } else { highest };
         // The bound of a share can lie above all of it.
         let highest = if limit.metric.is_share() { highest.min(1.0) } else { highest };
         let words = if limit.metric.is_share() { "share" } else { "time" };
@@ -76,6 +79,7 @@ impl PlanResult {
         } else {
             Axis::from_zero(words, highest, form, 5.0)
         };
+        let y = if values().any(|value| value == f64::INFINITY) { y.with_never() } else { y };
         Figure {
             title: format!("{} over the PTUs of {}, by bucket depth", limit.metric.words(), self.backend),
             x,
@@ -118,7 +122,7 @@ fn power_below(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::plan::tests::plan;
+    use crate::render::{plan::tests::plan, plot::Width};
 
     fn points<'a>(figure: &'a Figure, name: &str) -> &'a [(f64, f64)] {
         let series = figure.panels[0].series.iter().find(|series| series.name == name);
@@ -151,8 +155,11 @@ mod tests {
         let plan = plan();
         let figure = plan.limit_figure(1, &plan.limits[1]);
         assert!(points(&figure, "limit").iter().all(|point| point.1 == 2.0));
-        let svg = figure.svg().unwrap();
-        assert!(!svg.contains("inf") && !svg.contains("NaN"), "{svg}");
+        // At zero PTUs the wait is never.
+        let svg = figure.svg(Width::Wide).unwrap();
+        assert!(svg.contains("\nnever\n") && !svg.contains("inf") && !svg.contains("NaN"), "{svg}");
+        let shares = plan.limit_figure(0, &plan.limits[0]).svg(Width::Wide).unwrap();
+        assert!(!shares.contains("never"), "no place for what is not there: {shares}");
     }
 
     #[test]

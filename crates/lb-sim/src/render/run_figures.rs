@@ -41,7 +41,7 @@ impl Report {
         let series = warmup.into_iter().chain(series).collect();
         Figure {
             title: "Requests per second over time: arrived, succeeded, ended with a 429, ended otherwise".to_owned(),
-            x: Axis::time("simulated time", self.end()),
+            x: Axis::time("simulated time", self.end(), self.timeline.begin),
             panels: vec![Panel { height: 300, y: Axis::from_zero("requests per second", top, ratio, 5.0), series }],
         }
     }
@@ -88,7 +88,7 @@ impl Report {
         shares.push(Series::new("load: highest of its fullest limit", GREEN, Shape::Line, load));
         Figure {
             title: format!("Backend {name} over time: accepted and refused requests per second, load, cooling"),
-            x: Axis::time("simulated time", self.end()),
+            x: Axis::time("simulated time", self.end(), self.timeline.begin),
             panels: vec![
                 Panel {
                     height: 190,
@@ -118,13 +118,15 @@ impl Report {
         let series: Vec<Series> = classes
             .iter()
             .zip(COLOURS.iter().cycle())
-            .map(|(class, colour)| {
+            .enumerate()
+            .map(|(index, (class, colour))| {
                 let name = if class.never_share > 0.0 {
                     format!("{} ({} never succeeded)", class.name, percent(class.never_share))
                 } else {
                     class.name.clone()
                 };
-                Series::new(name, *colour, Shape::Line, staircase(&class.wait_curve, class.never_share, end))
+                let stairs = staircase(&class.wait_curve, class.never_share, end);
+                Series::new(name, *colour, Shape::Line, stairs).among(index, classes.len())
             })
             .collect();
         let shares = || series.iter().flat_map(|series| &series.points).map(|point| point.1);

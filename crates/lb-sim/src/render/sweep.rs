@@ -3,7 +3,7 @@
 use super::{
     document::{Block, Document, Table, Words},
     rests_on::{add_assumptions, add_notes},
-    sweep_figures::groups,
+    sweep_figures::{Drawn, figures},
 };
 use crate::{
     metric::Metric,
@@ -79,19 +79,19 @@ impl SweepResult {
     }
 
     fn add_figures(&self, document: &mut Document) {
-        let groups = groups(self);
-        document.note(if groups.is_empty() {
+        let figures = figures(self);
+        document.note(if figures.is_empty() {
             "No figures: nothing was varied, or too much for a page. The table has it all."
         } else {
-            "Lines join the means; the pale bands are 95 % intervals. Figures that are zero everywhere are left out."
+            "Lines join the means; the pale bands are 95 % intervals. Figures that are zero everywhere are left out. Never: \
+             more requests than the percentile leaves did not succeed."
         });
-        for group in groups {
-            if !group.name.is_empty() {
-                document.heading(Words::on_page(group.name));
-            }
-            for (figure, caption) in group.figures {
-                document.figure(figure.title.clone(), figure, caption);
-            }
+        for Drawn { figure, picks } in figures {
+            let [metric, over, rest] = &picks;
+            let at = if rest.is_empty() { String::new() } else { format!(", at {rest}") };
+            let heading = format!("{metric}, over {over}{at}");
+            let picks = ["Figure", "Over", "At"].map(str::to_owned).into_iter().zip(picks).collect();
+            document.add(Block::Figure { heading, figure, caption: String::new(), picks });
         }
     }
 

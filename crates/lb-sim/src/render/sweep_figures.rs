@@ -19,12 +19,14 @@ const DRAWN: [Metric; 5] = [
     Metric::AttemptsPerRequest,
 ];
 
-/// The figures for one combination of the parameters that are neither on the axis nor in the legend.
-pub(crate) struct Group {
-    /// That combination in words; empty if there are no such parameters.
-    pub(crate) name: String,
-    /// A figure per metric, with its caption.
-    pub(crate) figures: Vec<(Figure, String)>,
+/// More figures than that nobody looks at: then one parameter is the axis, and no other.
+const MOST_FIGURES: usize = 40;
+
+/// A figure of a sweep.
+pub(crate) struct Drawn {
+    pub(crate) figure: Figure,
+    /// Which metric, over which parameter, and the values of those that are neither its axis nor its lines.
+    pub(crate) picks: [String; 3],
 }
 
 /// Which parameter goes where.
@@ -34,11 +36,11 @@ struct Roles {
     rest: Vec<usize>,
 }
 
-/// The figures: the parameter with the most numbers on the axis, the next as lines, groups for the rest. Empty if
-/// no parameter can be an axis, or there would be too many.
-pub(crate) fn groups(sweep: &SweepResult) -> Vec<Group> {
+/// The figures: each varied parameter is the axis once, the one with the most numbers first; of the others one gives the
+/// lines, and the rest gives groups. Empty if nothing was varied, or there would be too many.
+pub(crate) fn figures(sweep: &SweepResult) -> Vec<Drawn> {
     let runs = sweep.points.iter().map(|point| (point.values(), &point.report)).collect();
-    Runs { parameters: sweep.parameters(), runs }.groups()
+    Runs { parameters: sweep.parameters(), runs }.figures()
 }
 
 /// The values of the parameters, and what came of them.
@@ -51,8 +53,19 @@ struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    fn groups(&self) -> Vec<Group> {
-        let Some(roles) = self.roles() else { return Vec::new() };
+    fn figures(&self) -> Vec<Drawn> {
+        let mut all: Vec<Drawn> = Vec::new();
+        for roles in self.roles() {
+            let more = self.figures_over(&roles);
+            if !all.is_empty() && all.len() + more.len() > MOST_FIGURES {
+                break;
+            }
+            all.extend(more);
+        }
+        all
+    }
+
+    fn figures_over(&self, roles: &Roles) -> Vec<Drawn> {
         let mut combinations: Vec<Vec<&str>> = Vec::new();
         for (values, _) in &self.runs {
             let combination = pick(values, &roles.rest);
@@ -63,21 +76,23 @@ impl Runs<'_> {
         if combinations.len() > MOST_GROUPS {
             return Vec::new();
         }
-        combinations
-            .iter()
-            .map(|combination| {
-                let of_group = |run: &&Labelled<'_>| pick(&run.0, &roles.rest) == *combination;
-                let runs: Vec<&Labelled<'_>> = self.runs.iter().filter(of_group).collect();
-                let pairs = roles.rest.iter().zip(combination);
-                let names: Vec<String> =
-                    pairs.map(|(index, value)| format!("{} = {value}", self.parameters[*index])).collect();
-                let figures = DRAWN.iter().filter_map(|metric| self.figure(*metric, &runs, &roles)).collect();
-                Group { name: names.join(", "), figures }
-            })
-            .collect()
+        let drawn = |combination: &Vec<&str>| {
+            let of_group = |run: &&Labelled<'_>| pick(&run.0, &roles.rest) == *combination;
+            let runs: Vec<&Labelled<'_>> = self.runs.iter().filter(of_group).collect();
+            let pairs = roles.rest.iter().zip(combination);
+            let names: Vec<String> =
+                pairs.map(|(index, value)| format!("{} = {value}", self.parameters[*index])).collect();
+            let picks =
+                |metric: Metric| [capitalised(metric.words()), self.parameters[roles.x].clone(), names.join(", ")];
+            let figures = DRAWN.iter().filter_map(|metric| {
+                Some(Drawn { figure: self.figure(*metric, &runs, roles)?, picks: picks(*metric) })
+            });
+            figures.collect::<Vec<_>>()
+        };
+        combinations.iter().flat_map(drawn).collect()
     }
 
-    fn roles(&self) -> Option<Roles> {
+    fn roles(&self) -> Vec<Roles> {
         let distinct: Vec<Vec<&str>> = (0..self.parameters.len()).map(|index| self.values_of(index)).collect();
         let is_varied = |index: &usize| distinct[*index].len() > 1;
         let mut by_size: Vec<usize> = (0..self.parameters.len()).filter(is_varied).collect();
@@ -86,10 +101,12 @@ impl Runs<'_> {
             let is_words = distinct[*index].iter().any(|value| number(value).is_none());
             (is_words, std::cmp::Reverse(distinct[*index].len()))
         });
-        let x = *by_size.first()?;
-        let line = by_size.iter().copied().skip(1).find(|index| distinct[*index].len() <= MOST_LINES);
-        let rest = by_size.into_iter().filter(|index| *index != x && Some(*index) != line).collect();
-        Some(Roles { x, line, rest })
+        let with_axis = |&x: &usize| {
+            let others = || by_size.iter().copied().filter(|index| *index != x);
+            let line = others().find(|index| distinct[*index].len() <= MOST_LINES);
+            Roles { x, line, rest: others().filter(|index| Some(*index) != line).collect() }
+        };
+        by_size.iter().map(with_axis).collect()
     }
 
     fn values_of(&self, parameter: usize) -> Vec<&str> {
@@ -102,51 +119,49 @@ impl Runs<'_> {
         distinct
     }
 
-    fn figure(&self, metric: Metric, runs: &[&Labelled<'_>], roles: &Roles) -> Option<(Figure, String)> {
+    fn figure(&self, metric: Metric, runs: &[&Labelled<'_>], roles: &Roles) -> Option<Figure> {
         let places = places(&self.values_of(roles.x));
         let place = |value: &str| places.iter().find(|(_, label)| label == value).map(|(place, _)| *place);
         let lines = roles.line.map_or_else(|| vec![""], |line| self.values_of(line));
         let mut series = Vec::new();
-        let mut never = 0;
-        for (value, colour) in lines.iter().zip(COLOURS) {
+        for (index, (value, colour)) in lines.iter().zip(COLOURS).enumerate() {
             let of_line =
                 runs.iter().filter(|run| roles.line.is_none_or(|line| run.0.get(line).is_some_and(|v| v == value)));
             let mut points: Vec<(f64, f64, f64, f64)> = Vec::new();
             for run in of_line {
                 let estimate = metric.of(run.1);
                 let at = run.0.get(roles.x).and_then(|value| place(value));
-                match at {
-                    Some(at) if estimate.mean().is_finite() => {
-                        points.push((at, estimate.mean(), estimate.low().max(0.0), estimate.high()));
-                    }
-                    _ => never += usize::from(estimate.mean().is_infinite()),
+                if let Some(at) = at.filter(|_| estimate.is_some()) {
+                    points.push((at, estimate.mean(), estimate.low().max(0.0), estimate.high()));
                 }
             }
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let band: Vec<(f64, f64, f64)> = points.iter().map(|point| (point.0, point.2, point.3)).collect();
+            let finite = points.iter().filter(|point| point.1.is_finite());
+            let band: Vec<(f64, f64, f64)> = finite.clone().map(|point| (point.0, point.2, point.3)).collect();
+            let dots = finite.map(|point| (point.0, point.1)).collect();
             let middle: Vec<(f64, f64)> = points.iter().map(|point| (point.0, point.1)).collect();
-            let name = roles.line.map_or_else(String::new, |line| format!("{} = {value}", self.parameters[line]));
+            let name = match roles.line {
+                Some(line) => format!("{} = {value}", self.parameters[line]),
+                None => metric.title().to_owned(),
+            };
             series.push(Series::band(colour, &band));
-            series.push(Series::new(name, colour, Shape::Line, middle.clone()));
-            series.push(Series::new("", colour, Shape::Dots, middle));
+            series.push(Series::new(name, colour, Shape::Line, middle).among(index, lines.len()));
+            series.push(Series::new("", colour, Shape::Dots, dots).among(index, lines.len()));
         }
-        let highest = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
-        if highest == 0.0 {
+        let values = || series.iter().flat_map(|series| &series.points).map(|point| point.1);
+        let highest = values().filter(|value| value.is_finite()).fold(0.0, f64::max);
+        let has_never = values().any(f64::is_infinite);
+        if highest == 0.0 && !has_never {
             return None;
         }
         let y = Axis::from_zero(metric.title(), highest, metric.axis_form(), 5.0);
-        let caption = match never {
-            0 => String::new(),
-            1 => "At one point the figure is infinite: it is not drawn.".to_owned(),
-            _ => format!("At {never} points the figure is infinite: they are not drawn."),
-        };
+        let y = if has_never { y.with_never() } else { y };
         let parameter = &self.parameters[roles.x];
-        let figure = Figure {
+        Some(Figure {
             title: capitalised(metric.words()),
             x: Axis::at(parameter, &places),
             panels: vec![Panel { height: 280, y, series }],
-        };
-        Some((figure, caption))
+        })
     }
 }
 
@@ -180,18 +195,27 @@ fn number(value: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{render::sweep::tests::swept, scenario::KeyPath, sweep::list};
+    use crate::{
+        render::{plot::Width, sweep::tests::swept},
+        scenario::KeyPath,
+        sweep::list,
+    };
 
     #[test]
-    fn the_parameter_with_the_most_numbers_is_the_axis_and_the_other_gives_lines() {
-        let groups = groups(&swept());
-        assert_eq!(groups.len(), 1);
-        let (cost, _) = &groups[0].figures[0];
-        assert_eq!(cost.x.title(), "backend.ptu.ptus");
-        let names: Vec<&str> = cost.legend().iter().map(|series| series.name.as_str()).collect();
+    fn each_parameter_is_the_axis_once_and_the_other_gives_lines() {
+        let figures = figures(&swept());
+        let cost = |over: &str| {
+            let picks = ["Dollars per month", over, ""];
+            &figures.iter().find(|drawn| drawn.picks == picks).unwrap_or_else(|| panic!("no {picks:?}")).figure
+        };
+        assert_eq!(figures[0].picks[1], "backend.ptu.ptus", "the one with the most values comes first");
+        let over_ptus = cost("backend.ptu.ptus");
+        assert_eq!(over_ptus.x.title(), "backend.ptu.ptus");
+        let names: Vec<&str> = over_ptus.legend().iter().map(|series| series.name.as_str()).collect();
         assert_eq!(names, ["backend.ptu.burst = 1s", "backend.ptu.burst = 10s"]);
-        let line = &cost.panels[0].series[1].points;
+        let line = &over_ptus.panels[0].series[1].points;
         assert_eq!(line.iter().map(|point| point.0).collect::<Vec<_>>(), [50.0, 100.0, 200.0, 400.0]);
+        assert_eq!(cost("backend.ptu.burst").legend().len(), 4);
     }
 
     #[test]
@@ -205,9 +229,12 @@ mod tests {
             point.changes.push((key.clone(), 4096.into()));
             point
         }));
-        let names: Vec<String> = groups(&sweep).into_iter().map(|group| group.name).collect();
+        let figures = figures(&sweep);
+        let mut names: Vec<&str> = figures.iter().map(|drawn| drawn.picks[2].as_str()).collect();
+        names.dedup();
         // Words come last: the depths make the lines.
-        assert_eq!(names, ["workload.chat.max_tokens = exact", "workload.chat.max_tokens = 4096"]);
+        assert_eq!(names[..2], ["workload.chat.max_tokens = exact", "workload.chat.max_tokens = 4096"]);
+        assert!(figures.len() <= MOST_FIGURES, "{}", figures.len());
     }
 
     #[test]
@@ -218,13 +245,18 @@ mod tests {
     }
 
     #[test]
-    fn infinite_figures_are_counted_and_not_drawn() {
+    fn what_is_never_has_its_own_place_and_no_dot_among_the_values() {
         let mut sweep = swept();
         for point in sweep.points.iter_mut().take(2) {
             point.report.all.added_wait.p95 = crate::report::Estimate::over([Some(f64::INFINITY)]);
         }
-        let groups = groups(&sweep);
-        let (_, caption) = groups[0].figures.iter().find(|(figure, _)| figure.title.contains("wait,")).unwrap();
-        assert_eq!(caption, "At 2 points the figure is infinite: they are not drawn.");
+        let figures = figures(&sweep);
+        let waits = figures.iter().find(|drawn| drawn.picks[0] == "Added wait, 95th percentile").unwrap();
+        let series = &waits.figure.panels[0].series;
+        assert_eq!(series[1].points[0], (50.0, f64::INFINITY));
+        assert_eq!(series[2].points.len(), 3, "a dot for each of the others");
+        assert!(waits.figure.svg(Width::Wide).unwrap().contains("\nnever\n"));
+        let cost = figures[0].figure.svg(Width::Wide).unwrap();
+        assert!(!cost.contains("never"), "{cost}");
     }
 }

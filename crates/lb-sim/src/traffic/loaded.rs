@@ -179,6 +179,11 @@ impl Loaded {
         }
     }
 
+    /// When the earliest of the files with dates begins, in nanoseconds since 1970: with it begins the clock of a run.
+    pub(crate) fn begin(&self, workloads: &[Workload]) -> Option<u64> {
+        workloads.iter().filter_map(|workload| self.moment(workload)).min()
+    }
+
     /// The points of the workload's rate table, if they are in a file.
     pub(super) fn rates(&self, workload: &Workload) -> Option<&[RatePoint]> {
         match self.find(&self.main(workload)?)? {
