@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     number::{self, Form},
-    report::Report,
+    report::{ClassReport, Report},
     stats::Estimate,
 };
 
@@ -77,7 +77,14 @@ impl Metric {
     /// What a report says of it.
     #[must_use]
     pub fn of(self, report: &Report) -> Estimate {
-        let all = &report.all;
+        match self {
+            Self::CostPerMonth => report.cost.per_month.unwrap_or(Estimate::NOTHING),
+            _ => self.of_requests(&report.all),
+        }
+    }
+
+    /// What the report on all requests says of it; nothing of a cost.
+    pub(crate) fn of_requests(self, all: &ClassReport) -> Estimate {
         match self {
             Self::SuccessShare => all.success_share,
             Self::Application429Share => all.application_429_share,
@@ -87,7 +94,7 @@ impl Metric {
             Self::FirstTokenP95 => all.first_token.p95,
             Self::SpillShare => all.spill_share,
             Self::AttemptsPerRequest => all.attempts_per_request,
-            Self::CostPerMonth => report.cost.per_month.unwrap_or(Estimate::NOTHING),
+            Self::CostPerMonth => Estimate::NOTHING,
         }
     }
 

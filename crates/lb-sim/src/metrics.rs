@@ -1,10 +1,13 @@
 //! What a run counts: integers that add up, histograms of fixed size, timelines of fixed length.
 
 mod distribution;
+mod replications;
 mod tally;
 mod timeline;
 
 pub use distribution::Distribution;
+pub(crate) use replications::PooledTimes;
+pub use replications::{Replications, RunSummary, Times};
 pub use tally::{BackendTally, ClassTally, Conservation, GivenUp, WorkerTally};
 pub use timeline::{BackendBin, Bin, Timeline};
 

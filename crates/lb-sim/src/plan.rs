@@ -26,7 +26,7 @@ mod steps;
 use rayon::prelude::*;
 
 use crate::{
-    metrics::RunResult,
+    metrics::{Replications, RunSummary},
     progress::Progress,
     report::{Assumption, Estimate, assumption, cost},
     scenario::{Scenario, ScenarioError, Span},
@@ -74,7 +74,7 @@ pub(crate) use steps::most_runs;
 pub fn plan(scenario: &Scenario, progress: &dyn Progress) -> Result<PlanResult, ScenarioError> {
     let runs = |scenario: &Scenario| replicate(scenario, progress);
     // Every price is there: the space of a plan checks them.
-    let cost = |scenario: &Scenario, run: &RunResult| cost::per_month(scenario, run).unwrap_or(f64::NAN);
+    let cost = |scenario: &Scenario, run: &RunSummary| cost::per_month(scenario, run).unwrap_or(f64::NAN);
     StepSource { runs, cost }.plan(scenario, progress)
 }
 
@@ -88,8 +88,8 @@ pub(crate) struct StepSource<R, C> {
 
 impl<R, C> StepSource<R, C>
 where
-    R: Fn(&Scenario) -> Result<Vec<RunResult>, ScenarioError> + Sync,
-    C: Fn(&Scenario, &RunResult) -> f64 + Sync,
+    R: Fn(&Scenario) -> Result<Replications, ScenarioError> + Sync,
+    C: Fn(&Scenario, &RunSummary) -> f64 + Sync,
 {
     pub(crate) fn plan(&self, scenario: &Scenario, progress: &dyn Progress) -> Result<PlanResult, ScenarioError> {
         let mut space = Space::of(scenario, &self.runs, progress)?;
@@ -134,9 +134,10 @@ where
     fn step(&self, space: &Space<'_>, ptus: u64, burst: Span) -> Result<Step, ScenarioError> {
         let scenario = space.scenario(ptus, burst)?;
         let runs = (self.runs)(&scenario)?;
-        let costs: Vec<f64> = runs.iter().map(|run| (self.cost)(&scenario, run)).collect();
+        let costs: Vec<f64> = runs.runs.iter().map(|run| (self.cost)(&scenario, run)).collect();
         let checks = space.limits.iter().map(|limit| limit.check(&runs, space.index)).collect();
-        let per_success = costs.iter().zip(&runs).map(|(month, run)| cost::per_1000_successes(&scenario, run, *month));
+        let per_success =
+            costs.iter().zip(&runs.runs).map(|(month, run)| cost::per_1000_successes(&scenario, run, *month));
         Ok(Step {
             ptus,
             cost: Estimate::over(costs.iter().copied().map(Some)),
@@ -184,10 +185,10 @@ mod tests {
             let ptu = &scenario.backends[0];
             asked.lock().unwrap().push((ptu.ptus.unwrap(), ptu.burst.unwrap()));
             assert_eq!(scenario.run.replications, 2);
-            Ok(vec![testing::run(0), testing::run(1)])
+            Ok(Replications::of(&[testing::run(0), testing::run(1)]))
         };
         // Dear at zero and in the middle, and dearer in a shallow bucket.
-        let cost = |scenario: &Scenario, run: &RunResult| {
+        let cost = |scenario: &Scenario, run: &RunSummary| {
             let ptu = &scenario.backends[0];
             let shallow = if ptu.burst == Some(Span::from_secs(1)) { 50.0 } else { 0.0 };
             let own = match ptu.ptus.unwrap() {
@@ -252,8 +253,8 @@ mod tests {
             let text = toml::to_string(scenario.document()).unwrap();
             let text: Vec<&str> = text.lines().filter(|line| !line.starts_with(path)).collect();
             let scenario = Scenario::parse(&text.join("\n")).unwrap();
-            let runs = |_: &Scenario| Ok(vec![testing::run(0)]);
-            StepSource { runs, cost: |_: &Scenario, _: &RunResult| 0.0 }.plan(&scenario, &()).unwrap_err().to_string()
+            let runs = |_: &Scenario| Ok(Replications::of(&[testing::run(0)]));
+            StepSource { runs, cost: |_: &Scenario, _: &RunSummary| 0.0 }.plan(&scenario, &()).unwrap_err().to_string()
         };
         assert!(unpriced("price_ptu_hour").starts_with("backend.ptu.price_ptu_month: it is missing"));
         assert!(unpriced("price_output").starts_with("model.\"gpt-4.1\".price_output: it is missing"));
@@ -293,15 +294,12 @@ mod tests {
     fn plan_that_takes(ptus: u64, more: &str) -> PlanResult {
         let runs = |scenario: &Scenario| {
             let has = scenario.backends[0].ptus.unwrap();
-            Ok([0, 1]
-                .map(testing::run)
-                .map(|mut run| {
-                    run.backends[1].succeeded *= u64::from(has < ptus);
-                    run
-                })
-                .to_vec())
+            Ok(Replications::of(&[0, 1].map(testing::run).map(|mut run| {
+                run.backends[1].succeeded *= u64::from(has < ptus);
+                run
+            })))
         };
-        StepSource { runs, cost: |_: &Scenario, _: &RunResult| 1.0 }.plan(&testing::scenario_with(more), &()).unwrap()
+        StepSource { runs, cost: |_: &Scenario, _: &RunSummary| 1.0 }.plan(&testing::scenario_with(more), &()).unwrap()
     }
 
     #[test]

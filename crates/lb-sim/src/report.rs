@@ -19,7 +19,7 @@ pub use cost::{BackendCost, CostReport, HOURS_PER_MONTH};
 pub use workers::{Fairness, WorkersReport};
 
 use crate::{
-    metrics::{Conservation, RunResult, Timeline},
+    metrics::{Conservation, Distribution, Replications, RunResult, RunSummary, Timeline},
     scenario::Scenario,
 };
 
@@ -69,6 +69,18 @@ impl Report {
     /// The report on the runs of a scenario, one per replication.
     #[must_use]
     pub fn new(scenario: &Scenario, runs: &[RunResult]) -> Self {
+        Self::over(scenario, &Replications::of(runs))
+    }
+
+    /// The report on runs that were folded as they came.
+    #[must_use]
+    pub fn over(scenario: &Scenario, replications: &Replications) -> Self {
+        let runs = replications.runs.as_slice();
+        let no_waits = Distribution::default();
+        let class = |(index, name)| {
+            let waits = replications.pooled(index).map_or(&no_waits, |pooled| &pooled.added_wait);
+            ClassReport::new(name, runs, |run| run.classes.get(index), waits)
+        };
         let names = scenario.workloads.iter().map(|workload| workload.name.as_str()).enumerate();
         let backends = scenario.backends.iter().enumerate();
         let nothing = || Timeline::new(scenario.backends.len(), 1);
@@ -81,14 +93,14 @@ impl Report {
             hash: hash(runs),
             events: runs.iter().map(|run| run.events).sum(),
             conservation: runs.iter().map(|run| run.conservation).fold(Conservation::default(), plus),
-            all: ClassReport::all(runs),
-            classes: names.map(|(i, name)| ClassReport::new(name, runs, &class::tallies(runs, i))).collect(),
+            all: ClassReport::all(replications),
+            classes: names.map(class).collect(),
             backends: backends.map(|(i, backend)| BackendReport::new(scenario, i, backend, runs)).collect(),
             workers: WorkersReport::new(scenario, runs),
             cost: CostReport::new(scenario, runs),
             assumptions: assumption::of(scenario, runs.len()),
             notes: Vec::new(),
-            timeline: runs.first().map_or_else(nothing, |run| run.timeline.clone()),
+            timeline: replications.first.clone().unwrap_or_else(nothing),
         }
     }
 
@@ -158,7 +170,7 @@ impl Report {
 }
 
 /// FNV-1a over the runs' hashes, in order: what matters is that it is the same everywhere.
-fn hash(runs: &[RunResult]) -> String {
+fn hash(runs: &[RunSummary]) -> String {
     let bytes = runs.iter().flat_map(|run| run.hash.to_le_bytes());
     let hash =
         bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -182,7 +194,7 @@ fn share(count: u64, of: u64) -> Option<f64> {
 }
 
 /// The time after the warm-up, in seconds; `None` if there was none.
-fn measured_seconds(run: &RunResult) -> Option<f64> {
+fn measured_seconds(run: &RunSummary) -> Option<f64> {
     let nanos = run.end.saturating_sub(run.warmup);
     (nanos > 0).then(|| nanos as f64 / 1e9)
 }

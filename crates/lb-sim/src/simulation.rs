@@ -7,7 +7,7 @@ use crate::scenario::Workload;
 use crate::{
     engine::{Engine, Pools},
     journal::Journal,
-    metrics::RunResult,
+    metrics::{Replications, RunResult},
     random::Draws,
     report::Report,
     scenario::{MOST_NANOS, Scenario, ScenarioError},
@@ -129,7 +129,10 @@ pub fn simulate(scenario: &Scenario) -> Result<Vec<RunResult>, ScenarioError> {
 ///
 /// See [`Simulation::new`].
 pub fn run(scenario: &Scenario) -> Result<Report, ScenarioError> {
-    Ok(Report::new(scenario, &simulate(scenario)?))
+    let simulation = Simulation::new(scenario)?;
+    let mut replications = Replications::default();
+    (0..u64::from(scenario.run.replications)).for_each(|replication| replications.add(&simulation.run(replication)));
+    Ok(Report::over(scenario, &replications))
 }
 
 fn traffic(scenario: &Scenario, loaded: &Loaded, draws: Draws) -> Result<Traffic, ScenarioError> {

@@ -8,15 +8,15 @@ mod difference;
 mod files;
 mod grid;
 
-use std::slice;
+use std::{ops::Range, slice};
 
 use rayon::prelude::*;
 
 use crate::{
     metric::Metric,
-    metrics::RunResult,
+    metrics::{Distribution, Replications, RunSummary},
     progress::Progress,
-    report::{Estimate, Report},
+    report::{ClassReport, Estimate, Report, cost},
     scenario::{KeyPath, Scenario, ScenarioError},
     simulation::Simulation,
 };
@@ -94,26 +94,26 @@ pub fn sweep(scenario: &Scenario, grid: Grid, progress: &dyn Progress) -> Result
 /// # Errors
 ///
 /// If a trace cannot be read.
-pub fn replicate(scenario: &Scenario, progress: &dyn Progress) -> Result<Vec<RunResult>, ScenarioError> {
+pub fn replicate(scenario: &Scenario, progress: &dyn Progress) -> Result<Replications, ScenarioError> {
     let simulation = Simulation::new(scenario)?;
-    let replications = u64::from(scenario.run.replications);
-    Ok((0..replications)
-        .into_par_iter()
-        .map(|replication| {
-            let run = simulation.run(replication);
-            progress.advance(1);
-            run
-        })
-        .collect())
+    Ok(simulate(&simulation, 0..u64::from(scenario.run.replications), progress))
+}
+
+/// These replications, in order, each folded when it is done.
+pub(crate) fn simulate(simulation: &Simulation, replications: Range<u64>, progress: &dyn Progress) -> Replications {
+    let run = |mut all: Replications, replication| {
+        all.add(&simulation.run(replication));
+        progress.advance(1);
+        all
+    };
+    replications.into_par_iter().fold(Replications::default, run).reduce(Replications::default, Replications::and)
 }
 
 impl Point {
-    pub(crate) fn new(changes: Vec<(KeyPath, toml::Value)>, scenario: &Scenario, runs: &[RunResult]) -> Self {
-        let alone: Vec<Report> = runs.iter().map(|run| Report::new(scenario, slice::from_ref(run))).collect();
-        let value = |report: &Report, metric: Metric| Some(metric.of(report).mean()).filter(|mean| !mean.is_nan());
-        let per_run = |metric: Metric| alone.iter().map(|report| value(report, metric)).collect();
+    pub(crate) fn new(changes: Vec<(KeyPath, toml::Value)>, scenario: &Scenario, runs: &Replications) -> Self {
+        let per_run = |metric| runs.runs.iter().map(|run| value(metric, scenario, run)).collect();
         let values_per_run = Metric::COMPARED.map(per_run).to_vec();
-        Self { changes, report: Report::new(scenario, runs), values_per_run }
+        Self { changes, report: Report::over(scenario, runs), values_per_run }
     }
 
     /// The values, as one would write them: `backend.ptu.ptus = 115, backend.ptu.burst = 10s`.
@@ -134,6 +134,15 @@ impl Point {
         let text = |value: &toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         self.changes.iter().map(|(_, value)| text(value)).collect()
     }
+}
+
+/// The metric of one run; `None` if there is nothing to measure.
+fn value(metric: Metric, scenario: &Scenario, run: &RunSummary) -> Option<f64> {
+    let of_requests = || {
+        let all = ClassReport::new("all", slice::from_ref(run), |run| Some(&run.all), &Distribution::default());
+        Some(metric.of_requests(&all).mean()).filter(|mean| !mean.is_nan())
+    };
+    if metric == Metric::CostPerMonth { cost::per_month(scenario, run) } else { of_requests() }
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ impl RunArgs {
             replicate(&scenario, bar)
         })?;
         let runs = runs.map_err(|error| self.input.wrong(&error))?;
-        let report = Report::new(&scenario, &runs).with_notes(self.input.notes(&scenario)?);
+        let report = Report::over(&scenario, &runs).with_notes(self.input.notes(&scenario)?);
         if let Some(file) = &self.json {
             output::write(file, &report.to_json()?)?;
         }

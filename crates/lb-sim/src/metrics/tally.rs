@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::Distribution;
+use super::{Distribution, Times};
 
 /// The requests of a run, whole: each is in exactly one of these places at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -31,10 +31,11 @@ impl Conservation {
     }
 }
 
-/// The requests of one workload that arrived after the warm-up.
+/// The requests of one workload that arrived after the warm-up: with each time that they took, or with what reports say of
+/// them.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
-pub struct ClassTally {
+pub struct ClassTally<T = Distribution> {
     /// Arrived.
     pub offered: u64,
     /// Answered to their last token.
@@ -58,13 +59,13 @@ pub struct ClassTally {
     /// Succeeded at another backend than one of the best priority.
     pub spilled: u64,
     /// Those that have ended and had waited in their pool, each with how long in all: `None` if there were none.
-    pub waits: Option<Box<Distribution>>,
+    pub waits: Option<Box<T>>,
     /// From the arrival to the sending of the attempt that succeeded: zero for one that nobody refused.
-    pub added_wait: Distribution,
+    pub added_wait: T,
     /// From the arrival to the first token.
-    pub first_token: Distribution,
+    pub first_token: T,
     /// From the arrival to the last token.
-    pub total: Distribution,
+    pub total: T,
     /// Tokens of the prompts of requests that succeeded, cached ones included.
     pub input_tokens: u64,
     /// Those of them that came from a cache.
@@ -81,10 +82,66 @@ impl ClassTally {
         }
     }
 
-    /// How many have ended that had waited.
-    #[must_use]
-    pub fn waited(&self) -> u64 {
-        self.waits.as_ref().map_or(0, |waits| waits.count())
+    /// Both together.
+    pub(crate) fn plus(self, other: &Self) -> Self {
+        let Self { mut waits, mut added_wait, mut first_token, mut total, .. } = self;
+        if let Some(more) = &other.waits {
+            waits.get_or_insert_default().add(more);
+        }
+        added_wait.add(&other.added_wait);
+        first_token.add(&other.first_token);
+        total.add(&other.total);
+        Self {
+            offered: self.offered + other.offered,
+            succeeded: self.succeeded + other.succeeded,
+            in_flight: self.in_flight + other.in_flight,
+            given_up: self.given_up.plus(other.given_up),
+            attempts: self.attempts + other.attempts,
+            throttles: self.throttles + other.throttles,
+            refusals_in_stream: self.refusals_in_stream + other.refusals_in_stream,
+            server_errors: self.server_errors + other.server_errors,
+            faults: self.faults + other.faults,
+            sdk_retries: self.sdk_retries + other.sdk_retries,
+            spilled: self.spilled + other.spilled,
+            waits,
+            added_wait,
+            first_token,
+            total,
+            input_tokens: self.input_tokens + other.input_tokens,
+            cached_tokens: self.cached_tokens + other.cached_tokens,
+            output_tokens: self.output_tokens + other.output_tokens,
+        }
+    }
+
+    /// The same with what reports say of the times.
+    pub(crate) fn summary(&self) -> ClassTally<Times> {
+        ClassTally {
+            offered: self.offered,
+            succeeded: self.succeeded,
+            in_flight: self.in_flight,
+            given_up: self.given_up,
+            attempts: self.attempts,
+            throttles: self.throttles,
+            refusals_in_stream: self.refusals_in_stream,
+            server_errors: self.server_errors,
+            faults: self.faults,
+            sdk_retries: self.sdk_retries,
+            spilled: self.spilled,
+            waits: self.waits.as_deref().map(|waits| Box::new(Times::of(waits))),
+            added_wait: Times::of(&self.added_wait),
+            first_token: Times::of(&self.first_token),
+            total: Times::of(&self.total),
+            input_tokens: self.input_tokens,
+            cached_tokens: self.cached_tokens,
+            output_tokens: self.output_tokens,
+        }
+    }
+}
+
+impl<T> ClassTally<T> {
+    /// Requests whose end is known: one in flight may still go either way.
+    pub(crate) const fn ended(&self) -> u64 {
+        self.succeeded + self.given_up.total()
     }
 }
 
@@ -109,6 +166,16 @@ impl GivenUp {
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.throttled + self.server_error + self.fault + self.refused_in_stream + self.deadline
+    }
+
+    const fn plus(self, other: Self) -> Self {
+        Self {
+            throttled: self.throttled + other.throttled,
+            server_error: self.server_error + other.server_error,
+            fault: self.fault + other.fault,
+            refused_in_stream: self.refused_in_stream + other.refused_in_stream,
+            deadline: self.deadline + other.deadline,
+        }
     }
 }
 

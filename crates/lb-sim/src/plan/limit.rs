@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     metric::Metric,
-    metrics::{ClassTally, Distribution, RunResult},
+    metrics::{ClassTally, Distribution, PooledTimes, Replications, RunSummary, Times},
     report::Estimate,
     scenario,
     stats::bound,
@@ -64,12 +64,12 @@ impl Limit {
     }
 
     /// The share of the requests that ended that succeeded.
-    pub(super) fn success_share(runs: &[RunResult]) -> Estimate {
-        share(runs, |run| (sum(run, |class| class.succeeded), ended(run))).0
+    pub(super) fn success_share(runs: &Replications) -> Estimate {
+        share(runs, |run| (run.all.succeeded, run.all.ended())).0
     }
 
     /// How it fares in these replications, where the backend number `varied` is the planned one.
-    pub(super) fn check(self, runs: &[RunResult], varied: usize) -> Check {
+    pub(super) fn check(self, runs: &Replications, varied: usize) -> Check {
         let (value, upper) = match self.metric {
             Metric::SpillShare => share(runs, |run| {
                 let served = |is_counted: &dyn Fn(usize) -> bool| -> u64 {
@@ -78,11 +78,11 @@ impl Limit {
                 };
                 (served(&|index| index != varied), served(&|_| true))
             }),
-            Metric::Application429Share => share(runs, |run| (sum(run, |class| class.given_up.throttled), ended(run))),
-            Metric::FailedShare => share(runs, |run| (sum(run, |class| class.given_up.total()), ended(run))),
-            Metric::AddedWaitP95 => percentile(runs, 0.95, |class| &class.added_wait),
-            Metric::AddedWaitP99 => percentile(runs, 0.99, |class| &class.added_wait),
-            Metric::FirstTokenP95 => percentile(runs, 0.95, |class| &class.first_token),
+            Metric::Application429Share => share(runs, |run| (run.all.given_up.throttled, run.all.ended())),
+            Metric::FailedShare => share(runs, |run| (run.all.given_up.total(), run.all.ended())),
+            Metric::AddedWaitP95 => percentile(runs, 0.95, |all| all.added_wait.p95, |pooled| &pooled.added_wait),
+            Metric::AddedWaitP99 => percentile(runs, 0.99, |all| all.added_wait.p99, |pooled| &pooled.added_wait),
+            Metric::FirstTokenP95 => percentile(runs, 0.95, |all| all.first_token.p95, |pooled| &pooled.first_token),
             // No key of `[plan.limits]` names them.
             Metric::SuccessShare | Metric::AttemptsPerRequest | Metric::CostPerMonth => {
                 (Estimate::NOTHING, f64::INFINITY)
@@ -92,18 +92,9 @@ impl Limit {
     }
 }
 
-fn sum(run: &RunResult, count: impl Fn(&ClassTally) -> u64) -> u64 {
-    run.classes.iter().map(count).sum()
-}
-
-/// Requests whose end is known: one in flight may still go either way.
-fn ended(run: &RunResult) -> u64 {
-    sum(run, |class| class.succeeded + class.given_up.total())
-}
-
 /// A share from its events and trials in each run, and its bound.
-fn share(runs: &[RunResult], count: impl Fn(&RunResult) -> (u64, u64)) -> (Estimate, f64) {
-    let counts: Vec<(u64, u64)> = runs.iter().map(count).collect();
+fn share(runs: &Replications, count: impl Fn(&RunSummary) -> (u64, u64)) -> (Estimate, f64) {
+    let counts: Vec<(u64, u64)> = runs.runs.iter().map(count).collect();
     let shares: Vec<f64> = counts
         .iter()
         .filter(|(_, trials)| *trials > 0)
@@ -116,17 +107,15 @@ fn share(runs: &[RunResult], count: impl Fn(&RunResult) -> (u64, u64)) -> (Estim
 }
 
 /// The quantile `q` of a time, and its bound; infinite if there were too few requests to tell.
-fn percentile(runs: &[RunResult], q: f64, time: impl Fn(&ClassTally) -> &Distribution) -> (Estimate, f64) {
-    let mut pooled = Distribution::default();
-    let quantiles: Vec<Option<f64>> = runs
-        .iter()
-        .map(|run| {
-            let mut all = Distribution::default();
-            run.classes.iter().for_each(|class| all.add(time(class)));
-            pooled.add(&all);
-            all.quantile(q)
-        })
-        .collect();
+fn percentile(
+    runs: &Replications,
+    q: f64,
+    of_run: impl Fn(&ClassTally<Times>) -> Option<f64>,
+    of_all: impl Fn(&PooledTimes) -> &Distribution,
+) -> (Estimate, f64) {
+    let quantiles: Vec<Option<f64>> = runs.runs.iter().map(|run| of_run(&run.all)).collect();
+    let pooled = runs.pooled_all();
+    let pooled = of_all(&pooled);
     let counted = bound::upper_quantile(q, pooled.count()).and_then(|q| pooled.quantile(q)).unwrap_or(f64::INFINITY);
     let present: Vec<f64> = quantiles.iter().copied().flatten().collect();
     let upper = if present.is_empty() { counted } else { bound::upper_mean(&present).max(counted) };
@@ -141,10 +130,13 @@ pub(super) fn never_if_infinite<S: Serializer>(value: &f64, serializer: S) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{metrics::GivenUp, report::testing::run};
+    use crate::{
+        metrics::{GivenUp, RunResult},
+        report::testing::run,
+    };
 
     fn check(metric: Metric, at_most: f64, runs: &[RunResult]) -> Check {
-        Limit { metric, at_most }.check(runs, 0)
+        Limit { metric, at_most }.check(&Replications::of(runs), 0)
     }
 
     /// Runs in which so many of `of` requests end with a 429.
@@ -189,7 +181,10 @@ mod tests {
         // The runs made by hand: 900 served by the first backend, 90 by the second, 10 not at all.
         let runs = [run(0), run(1)];
         assert_eq!(check(Metric::SpillShare, 0.1, &runs).value.mean(), 90.0 / 990.0);
-        assert_eq!(Limit { metric: Metric::SpillShare, at_most: 0.1 }.check(&runs, 1).value.mean(), 900.0 / 990.0);
+        assert_eq!(
+            Limit { metric: Metric::SpillShare, at_most: 0.1 }.check(&Replications::of(&runs), 1).value.mean(),
+            900.0 / 990.0
+        );
         assert_eq!(check(Metric::FailedShare, 0.1, &runs).value.mean(), 0.01);
     }
 

@@ -1,5 +1,5 @@
 use crate::{
-    metrics::{BackendTally, RunResult},
+    metrics::{BackendTally, Replications, RunSummary},
     progress::Progress,
     report::Estimate,
     scenario::{Backend, KeyPath, Preset, Scenario, ScenarioError, Span},
@@ -41,7 +41,7 @@ impl<'a> Space<'a> {
     /// What the scenario's `[plan]` asks for.
     pub(super) fn of(
         base: &'a Scenario,
-        runs: impl Fn(&Scenario) -> Result<Vec<RunResult>, ScenarioError>,
+        runs: impl Fn(&Scenario) -> Result<Replications, ScenarioError>,
         progress: &dyn Progress,
     ) -> Result<Self, ScenarioError> {
         let plan = base.plan.as_ref().ok_or_else(|| {
@@ -73,7 +73,8 @@ impl<'a> Space<'a> {
         progress.expect(2 * replications);
         let plenty = space.scenario(PLENTY, space.bursts[0])?;
         let runs = runs(&plenty)?;
-        space.mean_need = Estimate::over(runs.iter().map(|run| need(&plenty, backend, run.backends.get(index)?, run)));
+        space.mean_need =
+            Estimate::over(runs.runs.iter().map(|run| need(&plenty, backend, run.backends.get(index)?, run)));
         space.with_plenty = space.limits.iter().map(|limit| limit.check(&runs, index)).collect();
         Ok(space)
     }
@@ -155,7 +156,7 @@ fn counts(base: &Scenario, backend: &Backend, most: Option<u64>, need: f64) -> R
 }
 
 /// PTUs that the traffic which reaches the backend needs on average; `None` if nothing does.
-fn need(scenario: &Scenario, backend: &Backend, tally: &BackendTally, run: &RunResult) -> Option<f64> {
+fn need(scenario: &Scenario, backend: &Backend, tally: &BackendTally, run: &RunSummary) -> Option<f64> {
     let minutes = run.end.saturating_sub(run.warmup) as f64 / 60e9;
     let per_ptu = scenario.model(&backend.model).input_tpm_per_ptu()? as f64;
     (tally.used_tokens > 0 && minutes > 0.0).then(|| tally.used_tokens as f64 / minutes / per_ptu)

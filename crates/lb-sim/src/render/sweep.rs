@@ -177,6 +177,7 @@ fn signed(metric: Metric, difference: &Estimate) -> String {
 pub(crate) mod tests {
     use super::*;
     use crate::{
+        metrics::Replications,
         report::testing::{run, scenario},
         scenario::KeyPath,
         sweep::{Grid, list},
@@ -197,7 +198,7 @@ pub(crate) mod tests {
                 })
                 .collect();
             let scenario = scenario().with(&changes[..1]).unwrap();
-            Point::new(changes, &scenario, &runs)
+            Point::new(changes, &scenario, &Replications::of(&runs))
         };
         let points = (0..).zip(grid.points().unwrap()).map(point).collect();
         SweepResult { grid, points }

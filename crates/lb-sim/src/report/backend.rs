@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use super::{Estimate, measured_seconds, share};
 use crate::{
-    metrics::{BackendTally, RunResult},
+    metrics::{BackendTally, RunSummary},
     scenario::{Backend, Preset, Program, Scenario},
 };
 
@@ -73,8 +73,8 @@ pub struct Utilisation {
 }
 
 impl BackendReport {
-    pub(super) fn new(scenario: &Scenario, index: usize, backend: &Backend, runs: &[RunResult]) -> Self {
-        let tally = |run: &RunResult| run.backends.get(index).copied().unwrap_or_default();
+    pub(super) fn new(scenario: &Scenario, index: usize, backend: &Backend, runs: &[RunSummary]) -> Self {
+        let tally = |run: &RunSummary| run.backends.get(index).copied().unwrap_or_default();
         let each = |value: &dyn Fn(&BackendTally) -> Option<f64>| Estimate::over(runs.iter().map(|r| value(&tally(r))));
         let count = |value: fn(&BackendTally) -> u64| each(&|tally| Some(value(tally) as f64));
         let limited = has_limit(scenario, backend);

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::{Estimate, measured_seconds, share};
-use crate::metrics::{ClassTally, Distribution, GivenUp, RunResult};
+use crate::metrics::{ClassTally, Distribution, GivenUp, Replications, RunSummary, Times};
 
 /// What the requests of one class met, of those that arrived after the warm-up. Counts are per run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -103,19 +103,24 @@ pub struct WaitTimes {
 }
 
 impl ClassReport {
-    /// Of one class: `tallies` are its own, one per run.
-    pub(super) fn new(name: &str, runs: &[RunResult], tallies: &[&ClassTally]) -> Self {
-        let each =
-            |value: &dyn Fn(&ClassTally) -> Option<f64>| Estimate::over(tallies.iter().map(|tally| value(tally)));
-        let count = |value: fn(&ClassTally) -> u64| each(&|tally| Some(value(tally) as f64));
-        let given_up = |value: fn(&GivenUp) -> u64| each(&|tally| Some(value(&tally.given_up) as f64));
-        let of_ended = |value: fn(&ClassTally) -> u64| each(&|tally| share(value(tally), ended(tally)));
-        let rate = |value: fn(&ClassTally) -> u64| {
-            let pairs = runs.iter().zip(tallies);
-            Estimate::over(pairs.map(|(run, tally)| Some(value(tally) as f64 / measured_seconds(run)?)))
+    /// Of one class: `tally` gives its own in each run, and `waits` are the added waits of all of them.
+    pub(crate) fn new(
+        name: &str,
+        runs: &[RunSummary],
+        tally: impl Fn(&RunSummary) -> Option<&ClassTally<Times>>,
+        waits: &Distribution,
+    ) -> Self {
+        let tallies: Vec<&ClassTally<Times>> = runs.iter().filter_map(&tally).collect();
+        let each = |value: &dyn Fn(&ClassTally<Times>) -> Option<f64>| {
+            Estimate::over(tallies.iter().map(|tally| value(tally)))
         };
-        let mut waits = Distribution::default();
-        tallies.iter().for_each(|tally| waits.add(&tally.added_wait));
+        let count = |value: fn(&ClassTally<Times>) -> u64| each(&|tally| Some(value(tally) as f64));
+        let given_up = |value: fn(&GivenUp) -> u64| each(&|tally| Some(value(&tally.given_up) as f64));
+        let of_ended = |value: fn(&ClassTally<Times>) -> u64| each(&|tally| share(value(tally), tally.ended()));
+        let rate = |value: fn(&ClassTally<Times>) -> u64| {
+            Estimate::over(runs.iter().map(|run| Some(value(tally(run)?) as f64 / measured_seconds(run)?)))
+        };
+        let times = |value: fn(&ClassTally<Times>) -> &Times| Quantiles::over(tallies.iter().map(|tally| value(tally)));
         Self {
             name: name.to_owned(),
             offered: count(|tally| tally.offered),
@@ -136,80 +141,42 @@ impl ClassReport {
             application_429s: given_up(|reasons| reasons.throttled),
             application_429_share: of_ended(|tally| tally.given_up.throttled),
             backend_429s_per_success: each(&|tally| share(tally.throttles, tally.succeeded)),
-            waited: count(ClassTally::waited),
-            wait: WaitTimes::over(tallies),
+            waited: count(|tally| tally.waits.as_ref().map_or(0, |waits| waits.count)),
+            wait: WaitTimes::over(&tallies),
             sdk_retries: count(|tally| tally.sdk_retries),
             spill_share: each(&|tally| share(tally.spilled, tally.succeeded)),
-            added_wait: Quantiles::over(tallies, |tally| &tally.added_wait),
-            first_token: Quantiles::over(tallies, |tally| &tally.first_token),
-            total: Quantiles::over(tallies, |tally| &tally.total),
+            added_wait: times(|tally| &tally.added_wait),
+            first_token: times(|tally| &tally.first_token),
+            total: times(|tally| &tally.total),
             cached_share: each(&|tally| share(tally.cached_tokens, tally.input_tokens)),
             deadline_misses: given_up(|reasons| reasons.deadline),
             goodput: rate(|tally| tally.succeeded),
             output_tokens_per_second: rate(|tally| tally.output_tokens),
-            wait_curve: exceedance(&waits),
+            wait_curve: exceedance(waits),
             never_share: share(waits.never(), waits.count()).unwrap_or(0.0),
         }
     }
 
     /// Of all classes together.
-    pub(super) fn all(runs: &[RunResult]) -> Self {
-        let sums: Vec<ClassTally> = runs.iter().map(|run| sum(&run.classes)).collect();
-        Self::new("all", runs, &sums.iter().collect::<Vec<_>>())
+    pub(super) fn all(runs: &Replications) -> Self {
+        Self::new("all", &runs.runs, |run| Some(&run.all), &runs.pooled_all().added_wait)
     }
 }
 
 impl Quantiles {
-    fn over(tallies: &[&ClassTally], of: fn(&ClassTally) -> &Distribution) -> Self {
-        let quantile = |q| Estimate::over(tallies.iter().map(|tally| of(tally).quantile(q)));
-        Self { p50: quantile(0.50), p95: quantile(0.95), p99: quantile(0.99) }
+    fn over<'a>(times: impl Iterator<Item = &'a Times> + Clone) -> Self {
+        let quantile = |of: fn(&Times) -> Option<f64>| Estimate::over(times.clone().map(of));
+        Self { p50: quantile(|times| times.p50), p95: quantile(|times| times.p95), p99: quantile(|times| times.p99) }
     }
 }
 
 impl WaitTimes {
-    fn over(tallies: &[&ClassTally]) -> Self {
-        let each = |value: &dyn Fn(&Distribution) -> Option<f64>| {
-            Estimate::over(tallies.iter().map(|tally| tally.waits.as_deref().and_then(value)))
+    fn over(tallies: &[&ClassTally<Times>]) -> Self {
+        let each = |of: fn(&Times) -> Option<f64>| {
+            Estimate::over(tallies.iter().map(|tally| tally.waits.as_deref().and_then(of)))
         };
-        let quantile = |q| each(&|waits| waits.quantile(q));
-        Self { mean: each(&|waits| Some(waits.mean())), p50: quantile(0.50), p99: quantile(0.99) }
+        Self { mean: each(|times| Some(times.mean)), p50: each(|times| times.p50), p99: each(|times| times.p99) }
     }
-}
-
-/// Requests whose end is known: one in flight may still go either way.
-const fn ended(tally: &ClassTally) -> u64 {
-    tally.succeeded + tally.given_up.total()
-}
-
-fn sum(classes: &[ClassTally]) -> ClassTally {
-    let mut all = ClassTally::default();
-    for class in classes {
-        all.offered += class.offered;
-        all.succeeded += class.succeeded;
-        all.in_flight += class.in_flight;
-        all.given_up.throttled += class.given_up.throttled;
-        all.given_up.server_error += class.given_up.server_error;
-        all.given_up.fault += class.given_up.fault;
-        all.given_up.refused_in_stream += class.given_up.refused_in_stream;
-        all.given_up.deadline += class.given_up.deadline;
-        all.attempts += class.attempts;
-        all.throttles += class.throttles;
-        all.refusals_in_stream += class.refusals_in_stream;
-        all.server_errors += class.server_errors;
-        all.faults += class.faults;
-        all.sdk_retries += class.sdk_retries;
-        all.spilled += class.spilled;
-        if let Some(waits) = &class.waits {
-            all.waits.get_or_insert_default().add(waits);
-        }
-        all.added_wait.add(&class.added_wait);
-        all.first_token.add(&class.first_token);
-        all.total.add(&class.total);
-        all.input_tokens += class.input_tokens;
-        all.cached_tokens += class.cached_tokens;
-        all.output_tokens += class.output_tokens;
-    }
-    all
 }
 
 /// Steps per factor of ten in the share: enough for a smooth line.
@@ -229,9 +196,4 @@ fn exceedance(waits: &Distribution) -> Vec<(f64, f64)> {
     curve.dedup_by(|later, kept| later.0 == kept.0);
     curve.reverse();
     curve
-}
-
-/// The class's tallies, one per run.
-pub(super) fn tallies(runs: &[RunResult], class: usize) -> Vec<&ClassTally> {
-    runs.iter().filter_map(|run| run.classes.get(class)).collect()
 }

@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use super::{Estimate, share};
 use crate::{
-    metrics::{BackendTally, RunResult},
+    metrics::{BackendTally, RunSummary},
     scenario::{Backend, Model, Preset, Scenario},
 };
 
@@ -58,7 +58,7 @@ struct Bill {
 }
 
 impl CostReport {
-    pub(super) fn new(scenario: &Scenario, runs: &[RunResult]) -> Self {
+    pub(super) fn new(scenario: &Scenario, runs: &[RunSummary]) -> Self {
         // Per run, per backend.
         let bills: Vec<Vec<Bill>> = runs.iter().map(|run| bills(scenario, run)).collect();
         let totals: Vec<Dollars> = runs.iter().map(|run| per_month(scenario, run)).collect();
@@ -136,7 +136,7 @@ pub(crate) fn for_ptus(scenario: &Scenario) -> f64 {
 }
 
 /// How many times the measured part of a run fits into a month of what the run stands for.
-fn month_factor(scenario: &Scenario, run: &RunResult) -> Option<f64> {
+fn month_factor(scenario: &Scenario, run: &RunSummary) -> Option<f64> {
     let represented = scenario.run.represents.map_or(run.end, |span| span.as_nanos()) as f64 / 3.6e12;
     // Without the warm-up, which no tally counts: the rest stands for as much less.
     let measured = represented * share(run.end.saturating_sub(run.warmup), run.end)?;
@@ -144,17 +144,17 @@ fn month_factor(scenario: &Scenario, run: &RunResult) -> Option<f64> {
 }
 
 /// Dollars per month that one run comes to, all backends together; `None` if a price is missing that it takes.
-pub(crate) fn per_month(scenario: &Scenario, run: &RunResult) -> Option<f64> {
+pub(crate) fn per_month(scenario: &Scenario, run: &RunSummary) -> Option<f64> {
     bills(scenario, run).iter().map(Bill::total).sum()
 }
 
 /// Dollars for 1,000 successful requests of a run that comes to `month` dollars per month; `None` if none succeeded.
-pub(crate) fn per_1000_successes(scenario: &Scenario, run: &RunResult, month: f64) -> Option<f64> {
+pub(crate) fn per_1000_successes(scenario: &Scenario, run: &RunSummary, month: f64) -> Option<f64> {
     let successes = succeeded(run)? * month_factor(scenario, run)?;
     (successes > 0.0).then(|| 1e3 * month / successes)
 }
 
-fn bills(scenario: &Scenario, run: &RunResult) -> Vec<Bill> {
+fn bills(scenario: &Scenario, run: &RunSummary) -> Vec<Bill> {
     // A run of no length has billed nothing.
     let factor = month_factor(scenario, run).unwrap_or(0.0);
     let tally = |index| run.backends.get(index).copied().unwrap_or_default();
@@ -162,7 +162,7 @@ fn bills(scenario: &Scenario, run: &RunResult) -> Vec<Bill> {
     backends.map(|(index, backend)| Bill::of(backend, &scenario.model(&backend.model), &tally(index), factor)).collect()
 }
 
-fn succeeded(run: &RunResult) -> Option<f64> {
+fn succeeded(run: &RunSummary) -> Option<f64> {
     Some(run.classes.iter().map(|class| class.succeeded).sum::<u64>() as f64)
 }
 
@@ -171,7 +171,7 @@ fn estimate(bills: &[Dollars]) -> Option<Estimate> {
     bills.iter().all(Option::is_some).then(|| Estimate::over(bills.iter().copied()))
 }
 
-fn missing_prices(scenario: &Scenario, runs: &[RunResult]) -> Vec<String> {
+fn missing_prices(scenario: &Scenario, runs: &[RunSummary]) -> Vec<String> {
     let mut missing = Vec::new();
     for (index, backend) in scenario.backends.iter().enumerate() {
         let name = &backend.name;

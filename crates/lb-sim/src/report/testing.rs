@@ -52,7 +52,7 @@ pub(crate) fn scenario_with(more: &str) -> Scenario {
 /// 1,000 requests: 900 served by the PTU, 90 by the standard deployment after a second's wait, 10 given up with a 429. Replications
 /// differ a little in 429s and in output tokens.
 pub(crate) fn run(replication: u64) -> RunResult {
-    let mut class = ClassTally {
+    let mut class: ClassTally = ClassTally {
         offered: 1_000,
         succeeded: 990,
         given_up: GivenUp { throttled: 10, ..GivenUp::default() },

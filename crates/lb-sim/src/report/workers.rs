@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use super::{Estimate, share};
 use crate::{
-    metrics::{RunResult, WorkerTally},
+    metrics::{RunSummary, WorkerTally},
     scenario::Scenario,
 };
 
@@ -37,7 +37,7 @@ pub struct Fairness {
 }
 
 impl WorkersReport {
-    pub(super) fn new(scenario: &Scenario, runs: &[RunResult]) -> Self {
+    pub(super) fn new(scenario: &Scenario, runs: &[RunSummary]) -> Self {
         let programs = scenario.programs();
         let shared = programs.first().filter(|program| program.owner.is_none());
         let count = shared.map_or(0, |program| program.clients.workers as usize);
@@ -55,8 +55,8 @@ impl WorkersReport {
 }
 
 impl Fairness {
-    fn of(runs: &[RunResult], count: usize, value: fn(&WorkerTally) -> u64) -> Self {
-        let of_run = |run: &RunResult| Evenness::of(run.workers.iter().take(count).map(value));
+    fn of(runs: &[RunSummary], count: usize, value: fn(&WorkerTally) -> u64) -> Self {
+        let of_run = |run: &RunSummary| Evenness::of(run.workers.iter().take(count).map(value));
         let each = |value: fn(&Evenness) -> f64| Estimate::over(runs.iter().map(|run| of_run(run).as_ref().map(value)));
         Self {
             jain: each(|spread| 1.0 / (1.0 + spread.cv_squared)),
