@@ -8,13 +8,24 @@ pub(crate) const NOTHING: &str = "-";
 /// How a kind of number is written.
 pub(crate) type Form = fn(f64) -> String;
 
-/// The mean, and half the interval's width if it has one: `99.93 % ± 0.02 %`.
+/// The mean, and the interval if there is one: `99.93 % ± 0.02 %`, `0.1 % (0 % to 0.3 %)`.
 pub(crate) fn with_interval(estimate: &Estimate, form: Form) -> String {
     let mean = mean(estimate, form);
-    match estimate.half_width() {
-        Some(half) if half > 0.0 => format!("{mean} ± {}", form(half)),
-        _ => mean,
+    match interval(estimate, form) {
+        Some(interval) if estimate.is_even() => format!("{mean} {interval}"),
+        Some(interval) => format!("{mean} ({interval})"),
+        None => mean,
     }
+}
+
+/// Half the interval's width, or its ends where it is cut off: `± 0.02 %`, `0 % to 0.3 %`.
+pub(crate) fn interval(estimate: &Estimate, form: Form) -> Option<String> {
+    let half = estimate.half_width().filter(|half| *half > 0.0)?;
+    Some(if estimate.is_even() {
+        format!("± {}", form(half))
+    } else {
+        format!("{} to {}", form(estimate.low()), form(estimate.high()))
+    })
 }
 
 /// The mean alone.
@@ -147,6 +158,13 @@ mod tests {
         assert_eq!(percent(0.000_12), "0.012 %");
         assert_eq!((percent(0.0), percent(1.0)), ("0 %".into(), "100 %".into()));
         assert_eq!(percent(1e-9), "< 0.0001 %");
+    }
+
+    #[test]
+    fn an_interval_of_shares_that_is_cut_off_has_its_ends() {
+        let share = Estimate::over([0.0, 0.01, 0.2].map(Some)).of_share();
+        assert_eq!(with_interval(&share, percent), "7.0 % (0 % to 35.0 %)");
+        assert_eq!(with_interval(&Estimate::over([0.5, 0.52].map(Some)).of_share(), percent), "51.0 % ± 12.7 %");
     }
 
     #[test]

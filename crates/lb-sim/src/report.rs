@@ -4,6 +4,7 @@ pub(crate) mod assumption;
 mod backend;
 mod class;
 pub(crate) mod cost;
+mod one_run;
 mod workers;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub use assumption::{Assumption, Source};
 pub use backend::{BackendReport, Utilisation};
 pub use class::{ClassReport, GivenUpReport, Quantiles};
 pub use cost::{BackendCost, CostReport, HOURS_PER_MONTH};
+pub use one_run::{OneRun, Spread};
 pub use workers::{Fairness, WorkersReport};
 
 use crate::{
@@ -48,6 +50,8 @@ pub struct Report {
     pub conservation: Conservation,
     /// All classes together.
     pub all: ClassReport,
+    /// Where one run more would lie; `None` with fewer than two runs.
+    pub one_run: Option<OneRun>,
     /// Per workload, in the scenario's order.
     pub classes: Vec<ClassReport>,
     /// Per backend, in the scenario's order.
@@ -84,6 +88,7 @@ impl Report {
         let names = scenario.workloads.iter().map(|workload| workload.name.as_str()).enumerate();
         let backends = scenario.backends.iter().enumerate();
         let nothing = || Timeline::new(scenario.backends.len(), 1);
+        let all = ClassReport::all(replications);
         Self {
             title: scenario.title.clone(),
             seed: scenario.run.seed,
@@ -93,7 +98,8 @@ impl Report {
             hash: hash(runs),
             events: runs.iter().map(|run| run.events).sum(),
             conservation: runs.iter().map(|run| run.conservation).fold(Conservation::default(), plus),
-            all: ClassReport::all(replications),
+            one_run: OneRun::new(&all),
+            all,
             classes: names.map(class).collect(),
             backends: backends.map(|(i, backend)| BackendReport::new(scenario, i, backend, runs)).collect(),
             workers: WorkersReport::new(scenario, runs),

@@ -170,12 +170,15 @@ fn cell(cell: &Cell) -> Markup {
 /// With numbers that stay in one piece with their signs and units, and dates that do.
 fn unbroken(text: &str) -> String {
     let mut unbroken = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
     let mut last = ' ';
-    for letter in text.chars() {
+    while let Some(letter) = letters.next() {
         match letter {
             ' ' if last.is_ascii_digit() || "±<≤=+".contains(last) => unbroken.push('\u{a0}'),
             // A word joiner: no line ends at this hyphen.
-            '-' if last.is_ascii_digit() => unbroken.push_str("-\u{2060}"),
+            '-' if last.is_ascii_digit() || letters.peek().is_some_and(char::is_ascii_digit) => {
+                unbroken.push_str("-\u{2060}");
+            }
             _ => unbroken.push(letter),
         }
         last = letter;
@@ -187,9 +190,7 @@ fn unbroken(text: &str) -> String {
 fn estimate(estimate: &Estimate, form: Form) -> Markup {
     html! {
         (number::mean(estimate, form))
-        @if let Some(half) = estimate.half_width().filter(|half| *half > 0.0) {
-            " " small { "±\u{a0}" (form(half)) }
-        }
+        @if let Some(interval) = number::interval(estimate, form) { " " small { (unbroken(&interval)) } }
     }
 }
 
@@ -200,6 +201,9 @@ mod tests {
     #[test]
     fn numbers_stay_with_their_signs_and_units() {
         assert_eq!(unbroken("up to 1.5 s, at most ± 0.2 %"), "up to 1.5\u{a0}s, at most ±\u{a0}0.2\u{a0}%");
-        assert_eq!(unbroken("pay-as-you-go, 2026-09-16"), "pay-as-you-go, 2026-\u{2060}09-\u{2060}16");
+        assert_eq!(
+            unbroken("pay-as-you-go, 2026-09-16, v-3"),
+            "pay-as-you-go, 2026-\u{2060}09-\u{2060}16, v-\u{2060}3"
+        );
     }
 }

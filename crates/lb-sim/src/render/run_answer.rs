@@ -10,8 +10,8 @@ impl Report {
     pub(super) fn cards(&self) -> Vec<Card> {
         let all = &self.all;
         let card = |what: &str, of: &str, value: &Estimate, form: Form| {
-            let half = value.half_width().map_or_else(String::new, |half| format!("± {}", form(half)));
-            Card::new(what, mean(value, form), format!("{of}{half}"))
+            let interval = crate::number::interval(value, form).unwrap_or_default();
+            Card::new(what, mean(value, form), format!("{of}{interval}"))
         };
         vec![
             card("Requests that succeeded", "", &all.success_share, percent),
@@ -22,6 +22,26 @@ impl Report {
                 None => Card::new("Cost per month", "not known", "no price given"),
             },
         ]
+    }
+
+    /// Whether one real run would look like the mean.
+    fn one_run_sentence(&self) -> Option<String> {
+        let one = self.one_run?;
+        let spread = |what: &str, spread: Option<crate::report::Spread>, form: Form| {
+            spread.map(|spread| match (form(spread.low), form(spread.high)) {
+                (low, high) if low == high => format!("{what} {low}"),
+                (low, high) => format!("{what} {low} to {high}"),
+            })
+        };
+        let parts = [
+            spread("success", one.success_share, percent),
+            spread("429s", one.application_429_share, percent),
+            spread("added wait p95", one.added_wait_p95, seconds),
+            spread("first token p95", one.first_token_p95, seconds),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        let words = "One run more would show, with 95 % probability each (a prediction interval)";
+        (!parts.is_empty()).then(|| format!("{words}: {}.", parts.join("; ")))
     }
 
     /// The decision in sentences.
@@ -63,6 +83,7 @@ impl Report {
                 with_interval(&all.spill_share, percent)
             ),
         ];
+        sentences.extend(self.one_run_sentence());
         if all.deadline_misses.mean() > 0.0 {
             sentences.push(format!(
                 "{} requests per run did not succeed before their callers' deadline.",

@@ -97,19 +97,20 @@ impl BackendReport {
             share: Estimate::over(
                 runs.iter()
                     .map(|run| share(tally(run).succeeded, run.backends.iter().map(|backend| backend.succeeded).sum())),
-            ),
+            )
+            .of_share(),
             attempts: count(|tally| tally.attempts),
             accepted: count(|tally| tally.accepted),
             succeeded: count(|tally| tally.succeeded),
             throttled: count(|tally| tally.throttles),
-            throttled_share: each(&|tally| share(tally.throttles, tally.attempts)),
+            throttled_share: each(&|tally| share(tally.throttles, tally.attempts)).of_share(),
             refused_in_stream: count(|tally| tally.refusals_in_stream),
             server_errors: count(|tally| tally.server_errors),
             faults: count(|tally| tally.faults),
             estimated_tokens: count(|tally| tally.estimated_tokens),
             used_tokens: count(|tally| tally.used_tokens),
             wasted_tokens: count(|tally| tally.wasted_tokens),
-            wasted_share: each(&|tally| share(tally.wasted_tokens, tally.estimated_tokens)),
+            wasted_share: each(&|tally| share(tally.wasted_tokens, tally.estimated_tokens)).of_share(),
             utilisation: Utilisation {
                 mean: full(|tally| tally.mean_utilisation),
                 p50: full(|tally| tally.utilisation[1]),
@@ -120,8 +121,8 @@ impl BackendReport {
                 let capacity = capacity_per_second(scenario, backend)? * measured_seconds(run)?;
                 (capacity > 0.0).then(|| tally(run).used_tokens as f64 / capacity)
             })),
-            cooling_share: of_time(|tally| tally.cooling),
-            suspect_share: of_time(|tally| tally.suspect),
+            cooling_share: of_time(|tally| tally.cooling).of_share(),
+            suspect_share: of_time(|tally| tally.suspect).of_share(),
             pools,
         }
     }

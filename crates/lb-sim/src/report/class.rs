@@ -116,7 +116,8 @@ impl ClassReport {
         };
         let count = |value: fn(&ClassTally<Times>) -> u64| each(&|tally| Some(value(tally) as f64));
         let given_up = |value: fn(&GivenUp) -> u64| each(&|tally| Some(value(&tally.given_up) as f64));
-        let of_ended = |value: fn(&ClassTally<Times>) -> u64| each(&|tally| share(value(tally), tally.ended()));
+        let of_ended =
+            |value: fn(&ClassTally<Times>) -> u64| each(&|tally| share(value(tally), tally.ended())).of_share();
         let rate = |value: fn(&ClassTally<Times>) -> u64| {
             Estimate::over(runs.iter().map(|run| Some(value(tally(run)?) as f64 / measured_seconds(run)?)))
         };
@@ -137,18 +138,18 @@ impl ClassReport {
             success_share: of_ended(|tally| tally.succeeded),
             attempts_per_request: each(&|tally| share(tally.attempts, tally.offered)),
             backend_429s: count(|tally| tally.throttles),
-            backend_429_share: each(&|tally| share(tally.throttles, tally.attempts)),
+            backend_429_share: each(&|tally| share(tally.throttles, tally.attempts)).of_share(),
             application_429s: given_up(|reasons| reasons.throttled),
             application_429_share: of_ended(|tally| tally.given_up.throttled),
             backend_429s_per_success: each(&|tally| share(tally.throttles, tally.succeeded)),
             waited: count(|tally| tally.waits.as_ref().map_or(0, |waits| waits.count)),
             wait: WaitTimes::over(&tallies),
             sdk_retries: count(|tally| tally.sdk_retries),
-            spill_share: each(&|tally| share(tally.spilled, tally.succeeded)),
+            spill_share: each(&|tally| share(tally.spilled, tally.succeeded)).of_share(),
             added_wait: times(|tally| &tally.added_wait),
             first_token: times(|tally| &tally.first_token),
             total: times(|tally| &tally.total),
-            cached_share: each(&|tally| share(tally.cached_tokens, tally.input_tokens)),
+            cached_share: each(&|tally| share(tally.cached_tokens, tally.input_tokens)).of_share(),
             deadline_misses: given_up(|reasons| reasons.deadline),
             goodput: rate(|tally| tally.succeeded),
             output_tokens_per_second: rate(|tally| tally.output_tokens),

@@ -48,8 +48,9 @@ impl WorkersReport {
             count: if runs.is_empty() { 0 } else { count },
             successes: Fairness::of(runs, count, |worker| worker.succeeded),
             backend_429s: Fairness::of(runs, count, |worker| worker.throttles),
-            worst_success_share: extreme(|worker| share(worker.succeeded, worker.offered), f64::min),
-            worst_application_429_share: extreme(|worker| share(worker.application_429s, worker.offered), f64::max),
+            worst_success_share: extreme(|worker| share(worker.succeeded, worker.offered), f64::min).of_share(),
+            worst_application_429_share: extreme(|worker| share(worker.application_429s, worker.offered), f64::max)
+                .of_share(),
         }
     }
 }

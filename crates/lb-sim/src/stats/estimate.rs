@@ -7,18 +7,21 @@ use super::student;
 /// A figure over the replications of a scenario: the mean, and its 95 % interval by Student's t.
 ///
 /// With one replication there is no interval. A time that requests never came to is infinite, and so is the mean if it
-/// was infinite in one replication. In JSON: `{"mean": 1.5, "low": 1.2, "high": 1.8, "runs": 8}`, where `mean` is
-/// `"never"` if it is infinite and `null` if there was nothing to measure, and the bounds are `null` if there are none.
+/// was infinite in one replication. The interval of a share ends at 0 and at 1.
+///
+/// In JSON: `{"mean": 1.5, "low": 1.2, "high": 1.8, "runs": 8}`, where `mean` is `"never"` if it is infinite and `null` if
+/// there was nothing to measure, and the bounds are `null` if there are none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     mean: f64,
     half_width: Option<f64>,
     runs: u32,
+    is_share: bool,
 }
 
 impl Estimate {
     /// There was nothing to measure in any run.
-    pub const NOTHING: Self = Self { mean: f64::NAN, half_width: None, runs: 0 };
+    pub const NOTHING: Self = Self { mean: f64::NAN, half_width: None, runs: 0, is_share: false };
 
     /// Over the runs that have a value.
     #[must_use]
@@ -29,12 +32,22 @@ impl Estimate {
             return Self::NOTHING;
         }
         let (mean, squares) = student::moments(&values);
+        Self::of_moments(mean, squares, runs)
+    }
+
+    /// From the mean, and the sum of the squares of the distances from it.
+    fn of_moments(mean: f64, squares: f64, runs: u32) -> Self {
         let (n, freedom) = (f64::from(runs), f64::from(runs) - 1.0);
         let quantile = student::quantile(0.975, freedom).filter(|_| mean.is_finite());
         let half_width = quantile.map(|quantile| quantile * libm::sqrt(squares / freedom / n));
         // Equal values differ by rounding only: no interval of that width means anything.
         let half_width = half_width.map(|half| if half <= mean.abs() * 1e-12 { 0.0 } else { half });
-        Self { mean, half_width, runs }
+        Self { mean, half_width, runs, is_share: false }
+    }
+
+    /// The same of values that are shares: no interval of theirs leaves 0 to 1.
+    pub(crate) const fn of_share(self) -> Self {
+        Self { is_share: true, ..self }
     }
 
     /// The mean; infinite if it is infinite in one run, NaN if there was nothing to measure.
@@ -52,13 +65,31 @@ impl Estimate {
     /// The lower end of the 95 % interval; the mean if there is no interval.
     #[must_use]
     pub fn low(&self) -> f64 {
-        self.mean - self.half_width.unwrap_or(0.0)
+        self.bounded(self.mean - self.half_width.unwrap_or(0.0))
     }
 
     /// The upper end of the 95 % interval; the mean if there is no interval.
     #[must_use]
     pub fn high(&self) -> f64 {
-        self.mean + self.half_width.unwrap_or(0.0)
+        self.bounded(self.mean + self.half_width.unwrap_or(0.0))
+    }
+
+    /// Where one run more would lie, with a probability of 95 %: Student's prediction interval, which the spread of the runs
+    /// makes, and no number of them narrow. `None` where there is no interval.
+    #[must_use]
+    pub fn one_run(&self) -> Option<(f64, f64)> {
+        // The interval of the mean has s/sqrt(n), this one s*sqrt(1 + 1/n).
+        let half = self.half_width? * libm::sqrt(f64::from(self.runs) + 1.0);
+        Some((self.bounded(self.mean - half), self.bounded(self.mean + half)))
+    }
+
+    /// Whether half the width says where the interval ends.
+    pub(crate) fn is_even(&self) -> bool {
+        self.half_width.is_none_or(|half| (self.high() - self.mean).min(self.mean - self.low()) >= half * (1.0 - 1e-9))
+    }
+
+    const fn bounded(&self, value: f64) -> f64 {
+        if self.is_share { value.clamp(0.0, 1.0) } else { value }
     }
 
     /// Of a share: that of the rest.
@@ -98,8 +129,8 @@ impl Serialize for Estimate {
         } else {
             fields.serialize_field("mean", &self.is_some().then_some(self.mean))?;
         }
-        fields.serialize_field("low", &self.half_width.map(|half| self.mean - half))?;
-        fields.serialize_field("high", &self.half_width.map(|half| self.mean + half))?;
+        fields.serialize_field("low", &self.half_width.map(|_| self.low()))?;
+        fields.serialize_field("high", &self.half_width.map(|_| self.high()))?;
         fields.serialize_field("runs", &self.runs)?;
         fields.end()
     }
@@ -138,5 +169,25 @@ mod tests {
         let nothing = Estimate::over([None]);
         assert!(!nothing.is_some());
         assert!(serde_json::to_value(nothing).unwrap()["mean"].is_null());
+    }
+
+    #[test]
+    fn the_interval_of_a_share_ends_at_zero_and_at_one() {
+        let plain = Estimate::over([0.0, 0.01, 0.2].map(Some));
+        let share = plain.of_share();
+        assert!(plain.low() < 0.0 && share.low() == 0.0 && share.high() == plain.high());
+        assert_eq!(share.complement().high(), 1.0);
+        assert_eq!(serde_json::to_value(share).unwrap()["low"], 0.0);
+        assert!(!share.is_even() && plain.is_even() && Estimate::over([Some(0.5), Some(0.51)]).of_share().is_even());
+    }
+
+    #[test]
+    fn one_run_more_lies_in_students_prediction_interval() {
+        // 2.5 -+ t(0.975; 3) * s * sqrt(1 + 1/4).
+        let (low, high) = Estimate::over([1.0, 2.0, 3.0, 4.0].map(Some)).one_run().unwrap();
+        let half = 3.182_446 * 1.290_994 * 1.25_f64.sqrt();
+        assert!((low - (2.5 - half)).abs() < 1e-5 && (high - (2.5 + half)).abs() < 1e-5, "{low} {high}");
+        assert_eq!(Estimate::over([Some(1.0)]).one_run(), None);
+        assert_eq!(Estimate::over([0.0, 0.01, 0.2].map(Some)).of_share().one_run().unwrap().0, 0.0);
     }
 }
