@@ -1,11 +1,17 @@
 //! What a run counts: integers that add up, histograms of fixed size, timelines of fixed length.
 
 mod distribution;
+mod latencies;
+#[cfg(feature = "render")]
+mod over_time;
 mod replications;
 mod tally;
 mod timeline;
 
 pub use distribution::Distribution;
+pub use latencies::Latencies;
+#[cfg(feature = "render")]
+pub(crate) use over_time::{OverTime, Requests};
 pub(crate) use replications::PooledTimes;
 pub use replications::{Replications, RunSummary, Times};
 pub use tally::{BackendTally, ClassTally, Conservation, GivenUp, WorkerTally};

@@ -13,6 +13,8 @@ mod document;
 #[cfg(feature = "render")]
 mod html;
 #[cfg(feature = "render")]
+mod over_time;
+#[cfg(feature = "render")]
 mod plan;
 #[cfg(feature = "render")]
 mod plan_figures;

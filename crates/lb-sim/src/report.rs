@@ -67,6 +67,10 @@ pub struct Report {
     /// The first run, over time.
     #[serde(skip)]
     pub(crate) timeline: Timeline,
+    /// All runs, over time.
+    #[cfg(feature = "render")]
+    #[serde(skip)]
+    pub(crate) over_time: crate::metrics::OverTime,
 }
 
 impl Report {
@@ -107,6 +111,8 @@ impl Report {
             assumptions: assumption::of(scenario, runs.len()),
             notes: Vec::new(),
             timeline: replications.first.clone().unwrap_or_else(nothing),
+            #[cfg(feature = "render")]
+            over_time: replications.over_time.clone(),
         }
     }
 

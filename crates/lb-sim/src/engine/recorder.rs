@@ -113,7 +113,7 @@ impl Recorder {
         self.integrate(arrival.at);
         self.inside.0 += 1;
         self.conservation.offered += 1;
-        self.timeline.requests_at(arrival.at).offered += 1;
+        self.timeline.requests_at(arrival.workload as usize, arrival.at).offered += 1;
         if self.counts(arrival) {
             self.classes[arrival.workload as usize].offered += 1;
             self.workers[worker as usize].offered += 1;
@@ -168,7 +168,7 @@ impl Recorder {
     /// The balancer lets a request wait; it may have waited before.
     pub(super) fn queued(&mut self, request: &Request, now: u64) {
         if request.waited == 0 {
-            self.timeline.requests_at(now).queued += 1;
+            self.timeline.requests_at(request.arrival.workload as usize, now).queued += 1;
         }
     }
 
@@ -232,8 +232,9 @@ impl Recorder {
     pub(super) fn succeeded(&mut self, request: &Request, now: u64) {
         self.left(request, now);
         self.conservation.succeeded += 1;
-        self.timeline.requests_at(now).succeeded += 1;
         let arrival = &request.arrival;
+        self.timeline.requests_at(arrival.workload as usize, now).succeeded += 1;
+        self.timeline.first_token(arrival.workload as usize, arrival.at, Some(request.first_token - arrival.at));
         if !self.counts(arrival) {
             return;
         }
@@ -254,7 +255,8 @@ impl Recorder {
     pub(super) fn gave_up(&mut self, request: &Request, end: End, now: u64) {
         self.left(request, now);
         self.conservation.given_up += 1;
-        let bin = self.timeline.requests_at(now);
+        self.timeline.first_token(request.arrival.workload as usize, request.arrival.at, None);
+        let bin = self.timeline.requests_at(request.arrival.workload as usize, now);
         if end == End::Throttled {
             bin.throttled += 1;
         } else {

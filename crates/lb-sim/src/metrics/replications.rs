@@ -7,6 +7,9 @@ pub struct Replications {
     pub runs: Vec<RunSummary>,
     /// The first run over time; `None` without a run.
     pub first: Option<Timeline>,
+    /// All runs over time.
+    #[cfg(feature = "render")]
+    pub(crate) over_time: super::OverTime,
     /// Per workload: the times of all runs together.
     pooled: Vec<PooledTimes>,
 }
@@ -80,6 +83,8 @@ impl Replications {
             pooled.added_wait.add(&class.added_wait);
             pooled.first_token.add(&class.first_token);
         }
+        #[cfg(feature = "render")]
+        self.over_time.add(run);
         self.runs.push(RunSummary::of(run));
     }
 
@@ -88,6 +93,10 @@ impl Replications {
     pub fn and(mut self, other: Self) -> Self {
         self.first = self.first.or(other.first);
         self.runs.extend(other.runs);
+        #[cfg(feature = "render")]
+        {
+            self.over_time = self.over_time.and(other.over_time);
+        }
         self.pooled.resize_with(self.pooled.len().max(other.pooled.len()), PooledTimes::default);
         self.pooled.iter_mut().zip(&other.pooled).for_each(|(pooled, other)| pooled.add(other));
         self
@@ -160,7 +169,7 @@ mod tests {
             let mut run = run(replication);
             run.classes.push(run.classes[0].clone());
             run.classes[1].added_wait.record(replication * 1_000_000_000);
-            run.timeline.requests_at(0).offered += replication;
+            run.timeline.requests_at(0, 0).offered += replication;
             run
         });
         let scenario = scenario_with(second);

@@ -1,3 +1,5 @@
+use super::Latencies;
+
 /// How many bins a timeline has at most.
 const MOST_BINS: usize = 1_024;
 
@@ -9,10 +11,14 @@ pub struct Timeline {
     pub bin: u64,
     /// When the first bin begins, in nanoseconds since 1970, if the traffic comes from files with dates.
     pub begin: Option<u64>,
-    /// Per bin: the requests.
-    pub requests: Vec<Bin>,
+    /// Per workload, per bin: the requests. A workload is there when its first request is.
+    pub classes: Vec<Vec<Bin>>,
     /// Per backend, per bin: what it did.
     pub backends: Vec<Vec<BackendBin>>,
+    /// Per workload: from the arrival to the first token, by when requests arrived.
+    pub first_tokens: Vec<Latencies>,
+    /// How many bins there are.
+    length: usize,
     /// The bin that was last looked for, and its first moment: most looks are for the same one.
     current: (usize, u64),
 }
@@ -59,17 +65,49 @@ impl Timeline {
         Self {
             bin: (end / most + 1).max(1),
             begin: None,
-            requests: vec![Bin::default()],
+            classes: Vec::new(),
             backends: vec![vec![BackendBin::default()]; backends],
+            first_tokens: Vec::new(),
+            length: 1,
             current: (0, 0),
         }
     }
 
-    /// The requests' bin of a moment.
+    /// A workload's bin of a moment.
     #[inline]
-    pub fn requests_at(&mut self, at: u64) -> &mut Bin {
+    pub fn requests_at(&mut self, class: usize, at: u64) -> &mut Bin {
         let index = self.index(at);
-        &mut self.requests[index]
+        if class >= self.classes.len() {
+            self.add_class(class);
+        }
+        &mut self.classes[class][index]
+    }
+
+    /// A request that arrived at `at` got its first token after so many nanoseconds, or never.
+    #[inline]
+    pub fn first_token(&mut self, class: usize, at: u64, nanos: Option<u64>) {
+        if class >= self.classes.len() {
+            self.add_class(class);
+        }
+        self.first_tokens[class].record(at, nanos);
+    }
+
+    #[cold]
+    fn add_class(&mut self, class: usize) {
+        // Fewer steps than bins: each needs requests for its quantiles.
+        let step = self.bin.saturating_mul(8);
+        self.classes.resize(class + 1, vec![Bin::default(); self.length]);
+        self.first_tokens.resize(class + 1, Latencies::new(step));
+    }
+
+    /// Per bin: the requests of all workloads.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Bin> {
+        let mut all = vec![Bin::default(); self.length];
+        for bins in &self.classes {
+            all.iter_mut().zip(bins).for_each(|(all, bin)| *all = all.plus(*bin));
+        }
+        all
     }
 
     /// A backend's bin of a moment.
@@ -113,7 +151,7 @@ impl Timeline {
             index = at / self.bin;
         }
         let index = usize::try_from(index).unwrap_or(MOST_BINS - 1);
-        if index >= self.requests.len() {
+        if index >= self.length {
             self.grow(index + 1);
         }
         self.current = (index, self.bin * index as u64);
@@ -122,7 +160,10 @@ impl Timeline {
 
     #[cold]
     fn grow(&mut self, length: usize) {
-        self.requests.resize(length, Bin::default());
+        self.length = length;
+        for bins in &mut self.classes {
+            bins.resize(length, Bin::default());
+        }
         for bins in &mut self.backends {
             bins.resize(length, BackendBin::default());
         }
@@ -131,19 +172,22 @@ impl Timeline {
     #[cold]
     fn halve(&mut self) {
         self.bin = self.bin.saturating_mul(2);
-        self.requests = self.requests.chunks(2).map(|pair| merge(pair, Bin::plus)).collect();
+        self.length = self.length.div_ceil(2);
+        for bins in &mut self.classes {
+            *bins = bins.chunks(2).map(|pair| merge(pair, Bin::plus)).collect();
+        }
         for bins in &mut self.backends {
             *bins = bins.chunks(2).map(|pair| merge(pair, BackendBin::plus)).collect();
         }
     }
 }
 
-fn merge<B: Copy + Default>(pair: &[B], plus: fn(B, B) -> B) -> B {
+pub(super) fn merge<B: Copy + Default>(pair: &[B], plus: fn(B, B) -> B) -> B {
     pair.iter().copied().fold(B::default(), plus)
 }
 
 impl Bin {
-    const fn plus(self, other: Self) -> Self {
+    pub(super) const fn plus(self, other: Self) -> Self {
         Self {
             offered: self.offered + other.offered,
             succeeded: self.succeeded + other.succeeded,
@@ -175,12 +219,13 @@ mod tests {
     fn bins_merge_by_doubling_and_lose_nothing() {
         let mut timeline = Timeline::new(1, 1_023);
         for at in 0..10_000 {
-            timeline.requests_at(at).offered += 1;
+            timeline.requests_at(0, at).offered += 1;
             timeline.backend_at(0, at).accepted += 1;
         }
         assert_eq!(timeline.bin, 16);
-        assert_eq!(timeline.requests.len(), 625);
-        assert!(timeline.requests.iter().all(|bin| bin.offered == 16));
+        let requests = timeline.requests();
+        assert_eq!(requests.len(), 625);
+        assert!(requests.iter().all(|bin| bin.offered == 16));
         assert_eq!(timeline.backends[0].iter().map(|bin| bin.accepted).sum::<u64>(), 10_000);
     }
 
@@ -191,5 +236,19 @@ mod tests {
         timeline.add_cooling(0, 5, 32);
         let cooling: Vec<u64> = timeline.backends[0].iter().map(|bin| bin.cooling).collect();
         assert_eq!(cooling, [5, 10, 10, 2]);
+    }
+
+    #[test]
+    fn workloads_have_bins_of_their_own_that_add_up() {
+        let mut timeline = Timeline::new(1, 10_239);
+        timeline.backend_at(0, 500).accepted += 1;
+        timeline.requests_at(1, 25).offered += 2;
+        timeline.requests_at(0, 9_000).offered += 3;
+        timeline.requests_at(0, 25).offered += 4;
+        let at =
+            |bins: &[Bin]| bins.iter().map(|bin| bin.offered).enumerate().filter(|bin| bin.1 > 0).collect::<Vec<_>>();
+        assert_eq!(at(&timeline.classes[0]), [(2, 4), (900, 3)]);
+        assert_eq!(at(&timeline.classes[1]), [(2, 2)]);
+        assert_eq!(at(&timeline.requests()), [(2, 6), (900, 3)]);
     }
 }

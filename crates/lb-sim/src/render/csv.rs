@@ -21,7 +21,7 @@ impl Report {
         let timeline = &self.timeline;
         let bin_seconds = timeline.bin as f64 / 1e9;
         let length = bin_seconds.to_string();
-        for (index, bin) in timeline.requests.iter().enumerate() {
+        for (index, bin) in timeline.requests().iter().enumerate() {
             let start = (index as f64 * bin_seconds).to_string();
             for (figure, value) in [
                 ("offered", bin.offered),
@@ -72,9 +72,9 @@ mod tests {
         let csv = report.to_csv().unwrap();
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         let rows: Vec<(f64, f64, String, String, String, f64)> = reader.deserialize().map(Result::unwrap).collect();
-        let bins = report.timeline().requests.len();
+        let bins = report.timeline().requests().len();
         assert_eq!(rows.len(), bins * (5 + 2 * 6));
-        let offered: u64 = report.timeline().requests.iter().map(|bin| bin.offered).sum();
+        let offered: u64 = report.timeline().requests().iter().map(|bin| bin.offered).sum();
         let written: f64 = rows.iter().filter(|row| row.4 == "offered").map(|row| row.5).sum();
         assert!(written == offered as f64);
         // One of the two pools has the PTU out.

@@ -56,9 +56,7 @@ impl Report {
     }
 
     fn add_figures(&self, document: &mut Document) {
-        document.heading(Words::on_page("Requests over time"));
-        let caption = "The first run, the warm-up included. Successes stand where they ended.";
-        document.figure("", self.requests_figure(), caption);
+        self.add_over_time(document);
         document.heading(Words::on_page("Backends over time"));
         document.note(
             "The first run. A pool that got a refusal has the backend out until the hint's time: that is cooling. One that \
@@ -381,8 +379,8 @@ mod tests {
         for text in ["<!DOCTYPE html>", "99.0 %", "$73,196", "bucket depth of ptu", "2,032 arrived", "</html>"] {
             assert!(html.contains(text), "{text} is missing");
         }
-        // One over time, one per backend, one of waits; the rest are swatches.
-        assert_eq!(html.matches("role=\"img\"").count(), 4 * 2, "each for screens and for telephones");
+        // Requests and latencies over time, one per backend, one of waits; the rest are swatches.
+        assert_eq!(html.matches("role=\"img\"").count(), 5 * 2, "each for screens and for telephones");
         assert!(html.len() < 300_000, "{} bytes", html.len());
         let without_namespaces = html.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
         for reach in ["http", "<link", "<img", "src=", "url(", "@import", "fetch(", "import("] {

@@ -2,10 +2,10 @@
 
 use super::{
     axis::Axis,
-    plot::{BLUE, COLOURS, Figure, GREEN, GREY, INK, ORANGE, PURPLE, Panel, Series, Shape, VERMILLION},
+    plot::{BLUE, COLOURS, Figure, GREEN, GREY, ORANGE, PURPLE, Panel, Series, Shape, VERMILLION},
 };
 use crate::{
-    metrics::{BackendBin, Bin},
+    metrics::BackendBin,
     number::{percent, ratio, seconds, short_percent},
     report::Report,
 };
@@ -17,35 +17,6 @@ const MOST_POINTS: usize = 240;
 const SHORTEST_WAIT: f64 = 1e-3;
 
 impl Report {
-    /// Requests per second over time.
-    pub(crate) fn requests_figure(&self) -> Figure {
-        let bins = Bins::of(self, &self.timeline.requests);
-        let rate = |value: fn(&Bin) -> u64| {
-            bins.line(|bins| bins.iter().map(value).sum::<u64>() as f64 / bins_seconds(self, bins))
-        };
-        let series = [
-            ("arrived", GREY, Shape::Area, rate(|bin| bin.offered)),
-            ("succeeded", BLUE, Shape::Line, rate(|bin| bin.succeeded)),
-            ("ended with a 429 at the application", VERMILLION, Shape::Line, rate(|bin| bin.throttled)),
-            ("ended otherwise without success", PURPLE, Shape::Line, rate(|bin| bin.failed)),
-        ];
-        let series: Vec<Series> = series
-            .into_iter()
-            .filter(|(_, _, _, points)| points.iter().any(|point| point.1 > 0.0))
-            .map(|(name, colour, shape, points)| Series::new(name, colour, shape, points))
-            .collect();
-        let top = highest(&series);
-        let warmup = (self.warmup > 0.0).then(|| {
-            Series::new("end of the warm-up", INK, Shape::Limit, vec![(self.warmup, 0.0), (self.warmup, 2.0 * top)])
-        });
-        let series = warmup.into_iter().chain(series).collect();
-        Figure {
-            title: "Requests per second over time: arrived, succeeded, ended with a 429, ended otherwise".to_owned(),
-            x: Axis::time("simulated time", self.end(), self.timeline.begin),
-            panels: vec![Panel { height: 300, y: Axis::from_zero("requests per second", top, ratio, 5.0), series }],
-        }
-    }
-
     /// What a backend accepted and refused over time, how full it was, and when it was out.
     pub(crate) fn backend_figure(&self, index: usize) -> Figure {
         let backend = &self.backends[index];
@@ -88,7 +59,7 @@ impl Report {
         shares.push(Series::new("load: highest of its fullest limit", GREEN, Shape::Line, load));
         Figure {
             title: format!("Backend {name} over time: accepted and refused requests per second, load, cooling"),
-            x: Axis::time("simulated time", self.end(), self.timeline.begin),
+            x: self.time_axis(),
             panels: vec![
                 Panel {
                     height: 190,
@@ -150,8 +121,8 @@ impl Report {
     }
 
     /// Where the time axis ends, in seconds.
-    fn end(&self) -> f64 {
-        self.duration.mean().max(self.timeline.bin as f64 * self.timeline.requests.len() as f64 / 1e9)
+    pub(super) fn end(&self) -> f64 {
+        self.duration.mean().max(self.timeline.bin as f64 * self.timeline.requests().len() as f64 / 1e9)
     }
 }
 
@@ -196,6 +167,6 @@ fn bins_seconds<B>(report: &Report, bins: &[B]) -> f64 {
     bins.len() as f64 * report.timeline.bin as f64 / 1e9
 }
 
-fn highest(series: &[Series]) -> f64 {
+pub(super) fn highest(series: &[Series]) -> f64 {
     series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max)
 }

@@ -154,7 +154,8 @@ fn timeline(end: u64) -> Timeline {
         let offered = 10 + step % 5 + if burst { 20 } else { 0 };
         let spilled = if burst { offered / 2 } else { 0 };
         let lost = if (500..550).contains(&step) { 3 } else { 0 };
-        *timeline.requests_at(at) = Bin { offered, succeeded: offered - lost, throttled: lost, failed: 0, queued: 0 };
+        *timeline.requests_at(0, at) =
+            Bin { offered, succeeded: offered - lost, throttled: lost, failed: 0, queued: 0 };
         *timeline.backend_at(0, at) = BackendBin {
             accepted: offered - spilled,
             refused: if burst { 2 } else { 0 },
@@ -167,6 +168,8 @@ fn timeline(end: u64) -> Timeline {
         timeline.backend_at(1, at).utilisation = spilled * 40;
         timeline.backend_at(1, at).refused = lost;
     }
+    (0..1_000)
+        .for_each(|request| timeline.first_token(0, end / 1_000 * request, (request % 100 > 0).then_some(SECOND / 2)));
     timeline.add_cooling(0, end / 10 * 4, end / 100 * 55);
     timeline.add_suspect(1, end / 10 * 6, end / 10 * 6 + 72 * SECOND);
     timeline

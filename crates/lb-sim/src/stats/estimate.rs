@@ -35,6 +35,18 @@ impl Estimate {
         Self::of_moments(mean, squares, runs)
     }
 
+    /// Over whole numbers, from their sum and that of their squares, each times `scale`.
+    #[cfg(feature = "render")]
+    pub(crate) fn of_counts(sum: u64, squares: u128, runs: u32, scale: f64) -> Self {
+        if runs == 0 {
+            return Self::NOTHING;
+        }
+        // The squares of the distances from the mean, times the number of runs: whole, and so exact.
+        let distances = u128::from(runs) * squares - u128::from(sum) * u128::from(sum);
+        let n = f64::from(runs);
+        Self::of_moments(sum as f64 / n * scale, distances as f64 / n * scale * scale, runs)
+    }
+
     /// From the mean, and the sum of the squares of the distances from it.
     fn of_moments(mean: f64, squares: f64, runs: u32) -> Self {
         let (n, freedom) = (f64::from(runs), f64::from(runs) - 1.0);
@@ -189,5 +201,13 @@ mod tests {
         assert!((low - (2.5 - half)).abs() < 1e-5 && (high - (2.5 + half)).abs() < 1e-5, "{low} {high}");
         assert_eq!(Estimate::over([Some(1.0)]).one_run(), None);
         assert_eq!(Estimate::over([0.0, 0.01, 0.2].map(Some)).of_share().one_run().unwrap().0, 0.0);
+    }
+
+    #[cfg(feature = "render")]
+    #[test]
+    fn sums_of_whole_numbers_say_the_same_as_the_numbers() {
+        let (one, other) = (Estimate::of_counts(12, 56, 3, 0.5), Estimate::over([1.0, 2.0, 3.0].map(Some)));
+        assert!((one.mean() - other.mean()).abs() < 1e-12 && (one.high() - other.high()).abs() < 1e-9, "{one}");
+        assert!(!Estimate::of_counts(0, 0, 0, 1.0).is_some());
     }
 }

@@ -113,7 +113,7 @@ fn every_request_and_every_attempt_is_in_exactly_one_place() {
     let seen = sum(|run| run.classes.iter().map(|class| class.throttles).collect());
     assert!(seen <= given && given - seen < 20, "{seen} of {given}");
     // Timelines have the warm-up's too.
-    let bins = &run.timeline.requests;
+    let bins = run.timeline.requests();
     assert_eq!(bins.iter().map(|bin| bin.offered).sum::<u64>(), run.conservation.offered);
     assert_eq!(bins.iter().map(|bin| bin.succeeded).sum::<u64>(), run.conservation.succeeded);
     assert_eq!(bins.iter().map(|bin| bin.throttled + bin.failed).sum::<u64>(), run.conservation.given_up);
