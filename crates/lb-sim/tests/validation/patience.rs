@@ -253,7 +253,7 @@ fn a_wait_is_counted_when_the_request_has_ended() {
     let class = &scene.run.classes[0];
     // Those of the requests 1, 2 and 5; 4 was sent, and 8 waits.
     let waits = class.waits.as_ref().unwrap();
-    assert_eq!(class.waited(), 3);
+    assert_eq!(waits.count(), 3);
     let times = [0.0, 1.0].map(|q| (waits.quantile(q).unwrap() * 100.0).round() / 100.0);
     assert_eq!(times, [2.1, 3.1]);
     assert_eq!((class.in_flight, class.given_up.throttled), (2, 5));
