@@ -1,9 +1,10 @@
-//! How many PTUs to buy: every count for sale is simulated, at every bucket depth that may be the true one.
+//! How many PTUs to buy: the cost and the limits of the counts for sale, at every bucket depth that may be the true one.
 //!
 //! The cost per month is not monotone in the PTUs (a PTU that displaces pay-as-you-go tokens can be worth more or less
-//! than it costs), so no step is skipped and nothing is bisected. Only zero PTUs, which have no bucket, are simulated
-//! once for all depths. All steps and depths meet the same requests (common random numbers), so that differences of
-//! cost are taken in pairs.
+//! than it costs), but what is paid by the token is, and so are the limits. So few counts are looked at, and the answer
+//! is that of a look at each: `plan/search.rs` says how. Where a larger count can be worse (a limit that refused requests
+//! fill as well), `every_step` looks at each. Zero PTUs, which have no bucket, are simulated once for all depths. All
+//! steps and depths meet the same requests (common random numbers), so that differences of cost are taken in pairs.
 //!
 //! Unless the scenario ends the range, it grows until a count meets every limit at every depth. It does not grow after
 //! what more PTUs cannot give: a run with 100,000 of them tells which limits those are.
@@ -21,7 +22,10 @@ mod fixtures;
 mod limit;
 mod regret;
 mod result;
+mod search;
 mod steps;
+
+use std::{collections::BTreeMap, ops::Range};
 
 use rayon::prelude::*;
 
@@ -30,7 +34,8 @@ use crate::{
     progress::Progress,
     report::{Assumption, Estimate, assumption, cost},
     scenario::{Scenario, ScenarioError, Span},
-    sweep::replicate,
+    simulation::Simulation,
+    sweep::simulate,
     traffic::Traffic,
 };
 
@@ -38,6 +43,7 @@ pub(crate) use decide::difference;
 pub use limit::{Check, Limit};
 pub(crate) use result::depth_name;
 pub use result::{Binding, Choice, Depth, Optimum, Outcome, PlanResult, Price, Purchase, RunnerUp, Step};
+use search::{Look, Search};
 pub(crate) use steps::PLENTY;
 use steps::Space;
 #[cfg(feature = "cli")]
@@ -72,15 +78,20 @@ pub(crate) use steps::most_runs;
 ///
 /// If the scenario has no `[plan]`, a price is missing, or a trace cannot be read.
 pub fn plan(scenario: &Scenario, progress: &dyn Progress) -> Result<PlanResult, ScenarioError> {
-    let runs = |scenario: &Scenario| replicate(scenario, progress);
+    // Read once: what is varied leaves the traffic alone.
+    let loaded = Traffic::load(&scenario.workloads, &scenario.folder)?;
+    let runs = |scenario: &Scenario, replications| {
+        Ok(simulate(&Simulation::with(scenario, loaded.clone())?, replications, progress))
+    };
     // Every price is there: the space of a plan checks them.
     let cost = |scenario: &Scenario, run: &RunSummary| cost::per_month(scenario, run).unwrap_or(f64::NAN);
-    StepSource { runs, cost }.plan(scenario, progress)
+    let plan = StepSource { runs, cost }.plan(scenario, progress)?;
+    Ok(PlanResult { notes: loaded.notes(), ..plan })
 }
 
 /// Where the figures of a step come from: the simulator, or a test that makes them up.
 pub(crate) struct StepSource<R, C> {
-    /// All replications of a scenario.
+    /// These replications of a scenario.
     pub(crate) runs: R,
     /// Dollars per month of a run.
     pub(crate) cost: C,
@@ -88,22 +99,37 @@ pub(crate) struct StepSource<R, C> {
 
 impl<R, C> StepSource<R, C>
 where
-    R: Fn(&Scenario) -> Result<Replications, ScenarioError> + Sync,
+    R: Fn(&Scenario, Range<u64>) -> Result<Replications, ScenarioError> + Sync,
     C: Fn(&Scenario, &RunSummary) -> f64 + Sync,
 {
     pub(crate) fn plan(&self, scenario: &Scenario, progress: &dyn Progress) -> Result<PlanResult, ScenarioError> {
-        let mut space = Space::of(scenario, &self.runs, progress)?;
-        // Zero PTUs have no bucket: one run serves all depths.
-        let nothing = self.step(&space, 0, space.bursts[0])?;
-        let mut steps = vec![vec![nothing]; space.bursts.len()];
-        let mut counts = space.counts(progress)?;
-        while !counts.is_empty() {
-            self.add_steps(&space, &counts, &mut steps)?;
-            let is_met = (0..steps[0].len()).any(|index| steps.iter().all(|of_depth| of_depth[index].meets_all()));
-            counts = if is_met { Vec::new() } else { space.more_counts(progress) };
+        let space = Space::of(scenario, &self.runs, progress)?;
+        let is_every_step = scenario.plan.as_ref().is_some_and(|plan| plan.every_step);
+        let (limits, depths) = (space.limits.clone(), space.bursts.len());
+        let mut search = Search::new(space.counts()?, depths, limits, space.replications, is_every_step);
+        let mut begun = BTreeMap::new();
+        loop {
+            let looks = search.ends();
+            if !looks.is_empty() {
+                self.look(&space, &mut search, &mut begun, &looks, progress)?;
+                continue;
+            }
+            let more = if search.is_met() { Vec::new() } else { space.more_counts(&search.counts) };
+            if more.is_empty() {
+                break;
+            }
+            search.extend(&more);
         }
-        let depths: Vec<Depth> =
-            space.bursts.iter().zip(steps).map(|(&burst, steps)| decide::depth(burst, steps, &space.limits)).collect();
+        loop {
+            let looks = search.looks();
+            if looks.is_empty() {
+                break;
+            }
+            self.look(&space, &mut search, &mut begun, &looks, progress)?;
+        }
+        let counts = search.counts.len();
+        let steps = space.bursts.iter().zip(search.into_steps());
+        let depths: Vec<Depth> = steps.map(|(&burst, steps)| decide::depth(burst, steps, &space.limits)).collect();
         let (decision, purchases) = regret::purchases(&depths, &space.limits);
         Ok(PlanResult {
             title: scenario.title.clone(),
@@ -114,39 +140,63 @@ where
             assumptions: assumptions(scenario, space.replications, &space.backend.name, &space.bursts),
             with_plenty: space.with_plenty,
             limits: space.limits,
+            counts,
             depths,
             decision,
             purchases,
-            notes: Traffic::load(&scenario.workloads, &scenario.folder)?.notes(),
+            notes: Vec::new(),
         })
     }
 
-    /// Simulates these counts at every depth, each after those that the depth has.
-    fn add_steps(&self, space: &Space<'_>, counts: &[u64], steps: &mut [Vec<Step>]) -> Result<(), ScenarioError> {
-        let jobs: Vec<_> =
-            space.bursts.iter().flat_map(|&burst| counts.iter().map(move |&ptus| (ptus, burst))).collect();
-        let found: Vec<Step> =
-            jobs.into_par_iter().map(|(ptus, burst)| self.step(space, ptus, burst)).collect::<Result<_, _>>()?;
-        steps.iter_mut().zip(found.chunks(counts.len())).for_each(|(steps, more)| steps.extend_from_slice(more));
+    /// Looks at these, and keeps in `begun` the runs of those that may need more.
+    fn look(
+        &self,
+        space: &Space<'_>,
+        search: &mut Search,
+        begun: &mut BTreeMap<(usize, usize), Replications>,
+        looks: &[Look],
+        progress: &dyn Progress,
+    ) -> Result<(), ScenarioError> {
+        let jobs: Vec<(Look, u64, Replications)> = looks
+            .iter()
+            .map(|look| {
+                let runs = begun.remove(&(look.depth, look.index)).unwrap_or_default();
+                (*look, search.counts[look.index], runs)
+            })
+            .collect();
+        progress.expect(jobs.iter().map(|(look, _, runs)| (look.runs - runs.runs.len()) as u64).sum());
+        let found: Vec<(Look, Step, Replications)> = jobs
+            .into_par_iter()
+            .map(|(look, ptus, runs)| {
+                let scenario = space.scenario(ptus, space.bursts[look.depth])?;
+                let runs =
+                    (self.runs)(&scenario, runs.runs.len() as u64..look.runs as u64).map(|more| runs.and(more))?;
+                let step = self.step(space, &scenario, ptus, &runs);
+                let is_done = look.runs as u64 >= u64::from(space.replications);
+                Ok((look, step, if is_done { Replications::default() } else { runs }))
+            })
+            .collect::<Result<_, ScenarioError>>()?;
+        for (look, step, runs) in found {
+            search.learn(look, step);
+            begun.insert((look.depth, look.index), runs);
+        }
         Ok(())
     }
 
-    fn step(&self, space: &Space<'_>, ptus: u64, burst: Span) -> Result<Step, ScenarioError> {
-        let scenario = space.scenario(ptus, burst)?;
-        let runs = (self.runs)(&scenario)?;
-        let costs: Vec<f64> = runs.runs.iter().map(|run| (self.cost)(&scenario, run)).collect();
-        let checks = space.limits.iter().map(|limit| limit.check(&runs, space.index)).collect();
-        let per_success =
-            costs.iter().zip(&runs.runs).map(|(month, run)| cost::per_1000_successes(&scenario, run, *month));
-        Ok(Step {
+    fn step(&self, space: &Space<'_>, scenario: &Scenario, ptus: u64, runs: &Replications) -> Step {
+        let costs: Vec<f64> = runs.runs.iter().map(|run| (self.cost)(scenario, run)).collect();
+        let checks = space.limits.iter().map(|limit| limit.check(runs, space.index)).collect();
+        let pairs = costs.iter().zip(&runs.runs);
+        let per_success = pairs.map(|(month, run)| cost::per_1000_successes(scenario, run, *month));
+        Step {
             ptus,
             cost: Estimate::over(costs.iter().copied().map(Some)),
-            success_share: Limit::success_share(&runs),
+            success_share: Limit::success_share(runs),
             cost_per_1000_successes: Estimate::over(per_success),
             checks,
-            for_ptus: cost::for_ptus(&scenario),
+            for_ptus: cost::for_ptus(scenario),
             costs,
-        })
+        }
     }
 }
 
@@ -174,6 +224,7 @@ mod tests {
         max_ptus = 30
         bursts = ["60s", "1s"]
         replications = 2
+        every_step = true
         [plan.limits]
         spill_share = 0.2
     "#;
@@ -181,11 +232,11 @@ mod tests {
     /// A plan on runs made by hand, and the (PTUs, depth) that were asked for.
     fn plan_of(more: &str) -> (Result<PlanResult, ScenarioError>, Vec<(u64, Span)>) {
         let asked = Mutex::new(Vec::new());
-        let runs = |scenario: &Scenario| {
+        let runs = |scenario: &Scenario, replications: Range<u64>| {
             let ptu = &scenario.backends[0];
             asked.lock().unwrap().push((ptu.ptus.unwrap(), ptu.burst.unwrap()));
             assert_eq!(scenario.run.replications, 2);
-            Ok(Replications::of(&[testing::run(0), testing::run(1)]))
+            Ok(Replications::of(&replications.map(testing::run).collect::<Vec<_>>()))
         };
         // Dear at zero and in the middle, and dearer in a shallow bucket.
         let cost = |scenario: &Scenario, run: &RunSummary| {
@@ -253,7 +304,7 @@ mod tests {
             let text = toml::to_string(scenario.document()).unwrap();
             let text: Vec<&str> = text.lines().filter(|line| !line.starts_with(path)).collect();
             let scenario = Scenario::parse(&text.join("\n")).unwrap();
-            let runs = |_: &Scenario| Ok(Replications::of(&[testing::run(0)]));
+            let runs = |_: &Scenario, _: Range<u64>| Ok(Replications::of(&[testing::run(0)]));
             StepSource { runs, cost: |_: &Scenario, _: &RunSummary| 0.0 }.plan(&scenario, &()).unwrap_err().to_string()
         };
         assert!(unpriced("price_ptu_hour").starts_with("backend.ptu.price_ptu_month: it is missing"));
@@ -292,7 +343,7 @@ mod tests {
 
     /// A plan on runs that spill nothing from so many PTUs on.
     fn plan_that_takes(ptus: u64, more: &str) -> PlanResult {
-        let runs = |scenario: &Scenario| {
+        let runs = |scenario: &Scenario, _: Range<u64>| {
             let has = scenario.backends[0].ptus.unwrap();
             Ok(Replications::of(&[0, 1].map(testing::run).map(|mut run| {
                 run.backends[1].succeeded *= u64::from(has < ptus);

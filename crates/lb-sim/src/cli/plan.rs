@@ -24,10 +24,10 @@ Examples:
 
 The scenario says in [plan] whose PTUs to vary and in [plan.limits] what must hold.";
 
-/// How many PTUs to buy: cost and limits of every count for sale
+/// How many PTUs to buy: cost and limits of the counts for sale
 ///
-/// Every step is simulated at every bucket depth (1 s, 10 s and 60 s unless told otherwise: the true one is not
-/// documented). A limit is met if the 95 % upper bound meets it. The first lines are the decision. Exits with 1 if no
+/// As many counts are simulated as the answer takes, at every bucket depth (1 s, 10 s and 60 s unless told otherwise: the
+/// true one is not documented). A limit is met if the 95 % upper bound meets it. The first lines are the decision. Exits with 1 if no
 /// count meets every limit at every depth.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -42,6 +42,10 @@ pub(super) struct PlanArgs {
     /// Runs per step and depth
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     replications: Option<u32>,
+
+    /// Simulates every count for sale in full, where more PTUs could do worse
+    #[arg(long)]
+    every_step: bool,
 
     /// Another value for a key of the scenario; repeat for more
     #[arg(long = "set", value_name = "PATH=VALUE", value_parser = setting)]
@@ -72,6 +76,7 @@ impl PlanArgs {
         if !self.bursts.is_empty() {
             settings.bursts.clone_from(&self.bursts);
         }
+        settings.every_step |= self.every_step;
         settings.replications = self.replications.unwrap_or(settings.replications);
         let plan = self
             .input

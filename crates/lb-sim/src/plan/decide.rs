@@ -8,15 +8,15 @@ pub(super) fn depth(burst: Span, steps: Vec<Step>, limits: &[Limit]) -> Depth {
     let runner_up = steps
         .iter()
         .filter(|step| step.ptus != optimum.ptus)
-        .min_by(|a, b| a.cost.mean().total_cmp(&b.cost.mean()))
-        .map(|step| RunnerUp { ptus: step.ptus, more: difference(step, optimum) });
+        .map(|step| RunnerUp { ptus: step.ptus, more: difference(step, optimum) })
+        .min_by(|a, b| a.more.mean().total_cmp(&b.more.mean()));
     let choice = self::cheapest(&steps, Step::meets_all).map(|index| choice(&steps, index, cheapest, limits));
     let prices = limits.iter().enumerate().map(|(index, limit)| price(&steps, index, limit, cheapest)).collect();
     let optimum = Optimum { ptus: optimum.ptus, cost: optimum.cost, success_share: optimum.success_share, runner_up };
     Depth { burst, optimum, choice, prices, steps }
 }
 
-/// `a - b`, in dollars per month, replication by replication.
+/// `a - b`, in dollars per month, replication by replication, as far as both go.
 pub(crate) fn difference(a: &Step, b: &Step) -> Estimate {
     Estimate::over(a.costs.iter().zip(&b.costs).map(|(a, b)| Some(a - b)))
 }
@@ -32,25 +32,21 @@ impl Step {
     }
 }
 
-/// The cheapest of those that will do; of equals the smallest.
+/// The cheapest of those that will do; of equals the smallest. In pairs: not all steps have as many runs.
 fn cheapest(steps: &[Step], will_do: impl Fn(&Step) -> bool) -> Option<usize> {
-    let candidates = steps.iter().enumerate().filter(|(_, step)| will_do(step));
-    candidates.min_by(|(_, a), (_, b)| a.cost.mean().total_cmp(&b.cost.mean())).map(|(index, _)| index)
+    let candidates = (0..steps.len()).filter(|&index| will_do(&steps[index]));
+    candidates.reduce(|best, index| if difference(&steps[index], &steps[best]).mean() < 0.0 { index } else { best })
 }
 
 fn choice(steps: &[Step], index: usize, optimum: usize, limits: &[Limit]) -> Choice {
     let chosen = &steps[index];
-    let cheaper = steps.iter().filter(|step| step.cost.mean() < chosen.cost.mean());
-    let next = cheaper.max_by(|a, b| a.cost.mean().total_cmp(&b.cost.mean()));
+    let cheaper = steps.iter().map(|step| (step, difference(chosen, step))).filter(|(_, saves)| saves.mean() > 0.0);
+    let next = cheaper.min_by(|(_, a), (_, b)| a.mean().total_cmp(&b.mean()));
     Choice {
         ptus: chosen.ptus,
         cost: chosen.cost,
         over_optimum: difference(chosen, &steps[optimum]),
-        binding: next.map(|step| Binding {
-            ptus: step.ptus,
-            saves: difference(chosen, step),
-            limits: step.missed(limits),
-        }),
+        binding: next.map(|(step, saves)| Binding { ptus: step.ptus, saves, limits: step.missed(limits) }),
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Depth, Limit, Outcome, Purchase, decide::difference};
+use super::{Depth, Limit, Outcome, Purchase, Step, decide::difference};
 
 /// The step to buy if the depth is not known, and the purchases worth a thought.
 pub(super) fn purchases(depths: &[Depth], limits: &[Limit]) -> (Option<u64>, Vec<Purchase>) {
@@ -12,12 +12,13 @@ pub(super) fn purchases(depths: &[Depth], limits: &[Limit]) -> (Option<u64>, Vec
 
 /// Of the steps that meet every limit at every depth, the one whose dearest depth is cheapest; of equals the smallest.
 fn decision(depths: &[Depth]) -> Option<u64> {
-    let first = depths.first()?;
-    let everywhere = |index: &usize| depths.iter().all(|depth| depth.steps[*index].meets_all());
-    let dearest =
-        |index: usize| depths.iter().map(|depth| depth.steps[index].cost.mean()).fold(f64::NEG_INFINITY, f64::max);
-    let index = (0..first.steps.len()).filter(everywhere).min_by(|&a, &b| dearest(a).total_cmp(&dearest(b)))?;
-    Some(first.steps[index].ptus)
+    let dearest = |ptus: u64| {
+        let steps = depths.iter().map(|depth| depth.steps.iter().find(|step| step.ptus == ptus));
+        let steps: Vec<&Step> = steps.map(|step| step.filter(|step| step.meets_all())).collect::<Option<_>>()?;
+        steps.into_iter().reduce(|a, b| if difference(b, a).mean() > 0.0 { b } else { a })
+    };
+    let candidates = depths.first()?.steps.iter().filter_map(|step| dearest(step.ptus));
+    candidates.reduce(|best, step| if difference(step, best).mean() < 0.0 { step } else { best }).map(|step| step.ptus)
 }
 
 fn purchase(ptus: u64, depths: &[Depth], limits: &[Limit]) -> Purchase {

@@ -18,7 +18,7 @@ pub struct PlanResult {
     pub backend: String,
     /// Its model.
     pub model: String,
-    /// Runs per step and depth.
+    /// Runs of a step at a depth; two of one that is clearly no answer.
     pub replications: u32,
     /// PTUs that the mean of the traffic needs that reaches the backend, by the vendor's sizing formula and before
     /// rounding: uncached input and weighted output tokens per minute, over those of a PTU. Bursts are not in it.
@@ -27,6 +27,8 @@ pub struct PlanResult {
     pub limits: Vec<Limit>,
     /// How each limit fares with 100,000 PTUs, in their order: one that is not met there is met by no number of PTUs.
     pub with_plenty: Vec<Check>,
+    /// How many counts are for sale in the range, zero among them. Those that cannot be an answer are not looked at.
+    pub counts: usize,
     /// An answer per bucket depth.
     pub depths: Vec<Depth>,
     /// The step to buy if the depth is not known: of those that meet every limit at every depth, the one whose dearest
@@ -49,7 +51,7 @@ pub struct Depth {
     /// The depth, as the time in which the bucket drains; seconds in JSON.
     #[serde(rename = "burst_seconds", serialize_with = "in_seconds")]
     pub burst: Span,
-    /// Every count for sale, from zero on.
+    /// The counts that were looked at, from zero on.
     pub steps: Vec<Step>,
     /// The cheapest step, whatever it does to the limits.
     pub optimum: Optimum,
@@ -73,7 +75,7 @@ pub struct Step {
     pub cost_per_1000_successes: Estimate,
     /// How each limit fares, in the order of [`PlanResult::limits`].
     pub checks: Vec<Check>,
-    /// Dollars per month in each replication, for differences in pairs.
+    /// Dollars per month in each replication, for differences in pairs: as many as it has runs.
     #[serde(skip)]
     pub(crate) costs: Vec<f64>,
     /// The part of the cost that is for PTUs, those of other backends included.

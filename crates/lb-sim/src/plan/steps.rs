@@ -1,3 +1,5 @@
+use std::{iter, ops::Range};
+
 use crate::{
     metrics::{BackendTally, Replications, RunSummary},
     progress::Progress,
@@ -23,8 +25,6 @@ pub(super) struct Space<'a> {
     pub(super) backend: &'a Backend,
     /// Its place in the scenario.
     pub(super) index: usize,
-    /// The last count that is looked at; zero before the first is.
-    last: u64,
     /// Every depth; never empty.
     pub(super) bursts: Vec<Span>,
     /// Every limit.
@@ -41,7 +41,7 @@ impl<'a> Space<'a> {
     /// What the scenario's `[plan]` asks for.
     pub(super) fn of(
         base: &'a Scenario,
-        runs: impl Fn(&Scenario) -> Result<Replications, ScenarioError>,
+        runs: impl Fn(&Scenario, Range<u64>) -> Result<Replications, ScenarioError>,
         progress: &dyn Progress,
     ) -> Result<Self, ScenarioError> {
         let plan = base.plan.as_ref().ok_or_else(|| {
@@ -61,7 +61,6 @@ impl<'a> Space<'a> {
             base,
             backend,
             index,
-            last: 0,
             limits: Limit::all(&plan.limits),
             replications: plan.replications,
             mean_need: Estimate::NOTHING,
@@ -69,41 +68,33 @@ impl<'a> Space<'a> {
             bursts,
         };
         let replications = u64::from(plan.replications);
-        // The one with plenty, and the one without any.
-        progress.expect(2 * replications);
+        progress.expect(replications);
         let plenty = space.scenario(PLENTY, space.bursts[0])?;
-        let runs = runs(&plenty)?;
+        let runs = runs(&plenty, 0..replications)?;
         space.mean_need =
             Estimate::over(runs.runs.iter().map(|run| need(&plenty, backend, run.backends.get(index)?, run)));
         space.with_plenty = space.limits.iter().map(|limit| limit.check(&runs, index)).collect();
         Ok(space)
     }
 
-    /// The counts for sale above zero that are looked at first: up to the scenario's `max_ptus`, else up to twice the mean
-    /// need and ten at least.
-    pub(super) fn counts(&mut self, progress: &dyn Progress) -> Result<Vec<u64>, ScenarioError> {
+    /// The counts for sale that are looked at first, zero among them: up to the scenario's `max_ptus`, else up to twice the
+    /// mean need and ten at least.
+    pub(super) fn counts(&self) -> Result<Vec<u64>, ScenarioError> {
         let max_ptus = self.base.plan.as_ref().and_then(|plan| plan.max_ptus);
-        let counts = counts(self.base, self.backend, max_ptus, self.mean_need.mean())?;
-        Ok(self.look_at(counts, progress))
+        counts(self.base, self.backend, max_ptus, self.mean_need.mean())
     }
 
     /// The counts after those: half as many again. None if the scenario ends the range, if more PTUs cannot help, or if
     /// nobody would read as many steps.
-    pub(super) fn more_counts(&mut self, progress: &dyn Progress) -> Vec<u64> {
+    pub(super) fn more_counts(&self, counts: &[u64]) -> Vec<u64> {
         let is_ended = self.base.plan.as_ref().is_some_and(|plan| plan.max_ptus.is_some());
         if is_ended || !self.with_plenty.iter().all(|check| check.is_met) {
             return Vec::new();
         }
         let sold = self.base.model(&self.backend.model).increment(self.backend.deployment_type);
-        let seen = (self.last.saturating_sub(sold.minimum.max(1))) / sold.step + 1;
+        let (seen, last) = (counts.len() as u64 - 1, counts.last().copied().unwrap_or(0));
         let more = (seen / 2 + 1).min(MOST_STEPS.saturating_sub(seen));
-        self.look_at((1..=more).map(|step| self.last + step * sold.step).collect(), progress)
-    }
-
-    fn look_at(&mut self, counts: Vec<u64>, progress: &dyn Progress) -> Vec<u64> {
-        progress.expect(u64::from(self.replications) * (counts.len() * self.bursts.len()) as u64);
-        self.last = counts.last().copied().unwrap_or(self.last);
-        counts
+        (1..=more).map(|step| last + step * sold.step).collect()
     }
 
     /// The scenario with so many PTUs in a bucket of this depth.
@@ -123,13 +114,13 @@ impl<'a> Space<'a> {
 pub(crate) fn most_runs(base: &Scenario, need: f64) -> Result<u64, ScenarioError> {
     let Some(plan) = &base.plan else { return Ok(0) };
     let Some(backend) = base.backends.iter().find(|backend| backend.name == plan.backend) else { return Ok(0) };
-    let counts = counts(base, backend, plan.max_ptus, need)?.len();
+    let above_zero = counts(base, backend, plan.max_ptus, need)?.len().saturating_sub(1);
     let depths = if plan.bursts.is_empty() { BURSTS.len() } else { plan.bursts.len() };
     // Beside them the one without any, and the one with plenty.
-    Ok(u64::from(plan.replications) * (counts * depths + 2) as u64)
+    Ok(u64::from(plan.replications) * (above_zero * depths + 2) as u64)
 }
 
-/// The counts for sale above zero.
+/// The counts for sale, zero first.
 fn counts(base: &Scenario, backend: &Backend, most: Option<u64>, need: f64) -> Result<Vec<u64>, ScenarioError> {
     let sold = base.model(&backend.model).increment(backend.deployment_type);
     // A float that is no number, or too large, saturates.
@@ -152,7 +143,7 @@ fn counts(base: &Scenario, backend: &Backend, most: Option<u64>, need: f64) -> R
             ),
         ));
     }
-    Ok((0..steps).map(|step| sold.minimum.max(1) + step * sold.step).collect())
+    Ok(iter::once(0).chain((0..steps).map(|step| sold.minimum.max(1) + step * sold.step)).collect())
 }
 
 /// PTUs that the traffic which reaches the backend needs on average; `None` if nothing does.

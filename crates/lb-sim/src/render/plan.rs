@@ -57,6 +57,13 @@ impl PlanResult {
             "A limit is met if the one-sided 95 % upper bound, in brackets behind the value, meets it. \u{b1} is the \
              95 % interval of sampling. How deep the bucket is, is not documented: each depth stands by itself.",
         ));
+        if self.depths.iter().any(|depth| depth.steps.len() < self.counts) {
+            document.sentence(format!(
+                "Of {} counts for sale those stand here that were looked at: with more PTUs no limit fares worse and less \
+                 is paid by the token, so no other can be an answer. `--every-step` looks at each.",
+                self.counts
+            ));
+        }
         if self.mean_need.is_some() {
             let need = with_interval(&self.mean_need, significant);
             let need = format!("The sizing formula gives {need} PTUs for the mean of this traffic, without bursts.");
@@ -149,9 +156,11 @@ impl PlanResult {
 
     fn add_steps(&self, document: &mut Document, depth: &Depth) {
         let name = depth_name(depth.burst);
+        let (upper, what) =
+            if depth.steps.len() < self.counts { ("STEPS", "Steps") } else { ("EVERY STEP", "Every step") };
         document.heading(Words::two(
-            format!("EVERY STEP AT A DEPTH OF {name} (! = not met)"),
-            format!("Every step, if the bucket holds {name} of drain"),
+            format!("{upper} AT A DEPTH OF {name} (! = not met)"),
+            format!("{what}, if the bucket holds {name} of drain"),
         ));
         document.note("Limits: the value, and the 95 % upper bound that decides. ✓ met, ✗ not met.");
         let table = Table::of(&depth.steps)
@@ -171,12 +180,22 @@ impl PlanResult {
                 Cell::Bounded { value: check.value, upper: check.upper, form: metric.form(), is_met: check.is_met }
             })
         });
-        document.table(table.number("", |step| remark(step, depth)).done());
+        document.table(table.number("", |step| self.remark(step, depth)).done());
         if let Some(next) = &depth.optimum.runner_up {
             let told = if next.more.low() > 0.0 { "" } else { ": the runs cannot tell the two apart" };
             let (best, more) = (depth.optimum.ptus, with_interval(&next.more, dollars));
             document.sentence(format!("After {best}, {} PTUs are cheapest: {more} more{told}.", next.ptus));
         }
+    }
+
+    fn remark(&self, step: &Step, depth: &Depth) -> String {
+        let is_choice = depth.choice.as_ref().is_some_and(|choice| choice.ptus == step.ptus);
+        let marks = [(is_choice, "choice"), (depth.optimum.ptus == step.ptus, "optimum")];
+        let mut marks: Vec<String> = marks.iter().filter(|mark| mark.0).map(|mark| mark.1.to_owned()).collect();
+        if step.costs.len() < self.replications as usize {
+            marks.push(format!("{} runs", step.costs.len()));
+        }
+        marks.join(" and ")
     }
 }
 
@@ -208,12 +227,6 @@ fn price_cell(price: &Price, limit: &Limit) -> String {
         (Some(ptus), Some(over)) => format!("{ptus} PTUs, +{}", with_interval(over, dollars)),
         _ => format!("none: {} PTUs come to {}", price.closest, limit.form(price.closest_upper)),
     }
-}
-
-fn remark(step: &Step, depth: &Depth) -> String {
-    let is_choice = depth.choice.as_ref().is_some_and(|choice| choice.ptus == step.ptus);
-    let marks = [(is_choice, "choice"), (depth.optimum.ptus == step.ptus, "optimum")];
-    marks.iter().filter(|mark| mark.0).map(|mark| mark.1).collect::<Vec<_>>().join(" and ")
 }
 
 #[cfg(test)]
@@ -292,6 +305,7 @@ pub(crate) mod tests {
                 Limit { metric: Metric::AddedWaitP95, at_most: 2.0 },
             ],
             with_plenty: Vec::new(),
+            counts: 3,
             notes: vec!["m.csv: the minutes were sorted".to_owned()],
             decision: Some(100),
             purchases: vec![Purchase {

@@ -13,6 +13,8 @@ pub(crate) struct Plan {
     #[serde(default = "replications")]
     pub(crate) replications: u32,
     #[serde(default)]
+    pub(crate) every_step: bool,
+    #[serde(default)]
     pub(crate) limits: Limits,
 }
 
