@@ -4,6 +4,7 @@ use std::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use crate::{
@@ -96,7 +97,7 @@ impl Input {
     }
 }
 
-/// A bar on standard error, which is nothing if that is no terminal; and a word before what takes minutes.
+/// A bar on standard error, or a line now and then if that is no terminal; and a word before what takes minutes.
 #[derive(Debug)]
 pub(super) struct Bar<'s> {
     bar: ProgressBar,
@@ -107,7 +108,12 @@ pub(super) struct Bar<'s> {
     /// Runs that are expected, and those that were told of.
     expected: AtomicU64,
     told: AtomicU64,
+    /// When the last line was written, in seconds.
+    said: AtomicU64,
 }
+
+/// Seconds between two lines.
+const EVERY: u64 = 5;
 
 /// From this many seconds on it is told before it begins.
 const LONG: f64 = 120.0;
@@ -118,7 +124,15 @@ impl<'s> Bar<'s> {
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} runs, {eta} left") {
             bar.set_style(style);
         }
-        Self { bar, scenario, threads, of_run: OnceLock::new(), expected: AtomicU64::new(0), told: AtomicU64::new(0) }
+        Self {
+            bar,
+            scenario,
+            threads,
+            of_run: OnceLock::new(),
+            expected: AtomicU64::new(0),
+            told: AtomicU64::new(0),
+            said: AtomicU64::new(0),
+        }
     }
 
     /// What so many runs take.
@@ -126,6 +140,15 @@ impl<'s> Bar<'s> {
         // A scenario that cannot be run says why itself, when it is.
         let count = || Simulation::new(self.scenario).map_or(0.0, |simulation| requests_per_run(&simulation));
         Effort { runs, requests: self.of_run.get_or_init(count) * runs as f64, threads: self.threads }
+    }
+
+    /// The line to write so long after the start, if it is time for one.
+    fn line(&self, elapsed: Duration) -> Option<String> {
+        let (now, said) = (elapsed.as_secs(), self.said.load(Ordering::Relaxed));
+        // Of threads that come at the same time one speaks.
+        let speaks =
+            now >= said + EVERY && self.said.compare_exchange(said, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        speaks.then(|| format!("{} of {} runs", self.bar.position(), self.bar.length().unwrap_or(0)))
     }
 }
 
@@ -146,6 +169,9 @@ impl Progress for Bar<'_> {
 
     fn advance(&self, runs: u64) {
         self.bar.inc(runs);
+        if let Some(line) = self.bar.is_hidden().then(|| self.line(self.bar.elapsed())).flatten() {
+            output::note_line(&line);
+        }
     }
 }
 
@@ -162,4 +188,23 @@ pub(super) fn single(settings: &[Setting]) -> Result<Vec<(KeyPath, toml::Value)>
             ))),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_comes_every_few_seconds_and_once() {
+        let scenario = Scenario::parse("backend = [{ name = 'a' }]\nrun = { duration = '1s' }\nworkload = [{ name = 'w', kind = 'poisson', rate = 1, input = 1, output = 1 }]").unwrap();
+        let bar = Bar::new(&scenario, 1);
+        bar.expect(40);
+        bar.advance(7);
+        let line = |millis| bar.line(Duration::from_millis(millis));
+        assert_eq!(line(4_900), None);
+        assert_eq!(line(5_100).as_deref(), Some("7 of 40 runs"));
+        assert_eq!(line(5_100), None);
+        assert_eq!(line(9_900), None);
+        assert_eq!(line(12_000).as_deref(), Some("7 of 40 runs"));
+    }
 }
