@@ -23,8 +23,8 @@ Examples:
   lb-sim plan ptu_spillover.toml --burst 7.5s
   lb-sim calibrate requests.csv --model gpt-4.1 --ptus 50
 
-Exit codes: 0 done; 1 it failed, or there is no answer (no PTU count meets the limits, the log does not
-tell the depth); 2 the command line or a file is wrong.";
+Exit codes: 0 done; 1 it failed, or there is no answer (no PTU count meets the limits, a run does not
+meet its own, the log does not tell the depth); 2 the command line or a file is wrong.";
 
 /// Answers, before you buy: how many PTUs, how much spills over and what it costs, what workers do to each other
 ///
@@ -71,7 +71,7 @@ impl From<csv::Error> for Failure {
 /// How a command ended.
 enum Ending {
     Done,
-    /// There is none: no step meets the limits, or the log cannot tell. For scripts a failure; the reasons are printed.
+    /// There is none: no step meets the limits, a run does not meet its own, or the log cannot tell. For scripts a failure; the reasons are printed.
     NoAnswer,
 }
 

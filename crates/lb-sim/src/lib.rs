@@ -55,6 +55,7 @@ mod simulation;
 
 pub mod report;
 // What reports are made of, and what they are compared by.
+mod limit;
 mod metric;
 pub mod metrics;
 mod number;

@@ -19,7 +19,6 @@
 mod decide;
 #[cfg(test)]
 mod fixtures;
-mod limit;
 mod regret;
 mod result;
 mod search;
@@ -39,8 +38,8 @@ use crate::{
     traffic::Traffic,
 };
 
+pub use crate::limit::{Check, Limit};
 pub(crate) use decide::difference;
-pub use limit::{Check, Limit};
 pub(crate) use result::depth_name;
 pub use result::{Binding, Choice, Depth, Optimum, Outcome, PlanResult, Price, Purchase, RunnerUp, Step};
 use search::{Look, Search};
@@ -185,7 +184,7 @@ where
 
     fn step(&self, space: &Space<'_>, scenario: &Scenario, ptus: u64, runs: &Replications) -> Step {
         let costs: Vec<f64> = runs.runs.iter().map(|run| (self.cost)(scenario, run)).collect();
-        let checks = space.limits.iter().map(|limit| limit.check(runs, space.index)).collect();
+        let checks = space.limits.iter().map(|limit| limit.check(runs, Some(space.index))).collect();
         let pairs = costs.iter().zip(&runs.runs);
         let per_success = pairs.map(|(month, run)| cost::per_1000_successes(scenario, run, *month));
         Step {

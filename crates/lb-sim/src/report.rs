@@ -21,6 +21,7 @@ pub use one_run::{OneRun, Spread};
 pub use workers::{Fairness, WorkersReport};
 
 use crate::{
+    limit::{Check, Limit},
     metrics::{Conservation, Distribution, Replications, RunResult, RunSummary, Timeline},
     scenario::Scenario,
 };
@@ -60,6 +61,9 @@ pub struct Report {
     pub workers: WorkersReport,
     /// What a month costs.
     pub cost: CostReport,
+    /// How the limits of `[run.limits]` fare.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limited>,
     /// What the figures rest on, and where each comes from.
     pub assumptions: Vec<Assumption>,
     /// What to know about how the scenario's files were read, each with the file's name.
@@ -108,6 +112,10 @@ impl Report {
             backends: backends.map(|(i, backend)| BackendReport::new(scenario, i, backend, runs)).collect(),
             workers: WorkersReport::new(scenario, runs),
             cost: CostReport::new(scenario, runs),
+            limits: Limit::all(&scenario.run.limits)
+                .into_iter()
+                .map(|limit| Limited::of(limit, replications))
+                .collect(),
             assumptions: assumption::of(scenario, runs.len()),
             notes: Vec::new(),
             timeline: replications.first.clone().unwrap_or_else(nothing),
@@ -120,6 +128,12 @@ impl Report {
     #[must_use]
     pub fn with_notes(self, notes: Vec<String>) -> Self {
         Self { notes, ..self }
+    }
+
+    /// Whether every limit of `[run.limits]` is met.
+    #[must_use]
+    pub fn meets_limits(&self) -> bool {
+        self.limits.iter().all(|limited| limited.check.is_met)
     }
 
     /// The hash over every event of every run, in hexadecimal: equal for equal results, on any machine.
@@ -178,6 +192,24 @@ impl Report {
     /// If it cannot be written: it holds nothing that JSON has no form for.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string_pretty(self)
+    }
+}
+
+/// A limit of a run, and how it fares.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Limited {
+    /// The limit.
+    #[serde(flatten)]
+    pub limit: Limit,
+    /// How it fares.
+    #[serde(flatten)]
+    pub check: Check,
+}
+
+impl Limited {
+    fn of(limit: Limit, runs: &Replications) -> Self {
+        Self { limit, check: limit.check(runs, None) }
     }
 }
 
@@ -242,6 +274,23 @@ mod tests {
         let report = Report::new(&scenario(), &[run]);
         assert!(close(report.success_share().mean(), 0.99));
         assert!(close(report.all.in_flight.mean(), 500.0));
+    }
+
+    #[test]
+    fn the_limits_of_a_run_are_met_by_their_bounds() {
+        let text = toml::to_string(scenario().document()).unwrap();
+        let limited = |limits: &str| Scenario::parse(&format!("{text}\n[run.limits]\n{limits}")).unwrap();
+        let runs = [run(0), run(1)];
+        let report = Report::new(&limited("spill_share = 0.12\nfailed_share = 0.5"), &runs);
+        assert!(report.meets_limits(), "{:?}", report.limits);
+        let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
+        assert_eq!(json["limits"][0]["measure"], "spill_share");
+        assert_eq!(json["limits"][1]["is_met"], true);
+        // 90 of 990 spill: 9.1 %, but up to 10.2 % with 95 % confidence.
+        let report = Report::new(&limited("spill_share = 0.1"), &runs);
+        let spill = report.limits[0].check;
+        assert!(!report.meets_limits() && spill.value.mean() < 0.1 && spill.upper > 0.1, "{spill:?}");
+        assert!(Report::new(&scenario(), &runs).meets_limits(), "there are none");
     }
 
     #[test]

@@ -118,6 +118,8 @@ pub(crate) struct Run {
     pub(crate) represents: Option<Span>,
     #[serde(default = "unit")]
     pub(crate) growth: f64,
+    #[serde(default)]
+    pub(crate) limits: Limits,
 }
 
 impl Scenario {
@@ -239,6 +241,6 @@ mod tests {
         described("`columns` of a workload", keys::<Columns>());
         described("`[[fault]]`", keys::<Fault>());
         described("`[plan]`", keys::<Plan>());
-        described("`[plan.limits]`", keys::<Limits>());
+        described("`[plan.limits]` and `[run.limits]`", keys::<Limits>());
     }
 }

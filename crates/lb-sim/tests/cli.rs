@@ -183,6 +183,16 @@ fn plan_opens_with_the_decision_and_its_exit_code_says_whether_there_is_one() {
 }
 
 #[test]
+fn a_run_that_misses_a_limit_says_so_and_fails() {
+    let folder = Folder::new("run-limits");
+    let text = folder.out(0, &["run", "small.toml", "--set", "run.limits.application_429_share=0.9"]);
+    assert!(text.contains("application_429_share <= 90.0 % is met:"), "{text}");
+    let text = folder.out(1, &["run", "small.toml", "--set", "run.limits.failed_share=0", "--html", "r.html"]);
+    assert!(text.contains("failed_share <= 0 % IS NOT MET:"), "{text}");
+    assert!(folder.read("r.html").contains("IS NOT MET"));
+}
+
+#[test]
 fn how_files_were_read_is_said_by_every_command_and_page() {
     let folder = Folder::new("notes");
     let export = "time,requests,input_tokens,output_tokens\n2026-05-04 09:00:00,60,60000,6000\n\

@@ -20,6 +20,8 @@ Examples:
   lb-sim run mine.toml --against last_week.csv";
 
 /// Simulates a scenario, and reports what happened
+///
+/// Exits with 1 if a limit of the scenario's [run.limits] is not met.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct RunArgs {
@@ -89,7 +91,7 @@ impl RunArgs {
         if !is_claimed {
             output::print(&report.to_string())?;
         }
-        Ok(Ending::Done)
+        Ok(if report.meets_limits() { Ending::Done } else { Ending::NoAnswer })
     }
 
     fn compare(&self, scenario: &Scenario, log: &Path, is_claimed: bool) -> Result<Ending, Failure> {

@@ -1,7 +1,7 @@
 use serde::{Serialize, Serializer};
 
-use super::limit::{self, Check, Limit};
 use crate::{
+    limit::{self, Check, Limit},
     metric::Metric,
     number,
     report::{Assumption, Estimate},

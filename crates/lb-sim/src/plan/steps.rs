@@ -73,7 +73,7 @@ impl<'a> Space<'a> {
         let runs = runs(&plenty, 0..replications)?;
         space.mean_need =
             Estimate::over(runs.runs.iter().map(|run| need(&plenty, backend, run.backends.get(index)?, run)));
-        space.with_plenty = space.limits.iter().map(|limit| limit.check(&runs, index)).collect();
+        space.with_plenty = space.limits.iter().map(|limit| limit.check(&runs, Some(index))).collect();
         Ok(space)
     }
 

@@ -3,7 +3,7 @@
 use super::document::Card;
 use crate::{
     number::{Form, count, dollars, mean, percent, ratio, seconds, with_interval},
-    report::{Estimate, Report},
+    report::{Estimate, Limited, Report},
 };
 
 impl Report {
@@ -112,6 +112,14 @@ impl Report {
                 format!("What it costs is not known; no price given: {}.", self.cost.missing_prices.join(", "))
             }
         });
+        sentences.extend(self.limits.iter().map(limit_sentence));
         sentences
     }
+}
+
+/// How a limit of the run fares.
+fn limit_sentence(limited: &Limited) -> String {
+    let Limited { limit, check } = limited;
+    let verdict = if check.is_met { "is met" } else { "IS NOT MET" };
+    format!("{limit} {verdict}: {}, up to {}.", mean(&check.value, limit.metric.form()), limit.form(check.upper))
 }

@@ -7,7 +7,7 @@ mod workload;
 
 use std::collections::BTreeSet;
 
-use super::{Client, Kind, Preset, Scenario, ScenarioError};
+use super::{Client, Kind, Limits, Preset, Scenario, ScenarioError};
 
 /// How many backends a scenario can have: what the keys of draws and the journal have bits for is far more.
 const MOST_BACKENDS: usize = 10_000;
@@ -68,6 +68,7 @@ impl Scenario {
         for (index, fault) in self.faults.iter().enumerate() {
             self.check_fault(&format!("fault.{index}"), fault)?;
         }
+        check_limits("run", &self.run.limits)?;
         self.check_plan()
     }
 
@@ -117,15 +118,19 @@ impl Scenario {
         }
         refuse(plan.bursts.iter().any(|burst| burst.as_nanos() == 0), "plan.bursts", "each must be more than zero")?;
         refuse(plan.replications < 2, "plan.replications", "an interval needs at least 2")?;
-        for (name, share) in [
-            ("spill_share", plan.limits.spill_share),
-            ("application_429_share", plan.limits.application_429_share),
-            ("failed_share", plan.limits.failed_share),
-        ] {
-            in_range(&format!("plan.limits.{name}"), share, 0.0, 1.0)?;
-        }
-        Ok(())
+        check_limits("plan", &plan.limits)
     }
+}
+
+fn check_limits(table: &str, limits: &Limits) -> Checked {
+    for (name, share) in [
+        ("spill_share", limits.spill_share),
+        ("application_429_share", limits.application_429_share),
+        ("failed_share", limits.failed_share),
+    ] {
+        in_range(&format!("{table}.limits.{name}"), share, 0.0, 1.0)?;
+    }
+    Ok(())
 }
 
 fn check_names<'a>(table: &str, names: impl Iterator<Item = &'a str>) -> Checked {

@@ -1,3 +1,5 @@
+//! What must hold: the limits of a plan and of a run, and how they fare.
+
 use std::fmt;
 
 use serde::{Serialize, Serializer};
@@ -5,12 +7,11 @@ use serde::{Serialize, Serializer};
 use crate::{
     metric::Metric,
     metrics::{ClassTally, Distribution, PooledTimes, Replications, RunSummary, Times},
-    report::Estimate,
     scenario,
-    stats::bound,
+    stats::{Estimate, bound},
 };
 
-/// A limit that a plan has to meet.
+/// A limit that a plan, or a run, has to meet.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Limit {
@@ -22,7 +23,7 @@ pub struct Limit {
 }
 
 /// How a limit fares.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Check {
     /// The value, over the replications: a share, or seconds.
@@ -48,7 +49,7 @@ impl Limit {
     }
 
     /// The limits that a scenario names.
-    pub(super) fn all(limits: &scenario::Limits) -> Vec<Self> {
+    pub(crate) fn all(limits: &scenario::Limits) -> Vec<Self> {
         let seconds = |span: Option<scenario::Span>| span.map(scenario::Span::as_secs_f64);
         [
             (Metric::SpillShare, limits.spill_share),
@@ -64,26 +65,29 @@ impl Limit {
     }
 
     /// The share of the requests that ended that succeeded.
-    pub(super) fn success_share(runs: &Replications) -> Estimate {
+    pub(crate) fn success_share(runs: &Replications) -> Estimate {
         share(runs, |run| (run.all.succeeded, run.all.ended())).0
     }
 
-    /// How it fares in these replications, where the backend number `varied` is the planned one.
-    pub(super) fn check(self, runs: &Replications, varied: usize) -> Check {
+    /// How it fares in these replications. Requests spill over to another backend than number `varied`, or without one from
+    /// the best priority.
+    pub(crate) fn check(self, runs: &Replications, varied: Option<usize>) -> Check {
         let (value, upper) = match self.metric {
             Metric::SpillShare => share(runs, |run| {
                 let served = |is_counted: &dyn Fn(usize) -> bool| -> u64 {
                     let backends = run.backends.iter().enumerate().filter(|(index, _)| is_counted(*index));
                     backends.map(|(_, backend)| backend.succeeded).sum()
                 };
-                (served(&|index| index != varied), served(&|_| true))
+                varied.map_or((run.all.spilled, run.all.succeeded), |varied| {
+                    (served(&|index| index != varied), served(&|_| true))
+                })
             }),
             Metric::Application429Share => share(runs, |run| (run.all.given_up.throttled, run.all.ended())),
             Metric::FailedShare => share(runs, |run| (run.all.given_up.total(), run.all.ended())),
             Metric::AddedWaitP95 => percentile(runs, 0.95, |all| all.added_wait.p95, |pooled| &pooled.added_wait),
             Metric::AddedWaitP99 => percentile(runs, 0.99, |all| all.added_wait.p99, |pooled| &pooled.added_wait),
             Metric::FirstTokenP95 => percentile(runs, 0.95, |all| all.first_token.p95, |pooled| &pooled.first_token),
-            // No key of `[plan.limits]` names them.
+            // No key of the limits names them.
             Metric::SuccessShare | Metric::AttemptsPerRequest | Metric::CostPerMonth => {
                 (Estimate::NOTHING, f64::INFINITY)
             }
@@ -123,7 +127,7 @@ fn percentile(
 }
 
 /// JSON has no infinity.
-pub(super) fn never_if_infinite<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn never_if_infinite<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if value.is_infinite() { serializer.serialize_str("never") } else { serializer.serialize_f64(*value) }
 }
 
@@ -136,7 +140,7 @@ mod tests {
     };
 
     fn check(metric: Metric, at_most: f64, runs: &[RunResult]) -> Check {
-        Limit { metric, at_most }.check(&Replications::of(runs), 0)
+        Limit { metric, at_most }.check(&Replications::of(runs), Some(0))
     }
 
     /// Runs in which so many of `of` requests end with a 429.
@@ -182,9 +186,11 @@ mod tests {
         let runs = [run(0), run(1)];
         assert_eq!(check(Metric::SpillShare, 0.1, &runs).value.mean(), 90.0 / 990.0);
         assert_eq!(
-            Limit { metric: Metric::SpillShare, at_most: 0.1 }.check(&Replications::of(&runs), 1).value.mean(),
+            Limit { metric: Metric::SpillShare, at_most: 0.1 }.check(&Replications::of(&runs), Some(1)).value.mean(),
             900.0 / 990.0
         );
+        let of_run = Limit { metric: Metric::SpillShare, at_most: 0.1 }.check(&Replications::of(&runs), None);
+        assert_eq!(of_run.value.mean(), 90.0 / 990.0);
         assert_eq!(check(Metric::FailedShare, 0.1, &runs).value.mean(), 0.01);
     }
 
