@@ -10,6 +10,8 @@ use crate::{
 };
 use lb_limits::{Demand, Ptu, SECOND, Usage, azure_ptu};
 
+mod coverage;
+
 /// A deployment, its traffic, and how well it is observed.
 #[derive(Debug, Clone, Copy)]
 struct Case {
