@@ -1,14 +1,16 @@
 //! Which counts to look at, so that the answer is the same as after a look at each.
 //!
-//! It rests on one assumption, on what is simulated and so with the same draws: of two counts the larger one pays no more
-//! by the token, and what it is limited in is no worse. The cost itself is not monotone: PTUs are paid for too. So
+//! It rests on one assumption, on what is simulated and so with the same draws: of two counts the larger one, and of two
+//! buckets the deeper one, pays no more by the token, and what it is limited in is no worse. The cost itself is not
+//! monotone: PTUs are paid for too. So
 //!
-//! - a count below one that misses a limit misses it as well;
-//! - a count costs at least its own PTUs and what the next larger count that was looked at pays by the token.
+//! - a count below one that misses a limit misses it as well, and so it does in a shallower bucket;
+//! - a count costs at least its own PTUs and what the next larger count that was looked at pays by the token, and at least
+//!   what it costs in a deeper bucket.
 //!
 //! The ends of the range come first. Then, for each question (the cheapest count of all, the cheapest that meets the
-//! limits, at each depth and at all of them), the range in which the answer may be is halved until no count is left that
-//! could be cheaper than the cheapest that is known.
+//! limits, from the deepest bucket on and then at all depths), the range in which the answer may be is halved until no
+//! count is left that could be cheaper than the cheapest that is known.
 //!
 //! A first look takes [`FEW`] runs. They are enough if the 95 % interval of what they say (a limit's value, or a difference
 //! of costs in pairs) is clear of what it is compared with. What an answer rests on is looked at in full: the count
@@ -106,18 +108,15 @@ impl Search {
         if self.is_every_step {
             return Vec::new();
         }
-        let each = self.depths().map(|depth| vec![depth]);
-        let none = each.clone().map(|depths| Question { depths, limits: Vec::new(), is_decisive: true });
-        let all = each.clone().map(|depths| Question { depths, limits: self.all_limits(), is_decisive: true });
-        let alone = each.flat_map(|depths| {
-            self.all_limits().into_iter().map(move |limit| Question {
-                depths: depths.clone(),
-                limits: vec![limit],
-                is_decisive: false,
-            })
-        });
-        let questions: Vec<Question> = none.chain(all).chain([self.everywhere()]).chain(alone).collect();
-        let looks = tidy(questions.iter().flat_map(|question| self.next(question)));
+        let ask = |depths: Vec<usize>, limits, is_decisive| self.next(&Question { depths, limits, is_decisive });
+        let of_depth = |depth: usize| {
+            let alone = self.all_limits().into_iter().flat_map(|limit| ask(vec![depth], vec![limit], false));
+            let decisive =
+                [Vec::new(), self.all_limits()].into_iter().flat_map(|limits| ask(vec![depth], limits, true));
+            tidy(decisive.chain(alone))
+        };
+        let looks = self.depths().rev().map(of_depth).find(|looks| !looks.is_empty());
+        let looks = looks.unwrap_or_else(|| self.next(&self.everywhere()));
         if looks.is_empty() { self.purchases() } else { looks }
     }
 
@@ -160,32 +159,29 @@ impl Search {
     /// The next looks for one question.
     fn next(&self, question: &Question) -> Vec<Look> {
         let best = self.best(question);
-        let bounds = self.bounds(question);
-        let missed = self.largest_missed(question, |_| true);
+        let bounds = self.bounds();
+        let missed: Vec<Option<usize>> = self
+            .pairs(question)
+            .map(|(depth, limit)| self.largest_missed(depth, limit, |_| true).map(|(index, _)| index))
+            .collect();
         let may_be = |index: usize| best.is_none_or(|best| !self.is_dearer(question, &bounds, index, best));
         let could_meet = |index: usize| {
-            self.pairs(question).all(|(depth, limit)| match &self.known[depth][index] {
+            self.pairs(question).zip(&missed).all(|((depth, limit), missed)| match &self.known[depth][index] {
                 Some(step) => self.fate(step, limit) != Fate::Missed,
-                None => missed[depth][limit].is_none_or(|missed| index > missed),
+                None => missed.is_none_or(|missed| index > missed),
             })
         };
         let is_known = |index: usize| question.depths.iter().all(|&depth| self.known[depth][index].is_some());
-        let is_settled = |index: usize| {
-            let steps = question.depths.iter().filter_map(|&depth| self.known[depth][index].as_ref());
-            let mut steps = steps.into_iter();
-            is_known(index)
-                && steps.all(|step| {
-                    self.is_full(step)
-                        || !question.is_decisive
-                            && question.limits.iter().all(|&limit| self.fate(step, limit) != Fate::Open)
-                })
+        let is_open = |index: &usize| {
+            let is_settled = is_known(*index) && self.missing(question, *index).is_empty();
+            Some(*index) != best && could_meet(*index) && !is_settled && may_be(*index)
         };
-        let open = |index: usize| Some(index) != best && could_meet(index) && !is_settled(index) && may_be(index);
-        let open: Vec<usize> = (0..self.counts.len()).filter(|&index| open(index)).collect();
-        let least = |index: usize| bounds.iter().map(|of_depth| mean(&of_depth[index])).fold(f64::MIN, f64::max);
+        let open: Vec<usize> = (0..self.counts.len()).filter(is_open).collect();
+        let of_question = || question.depths.iter().map(|&depth| &bounds[depth]);
+        let least = |index: usize| of_question().map(|of_depth| mean(&of_depth[index])).fold(f64::MIN, f64::max);
         if let Some(&lowest) = open.iter().min_by(|&&a, &&b| least(a).total_cmp(&least(b))) {
             if is_known(lowest) {
-                return self.in_full(question, lowest);
+                return self.missing(question, lowest);
             }
             let is_part = |index: &usize| open.binary_search(index).is_ok() && !is_known(*index);
             let from = (0..lowest).rev().take_while(is_part).last().unwrap_or(lowest);
@@ -197,41 +193,46 @@ impl Search {
         if !question.is_decisive {
             return Vec::new();
         }
-        let answer = best.map_or_else(Vec::new, |best| self.in_full(question, best));
+        let answer = best.map_or_else(Vec::new, |best| self.missing(question, best));
         if answer.is_empty() { self.doubtful_miss(question, may_be) } else { answer }
     }
 
     /// The largest count that misses a limit, if that rests on few runs and keeps counts out that may be the answer.
     fn doubtful_miss(&self, question: &Question, may_be: impl Fn(usize) -> bool) -> Vec<Look> {
-        let largest = |missed: Vec<Vec<Option<usize>>>| {
-            self.pairs(question).filter_map(|(depth, limit)| Some((missed[depth][limit]?, depth))).max()
+        let largest = |counts: &dyn Fn(&Step) -> bool| {
+            self.pairs(question).filter_map(|(depth, limit)| self.largest_missed(depth, limit, counts)).max()
         };
-        let Some((index, depth)) = largest(self.largest_missed(question, |_| true)) else { return Vec::new() };
-        let sure = largest(self.largest_missed(question, |step| self.is_full(step))).map_or(0, |(index, _)| index + 1);
+        let Some((index, depth)) = largest(&|_| true) else { return Vec::new() };
+        let sure = largest(&|step| self.is_full(step)).map_or(0, |(index, _)| index + 1);
         let keeps_out = (sure..=index).any(may_be);
         if keeps_out { vec![self.look(depth, index, self.full)] } else { Vec::new() }
     }
 
-    /// Per depth and limit of the question, the largest count that is known to miss it.
-    fn largest_missed(&self, question: &Question, counts: impl Fn(&Step) -> bool) -> Vec<Vec<Option<usize>>> {
-        let mut largest = vec![vec![None; self.limits.len()]; self.known.len()];
-        for (depth, limit) in self.pairs(question) {
-            let misses = |step: &Option<Step>| {
-                step.as_ref().is_some_and(|step| counts(step) && self.fate(step, limit) == Fate::Missed)
-            };
-            largest[depth][limit] = self.known[depth].iter().rposition(misses);
-        }
-        largest
+    /// The largest count that is known to miss a limit at a depth, or at a deeper one, which comes with it.
+    fn largest_missed(&self, depth: usize, limit: usize, counts: impl Fn(&Step) -> bool) -> Option<(usize, usize)> {
+        let misses = |step: &Option<Step>| {
+            step.as_ref().is_some_and(|step| counts(step) && self.fate(step, limit) == Fate::Missed)
+        };
+        let deeper = depth..self.known.len();
+        deeper.filter_map(|depth| Some((self.known[depth].iter().rposition(misses)?, depth))).max()
     }
 
     fn pairs<'a>(&self, question: &'a Question) -> impl Iterator<Item = (usize, usize)> + use<'a> {
         question.depths.iter().flat_map(|&depth| question.limits.iter().map(move |&limit| (depth, limit)))
     }
 
-    /// The looks that give this count all runs.
-    fn in_full(&self, question: &Question, index: usize) -> Vec<Look> {
-        let few = |depth: &&usize| !self.known[**depth][index].as_ref().is_some_and(|step| self.is_full(step));
-        question.depths.iter().filter(few).map(|&depth| self.look(depth, index, self.full)).collect()
+    /// The looks that are missing for a count that is known at all depths: where its limits are open, and then where it is
+    /// dearest.
+    fn missing(&self, question: &Question, index: usize) -> Vec<Look> {
+        let is_few = |depth: usize| self.known[depth][index].as_ref().is_some_and(|step| !self.is_full(step));
+        let is_open = |depth: usize| {
+            let step = self.known[depth][index].as_ref();
+            step.is_some_and(|step| question.limits.iter().any(|&limit| self.fate(step, limit) == Fate::Open))
+        };
+        let open: Vec<usize> = question.depths.iter().copied().filter(|&depth| is_open(depth)).collect();
+        let dearest = self.dearest_depth(question, index).filter(|&depth| question.is_decisive && is_few(depth));
+        let depths = if open.is_empty() { dearest.into_iter().collect() } else { open };
+        depths.into_iter().map(|depth| self.look(depth, index, self.full)).collect()
     }
 
     /// What each choice comes to at the depths that are not its own.
@@ -267,41 +268,68 @@ impl Search {
 
     /// The costs of a count that is known at all depths, at the dearest.
     fn dearest(&self, question: &Question, index: usize) -> &[f64] {
-        let costs =
-            question.depths.iter().filter_map(|&depth| Some(self.known[depth][index].as_ref()?.costs.as_slice()));
-        costs.max_by(|a, b| more(a, b).mean().partial_cmp(&0.0).unwrap_or(Ordering::Equal)).unwrap_or_default()
+        let depth = self.dearest_depth(question, index);
+        depth.map_or(&[], |depth| self.costs(depth, index))
     }
 
-    /// Per depth of the question, per count: what it costs at least in each run, or what it does cost.
-    fn bounds(&self, question: &Question) -> Vec<Vec<Vec<f64>>> {
-        let of_depth = |&depth: &usize| {
-            let known = &self.known[depth];
-            let zero = known.first().and_then(Option::as_ref).map_or(0.0, |step| step.for_ptus);
-            let last = known.last().and_then(Option::as_ref);
-            let price = last.map_or(0.0, |last| (last.for_ptus - zero) / last.ptus.max(1) as f64);
-            let mut above = last;
-            let mut bounds: Vec<Vec<f64>> = known
-                .iter()
-                .zip(&self.counts)
-                .rev()
-                .map(|(step, &ptus)| {
-                    above = step.as_ref().or(above);
-                    let Some(above) = above else { return Vec::new() };
-                    let saved = price * (above.ptus - ptus) as f64;
-                    above.costs.iter().map(|cost| cost - saved).collect()
-                })
-                .collect();
-            bounds.reverse();
-            bounds
+    fn dearest_depth(&self, question: &Question, index: usize) -> Option<usize> {
+        let dearer = |a: &usize, b: &usize| {
+            let more = more(self.costs(*a, index), self.costs(*b, index)).mean();
+            more.partial_cmp(&0.0).unwrap_or(Ordering::Equal)
         };
-        question.depths.iter().map(of_depth).collect()
+        question.depths.iter().copied().max_by(dearer)
+    }
+
+    fn costs(&self, depth: usize, index: usize) -> &[f64] {
+        self.known[depth][index].as_ref().map_or(&[], |step| &step.costs)
+    }
+
+    /// Per depth, per count: what it costs at least in each run, or what it does cost.
+    fn bounds(&self) -> Vec<Vec<Vec<f64>>> {
+        let mut bounds: Vec<Vec<Vec<f64>>> = Vec::new();
+        for known in self.known.iter().rev() {
+            let mut of_depth = self.bounds_alone(known);
+            // In the deeper bucket it costs no more.
+            for ((own, deeper), _) in of_depth
+                .iter_mut()
+                .zip(bounds.last().into_iter().flatten())
+                .zip(known)
+                .filter(|(_, step)| step.is_none())
+            {
+                if more(deeper, own).mean() > 0.0 {
+                    own.clone_from(deeper);
+                }
+            }
+            bounds.push(of_depth);
+        }
+        bounds.reverse();
+        bounds
+    }
+
+    /// The same from one depth alone.
+    fn bounds_alone(&self, known: &[Option<Step>]) -> Vec<Vec<f64>> {
+        let zero = known.first().and_then(Option::as_ref).map_or(0.0, |step| step.for_ptus);
+        let last = known.last().and_then(Option::as_ref);
+        let price = last.map_or(0.0, |last| (last.for_ptus - zero) / last.ptus.max(1) as f64);
+        let mut above = last;
+        let mut bounds: Vec<Vec<f64>> = Vec::new();
+        for (step, &ptus) in known.iter().zip(&self.counts).rev() {
+            above = step.as_ref().or(above);
+            let least = |above: &Step| {
+                let saved = price * (above.ptus - ptus) as f64;
+                above.costs.iter().map(|cost| cost - saved).collect()
+            };
+            bounds.push(above.map_or_else(Vec::new, least));
+        }
+        bounds.reverse();
+        bounds
     }
 
     /// Whether a count is certain to cost more than the best, or as much and is larger.
     fn is_dearer(&self, question: &Question, bounds: &[Vec<Vec<f64>>], index: usize, best: usize) -> bool {
         let least = self.dearest(question, best);
-        bounds.iter().any(|of_depth| {
-            let more = more(&of_depth[index], least);
+        question.depths.iter().any(|&depth| {
+            let more = more(&bounds[depth][index], least);
             if more.runs() as usize >= self.full {
                 more.mean() > 0.0 || more.mean() == 0.0 && index > best
             } else {
