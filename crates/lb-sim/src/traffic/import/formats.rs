@@ -25,10 +25,10 @@ pub(in crate::traffic) fn read(
 ) -> Result<Trace, String> {
     let is_json = path.extension().is_some_and(|end| end == "jsonl" || end == "json");
     let trace = match format {
-        Some(TraceFormat::Otel) => json_lines::in_file(path, |name, from| otel::trace(name, from)),
+        Some(TraceFormat::Otel) => json_lines::in_file(path, otel::trace),
         Some(TraceFormat::Litellm) => json_lines::in_file(path, |name, from| litellm::trace(name, from, ahead)),
-        Some(TraceFormat::Mooncake) => json_lines::in_file(path, |name, from| mooncake_lines(name, from)),
-        None if is_json => json_lines::in_file(path, |name, from| mooncake_lines(name, from)),
+        Some(TraceFormat::Mooncake) => json_lines::in_file(path, mooncake_lines),
+        None if is_json => json_lines::in_file(path, mooncake_lines),
         _ => Csv::of(DataTable::open(path)?.ahead(ahead), format, columns)?.rows(),
     }?;
     if trace.rows().is_empty() {
