@@ -120,15 +120,22 @@ impl LogStretch {
 }
 
 impl Values {
-    /// Values that differ by no more than the tolerance, or by 1 ms, become one: a week of requests takes no longer
-    /// than an hour of them.
+    /// Values that differ by no more than the tolerance, or by 1 ms, become one, their mean: a week of requests takes no
+    /// longer than an hour of them. The least of them would put the depth too low, by half the tolerance.
     fn new(mut all: Vec<f64>, tolerance: f64) -> Self {
         all.sort_by(f64::total_cmp);
         let mut values: Vec<(f64, f64)> = Vec::new();
+        let mut first = f64::NEG_INFINITY;
         for value in all {
             match values.last_mut() {
-                Some((first, count)) if value - *first <= (tolerance * value.abs()).max(0.001) => *count += 1.0,
-                _ => values.push((value, 1.0)),
+                Some((mean, count)) if value - first <= (tolerance * value.abs()).max(0.001) => {
+                    *count += 1.0;
+                    *mean += (value - *mean) / *count;
+                }
+                _ => {
+                    first = value;
+                    values.push((value, 1.0));
+                }
             }
         }
         let mut before = vec![0.0];
@@ -146,5 +153,18 @@ impl Values {
         let inside: f64 = self.values[first..end].iter().map(|(value, count)| count * of(*value)).sum();
         let all = self.before.last().unwrap_or(&0.0);
         below * self.before[first] + inside + above * (all - self.before[end])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_become_one_keep_their_mean() {
+        let values = Values::new(vec![10.009, 10.0, 10.003, 10.02, 10.006], 0.001);
+        let means: Vec<_> = values.values.iter().map(|(mean, count)| ((mean * 1e4).round() / 1e4, *count)).collect();
+        assert_eq!(means, [(10.0045, 4.0), (10.02, 1.0)]);
+        assert_eq!(values.before, [0.0, 4.0, 5.0]);
     }
 }

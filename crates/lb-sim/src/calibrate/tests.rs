@@ -1,6 +1,8 @@
 //! Calibration against synthetic logs of deployments whose depth is known.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
+mod coverage;
+
 use crate::{
     Scenario,
     backtest::{self, AgainstError, Arriving},
@@ -9,8 +11,6 @@ use crate::{
     random::{Draws, Purpose},
 };
 use lb_limits::{Demand, Ptu, SECOND, Usage, azure_ptu};
-
-mod coverage;
 
 /// A deployment, its traffic, and how well it is observed.
 #[derive(Debug, Clone, Copy)]
@@ -426,15 +426,4 @@ fn a_log_that_does_not_fit_the_scenario_is_refused() {
     let refused =
         named(&PLAIN.log(), |_| None).attempts().iter().filter(|a| a.is_refused()).cloned().collect::<Vec<_>>();
     assert_eq!(compare(&Log::new(refused)), AgainstError::NoSizes);
-}
-
-#[test]
-fn a_wrong_number_of_ptus_is_not_identified() {
-    let log = Case { depth: 3.0, hints: Told::Nothing, ..PLAIN }.log();
-    let of = |ptus: u64| calibrate(&log, &Ptu::new(ptus, 3_000).output_ratio(4)).unwrap();
-    assert_eq!(of(200).verdict, Verdict::Identified);
-    for ptus in [67, 107, 133, 173] {
-        let found = of(ptus);
-        assert!(matches!(found.verdict, Verdict::NotIdentifiable(_)), "{ptus} PTUs: {found}");
-    }
 }
