@@ -22,6 +22,7 @@ mod bucket;
 mod calibration;
 mod likelihood;
 mod noise;
+mod refusal_latency;
 mod search;
 mod verdict;
 
@@ -30,6 +31,7 @@ use std::{error::Error as StdError, fmt};
 use lb_limits::Ptu;
 
 pub use calibration::{Calibration, Counts, Fitted, HintUnit};
+pub use refusal_latency::RefusalLatency;
 pub use verdict::{Reason, Verdict};
 
 use crate::log::Log;

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
-use super::Verdict;
+use super::{RefusalLatency, Verdict};
 use crate::{log::Log, scenario::Span};
 
 /// What a log says about a bucket.
@@ -22,8 +22,8 @@ pub struct Calibration {
     pub explained: Option<f64>,
     /// How imprecise the levels are: the scale of their logistic error, in seconds.
     pub precision: Option<f64>,
-    /// Time until a refusal was back, in seconds: the median; there if the log says when refused attempts ended.
-    pub refusal_latency: Option<f64>,
+    /// How long refusals took to come back; there if the log says when they ended, whatever it tells of the depth.
+    pub refusal_latency: Option<RefusalLatency>,
     /// What was made of the hints.
     pub hints: HintUnit,
     /// What is in the log.
@@ -100,14 +100,6 @@ impl Counts {
     }
 }
 
-/// The median time until refusals were back, in seconds; `None` if the log does not say when they ended.
-pub(super) fn refusal_latency(log: &Log) -> Option<f64> {
-    let refused = log.attempts().iter().filter(|attempt| attempt.is_refused() && attempt.end > attempt.start);
-    let mut latencies: Vec<u64> = refused.map(|attempt| attempt.end - attempt.start).collect();
-    latencies.sort_unstable();
-    latencies.get(latencies.len() / 2).map(|latency| *latency as f64 / 1e9)
-}
-
 impl HintUnit {
     /// What the hints of the refusals in a log are good for, as far as they tell alone.
     pub(super) fn of(log: &Log) -> Self {
@@ -173,9 +165,6 @@ impl fmt::Display for Calibration {
             writeln!(f, "{other} of them were neither accepted nor refused, and are left out")?;
         }
         writeln!(f, "{}\n", self.hints)?;
-        if let Some(latency) = self.refusal_latency {
-            writeln!(f, "a refusal took {} to come back, at the median\n", seconds_in_toml(latency))?;
-        }
         match (&self.verdict, self.burst) {
             (Verdict::Identified, Some(burst)) => {
                 if let Some(explained) = self.explained {
@@ -189,7 +178,7 @@ impl fmt::Display for Calibration {
                 let line = format!("burst = \"{}\"", seconds_in_toml(value));
                 writeln!(f, "    {line:<26} # 95 %: {} to {}", seconds_in_toml(low), seconds_in_toml(high))?;
                 if let Some(latency) = self.refusal_latency {
-                    writeln!(f, "    refusal_latency = \"{}\"", seconds_in_toml(latency))?;
+                    writeln!(f, "    {latency}")?;
                 }
                 if let Some(Fitted { value, low, high }) = self.default_max_tokens {
                     let line = format!("default_max_tokens = {value:.0}");
@@ -199,10 +188,17 @@ impl fmt::Display for Calibration {
             (Verdict::NotIdentifiable(reason), _) => {
                 writeln!(f, "not identifiable: {reason}\n")?;
                 writeln!(f, "Answer for several depths instead: `bursts = [\"1s\", \"10s\", \"60s\"]` in `[plan]`.")?;
+                writeln!(f, "Nor does the log tell what the service reserves over its estimate.")?;
+                if let Some(latency) = self.refusal_latency {
+                    writeln!(f, "\nWhat it tells, for the scenario:\n\n    {latency}")?;
+                }
             }
             (Verdict::Identified, None) => {}
         }
-        if let (Verdict::Identified, Some(Fitted { value, low, high })) = (&self.verdict, self.bias) {
+        if self.verdict != Verdict::Identified {
+            return Ok(());
+        }
+        if let Some(Fitted { value, low, high }) = self.bias {
             write!(f, "\nThe service reserves {value:.2} times the estimate (95 %: {low:.2} to {high:.2}): ")?;
             f.write_str(if low > 1.0 {
                 "more than the simulator, which will refuse too little.\n"
@@ -212,14 +208,17 @@ impl fmt::Display for Calibration {
                 "the log does not tell it closely, and the depth does not hang on it.\n"
             } else {
                 "the estimate is right.\n"
-            })?;
+            })
+        } else {
+            f.write_str(
+                "\nNo request says `max_tokens`: what the service reserves beyond that default cannot be told.\n",
+            )
         }
-        Ok(())
     }
 }
 
 /// Seconds as a span of a scenario, to three digits: `9.84s`, `61.3s`, `812ms`.
-fn seconds_in_toml(seconds: f64) -> String {
+pub(super) fn seconds_in_toml(seconds: f64) -> String {
     if seconds < 0.9995 {
         format!("{:.0}ms", seconds * 1e3)
     } else if seconds < 9.995 {
@@ -255,16 +254,6 @@ mod tests {
         let capped: Vec<u64> = (1..30).map(|i| (i * 101).min(1_000)).collect();
         assert_eq!(hints(&capped), HintUnit::Below(1_000));
         assert!(HintUnit::Below(1_000).is_usable(999) && !HintUnit::Below(1_000).is_usable(1_000));
-    }
-
-    #[test]
-    fn the_time_until_a_refusal_is_back_is_the_median_of_those_that_ended() {
-        let refused =
-            |start: u64, latency: u64| Attempt { start, end: start + latency, status: 429, ..Attempt::default() };
-        let ms = 1_000_000;
-        let log = Log::new([refused(0, 0), refused(1, 40 * ms), refused(2, 42 * ms), refused(3, 900 * ms)]);
-        assert_eq!(refusal_latency(&log), Some(0.042));
-        assert_eq!(refusal_latency(&Log::new([refused(0, 0)])), None);
     }
 
     #[test]

@@ -4,9 +4,8 @@ use lb_limits::Ptu;
 use libm::{exp, log, pow};
 
 use super::{
-    Calibration, Counts, Fitted, HintUnit, Reason, Verdict,
+    Calibration, Counts, Fitted, HintUnit, Reason, RefusalLatency, Verdict,
     bucket::{BucketReplay, Charge, Decision},
-    calibration::refusal_latency,
     likelihood::{Likelihood, spacing},
     noise::DecisionNoise,
 };
@@ -60,7 +59,7 @@ pub(super) fn calibration(log: &Log, ptu: &Ptu) -> Calibration {
         default_max_tokens: None,
         explained: None,
         precision: None,
-        refusal_latency: refusal_latency(log),
+        refusal_latency: RefusalLatency::of(log),
         hints,
         counts,
     };
@@ -90,7 +89,7 @@ pub(super) fn calibration(log: &Log, ptu: &Ptu) -> Calibration {
         default_max_tokens: space.is_fitted(2).then_some(fit.estimates[2]),
         explained: Some(explained),
         precision: Some(fit.noise.scale),
-        refusal_latency: refusal_latency(log),
+        refusal_latency: RefusalLatency::of(log),
         hints,
         counts: Counts::of(log, &hints),
     }
