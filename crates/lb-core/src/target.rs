@@ -257,8 +257,13 @@ impl<'p> Target<'p> {
         let _ = self.fault.set(fault);
     }
 
-    /// Whether the request stays at this backend because of its path.
-    pub(crate) fn is_guarded(&self) -> bool {
+    /// Whether the request stays at this backend because its path, which was addressed to this target, names what is stored at
+    /// one resource, and the pool [guards](crate::PoolBuilder::guard_stateful_paths) such.
+    ///
+    /// The balancers' loop asks for it. If you drive a [`Dispatch`](crate::Dispatch) by hand, ask for it where an attempt would
+    /// fail over: without a pin its answer is the caller's. [`cannot_repeat`](crate::Dispatch::cannot_repeat) tells so.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
         self.stateful.as_ref().is_some_and(|stateful| stateful.load(Ordering::Relaxed))
     }
 
