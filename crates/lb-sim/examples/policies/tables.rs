@@ -120,7 +120,7 @@ fn sharing() -> Result<String, Box<dyn Error>> {
                 "sharing",
                 &[("clients.workers", workers), ("clients.pools", &pools), ("clients.gossip_delay", &delay)],
             )?;
-            row.push(format!("{:.1}", measured.backends("throttles") / measured.all("offered") * 1e3));
+            row.push(format!("{:.1}", measured.backends("throttled") / measured.all("offered") * 1e3));
         }
         add(&mut out, &row);
     }
