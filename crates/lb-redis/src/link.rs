@@ -90,7 +90,7 @@ impl<'a> Link<'a> {
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE))
             .set_push_sender(push);
-        let server = shared.server.connection().await.map_err(|error| Lost::Away(format!("no password: {error}")))?;
+        let server = shared.server.connection().await.map_err(|error| Lost::Away(error.to_string()))?;
         let client = Client::open(server)?;
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         refuse_unsupported(&mut connection).await?;

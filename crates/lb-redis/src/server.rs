@@ -72,9 +72,18 @@ impl Server {
 
     /// How to connect now.
     pub(crate) async fn connection(&self) -> Result<ConnectionInfo, Failure> {
+        // rustls would panic without one.
+        #[cfg(feature = "rustls")]
+        if matches!(self.connection.addr(), redis::ConnectionAddr::TcpTls { .. })
+            && rustls::crypto::CryptoProvider::get_default().is_none()
+        {
+            return Err("TLS by rustls needs a crypto provider; install one first thing in `main`, such as \
+                        `rustls::crypto::aws_lc_rs::default_provider().install_default()`"
+                .into());
+        }
         let connection = self.connection.clone();
         let Some(source) = &self.password else { return Ok(connection) };
-        let password = source().await?;
+        let password = source().await.map_err(|error| format!("no password: {error}"))?;
         // Files of secrets often end with a line break.
         let login = connection.redis_settings().clone().set_password(password.trim_end_matches(['\r', '\n']));
         Ok(connection.set_redis_settings(login))
@@ -125,6 +134,13 @@ mod tests {
     fn tls_without_a_feature_is_refused() {
         let error = Server::from_url("rediss://lb:hunter2@cache.example").unwrap_err().to_string();
         assert!(error.contains("`rustls` or `native-tls`"), "{error}");
+    }
+
+    #[cfg(feature = "rustls")]
+    #[tokio::test]
+    async fn tls_without_a_crypto_provider_is_an_error() {
+        let error = Server::from_url("rediss://cache.example").unwrap().connection().await.unwrap_err().to_string();
+        assert!(error.contains("crypto provider"), "{error}");
     }
 
     #[tokio::test]

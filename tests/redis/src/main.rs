@@ -6,6 +6,7 @@ mod faults;
 mod fleet;
 mod gain;
 mod server;
+mod tls;
 mod worker;
 
 use std::{
@@ -39,11 +40,16 @@ enum Command {
     Cost,
     /// What sixteen processes at one full backend save, and what the simulator says of it
     Gain,
+    /// Whether certificates are looked at
+    Tls,
     /// A program that takes the URL of a server, at one
     Example {
         /// The program
         program: PathBuf,
     },
+    /// A process that connects
+    #[command(hide = true)]
+    Connect(tls::ConnectArgs),
     /// One of the processes
     #[command(hide = true)]
     Worker(worker::WorkerArgs),
@@ -55,11 +61,15 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let Arguments { server, command } = Arguments::parse();
+    // TLS of lb-redis takes the provider of the process.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let done = match command {
         Command::Faults => faults::run(&server).await,
         Command::Delay => delay::run(&server).await,
         Command::Cost => cost::run(&server).await,
         Command::Gain => gain::run(&server).await,
+        Command::Tls => tls::run(&server).await,
+        Command::Connect(arguments) => tls::connect(arguments).await,
         Command::Example { program } => example(&server, program).await,
         Command::Worker(arguments) => worker::run(arguments).await,
         Command::Listener(arguments) => delay::listen(arguments).await,

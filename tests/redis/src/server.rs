@@ -19,26 +19,40 @@ fn documented_user() -> Result<&'static str> {
     Ok(user.ok_or("the documentation of lb-redis no longer says which user to make")?)
 }
 
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "key.pem";
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
 #[derive(Debug)]
 pub(crate) struct Server {
     program: PathBuf,
     folder: PathBuf,
     port: u16,
+    tls_port: u16,
     child: Option<Child>,
 }
 
 impl Server {
     pub(crate) async fn start(program: &Path) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let (port, tls_port) = (free_port()?, free_port()?);
         let folder = std::env::temp_dir().join(format!("lb-redis-{port}"));
         fs::create_dir_all(&folder)?;
         let settings = format!(
-            "bind 127.0.0.1\nport {port}\nsave \"\"\nappendonly no\ndir {}\nuser default on nopass ~* &* +@all\nuser {}\n",
+            "bind 127.0.0.1\nport {port}\nsave \"\"\nappendonly no\ndir {}\nuser default on nopass ~* &* +@all\nuser {}\n\
+             tls-port {tls_port}\ntls-cert-file {}\ntls-key-file {}\ntls-auth-clients no\n",
             folder.display(),
-            documented_user()?
+            documented_user()?,
+            folder.join(CERTIFICATE).display(),
+            folder.join(KEY).display(),
         );
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
+        fs::write(folder.join(CERTIFICATE), own.cert.pem())?;
+        fs::write(folder.join(KEY), own.signing_key.serialize_pem())?;
         fs::write(folder.join("redis.conf"), settings)?;
-        let mut server = Self { program: program.to_owned(), folder, port, child: None };
+        let mut server = Self { program: program.to_owned(), folder, port, tls_port, child: None };
         server.restart().await?;
         Ok(server)
     }
@@ -46,6 +60,16 @@ impl Server {
     /// How a process logs in, as the documented user.
     pub(crate) fn url(&self) -> String {
         format!("redis://lb:password@127.0.0.1:{}", self.port)
+    }
+
+    /// The same over TLS, with its [certificate](Server::certificate).
+    pub(crate) fn tls_url(&self) -> String {
+        format!("rediss://lb:password@127.0.0.1:{}", self.tls_port)
+    }
+
+    /// Its certificate, which it signed itself.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder.join(CERTIFICATE)
     }
 
     /// As somebody who may do everything.
