@@ -25,6 +25,7 @@ struct World {
 }
 
 impl World {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers from zero on")]
     fn new(number: u64, noise: f64) -> Self {
         let draws = Draws::new(number);
         let draw = |which| draws.uniform(Purpose::Sample, 1, which);
