@@ -19,6 +19,7 @@
 mod decide;
 #[cfg(test)]
 mod fixtures;
+mod quotas;
 mod regret;
 mod result;
 mod search;
@@ -40,6 +41,7 @@ use crate::{
 
 pub use crate::limit::{Check, Limit};
 pub(crate) use decide::difference;
+pub use quotas::{QuotaGrid, QuotaRow};
 pub(crate) use result::depth_name;
 pub use result::{Binding, Choice, Depth, Optimum, Outcome, PlanResult, Price, Purchase, RunnerUp, Step};
 use search::{Look, Search};
@@ -101,7 +103,19 @@ where
     R: Fn(&Scenario, Range<u64>) -> Result<Replications, ScenarioError> + Sync,
     C: Fn(&Scenario, &RunSummary) -> f64 + Sync,
 {
+    /// One plan, or the cheapest of those at each quota.
     pub(crate) fn plan(&self, scenario: &Scenario, progress: &dyn Progress) -> Result<PlanResult, ScenarioError> {
+        let Some(quotas) = scenario.plan.as_ref().and_then(|plan| plan.quotas.as_ref()) else {
+            return self.of_counts(scenario, progress);
+        };
+        let at_quotas = quotas::scenarios(scenario, quotas)?.into_iter();
+        let plans = at_quotas.map(|(tpm, scenario)| Ok((tpm, self.of_counts(&scenario, progress)?)));
+        let plans = plans.collect::<Result<_, ScenarioError>>()?;
+        quotas::cheapest(&quotas.backend, plans)
+            .ok_or_else(|| ScenarioError::new("plan.quotas.tpm", "there must be one at least"))
+    }
+
+    fn of_counts(&self, scenario: &Scenario, progress: &dyn Progress) -> Result<PlanResult, ScenarioError> {
         let space = Space::of(scenario, &self.runs, progress)?;
         let is_every_step = scenario.plan.as_ref().is_some_and(|plan| plan.every_step);
         let (limits, depths) = (space.limits.clone(), space.bursts.len());
@@ -143,6 +157,7 @@ where
             depths,
             decision,
             purchases,
+            quotas: None,
             notes: Vec::new(),
         })
     }

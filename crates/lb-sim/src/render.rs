@@ -18,6 +18,8 @@ mod over_time;
 mod plan;
 #[cfg(feature = "render")]
 mod plan_figures;
+#[cfg(feature = "render")]
+mod plan_quotas;
 mod plan_verdict;
 #[cfg(feature = "render")]
 mod plot;

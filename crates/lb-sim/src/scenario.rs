@@ -37,7 +37,7 @@ pub(crate) use fault::{Fault, FaultKind};
 pub(crate) use model::Model;
 pub(crate) use offset::Offset;
 pub use path::KeyPath;
-pub(crate) use plan::{Limits, Plan};
+pub(crate) use plan::{Limits, Plan, Quotas};
 pub(crate) use program::Program;
 pub(crate) use request_quota::RequestQuota;
 pub use span::Span;
@@ -241,6 +241,7 @@ mod tests {
         described("`columns` of a workload", keys::<Columns>());
         described("`[[fault]]`", keys::<Fault>());
         described("`[plan]`", keys::<Plan>());
+        described("`quotas` of `[plan]`", keys::<Quotas>());
         described("`[plan.limits]` and `[run.limits]`", keys::<Limits>());
     }
 }

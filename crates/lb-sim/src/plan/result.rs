@@ -1,5 +1,6 @@
 use serde::{Serialize, Serializer};
 
+use super::QuotaGrid;
 use crate::{
     limit::{self, Check, Limit},
     metric::Metric,
@@ -36,6 +37,8 @@ pub struct PlanResult {
     pub decision: Option<u64>,
     /// What each purchase worth a thought comes to at each depth: the choices of the depths and the decision, by PTUs.
     pub purchases: Vec<Purchase>,
+    /// What each pay-as-you-go quota would come to, if the scenario names some; all else is for the one that was chosen.
+    pub quotas: Option<QuotaGrid>,
     /// What to know about how the scenario's files were read, each with the file's name.
     pub notes: Vec<String>,
     /// What the figures rest on.

@@ -117,7 +117,8 @@ pub(crate) fn most_runs(base: &Scenario, need: f64) -> Result<u64, ScenarioError
     let above_zero = counts(base, backend, plan.max_ptus, need)?.len().saturating_sub(1);
     let depths = if plan.bursts.is_empty() { BURSTS.len() } else { plan.bursts.len() };
     // Beside them the one without any, and the one with plenty.
-    Ok(u64::from(plan.replications) * (above_zero * depths + 2) as u64)
+    let quotas = plan.quotas.as_ref().map_or(1, |quotas| quotas.tpm.len());
+    Ok(u64::from(plan.replications) * ((above_zero * depths + 2) * quotas) as u64)
 }
 
 /// The counts for sale, zero first.

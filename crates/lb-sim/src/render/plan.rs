@@ -44,6 +44,9 @@ impl PlanResult {
         document.sentences(self.verdict());
         add_notes(&mut document, &self.notes);
         self.add_figures(&mut document);
+        if let Some(grid) = &self.quotas {
+            self.add_quotas(&mut document, grid);
+        }
         if !self.purchases.is_empty() && self.depths.len() > 1 {
             self.add_purchases(&mut document);
         }
@@ -306,6 +309,7 @@ pub(crate) mod tests {
             ],
             with_plenty: Vec::new(),
             counts: 3,
+            quotas: None,
             notes: vec!["m.csv: the minutes were sorted".to_owned()],
             decision: Some(100),
             purchases: vec![Purchase {

@@ -15,6 +15,7 @@ impl PlanResult {
             Some(ptus) => vec![self.purchase_line(ptus)],
             None => self.nothing_lines(),
         };
+        lines.extend(self.quota_line());
         lines.push(self.optimum_line());
         lines.extend(self.depths.iter().filter_map(|depth| self.limits_line(depth)));
         lines
@@ -74,6 +75,26 @@ impl PlanResult {
             }
         }
         lines
+    }
+
+    /// Which quota the answer is for, and the one after it.
+    fn quota_line(&self) -> Option<String> {
+        let grid = self.quotas.as_ref()?;
+        let chosen = format!("That is with {} tokens per minute at {}", tokens(grid.chosen), grid.backend);
+        if self.decision.is_none() {
+            return Some(format!("{chosen}, the largest of {} quotas: none will do.", grid.rows.len()));
+        }
+        let next = grid.rows.iter().find(|row| Some(row.tpm) == grid.runner_up);
+        let Some((next, ptus, more)) = next.and_then(|row| Some((row, row.decision?, row.more?))) else {
+            return Some(format!("{chosen}, the only one of {} quotas that will do.", grid.rows.len()));
+        };
+        let told = if more.low() > 0.0 { "" } else { "; the runs cannot tell the two apart" };
+        Some(format!(
+            "{chosen}, the cheapest of {} quotas. After it come {} with {ptus} PTUs: {} a month more{told}.",
+            grid.rows.len(),
+            tokens(next.tpm),
+            monthly(&more)
+        ))
     }
 
     fn optimum_line(&self) -> String {
@@ -169,6 +190,10 @@ fn points(share: f64) -> String {
 
 fn monthly(cost: &Estimate) -> String {
     number::with_interval(cost, dollars)
+}
+
+pub(super) fn tokens(tpm: u64) -> String {
+    number::thousands(tpm as f64)
 }
 
 fn keys(metrics: &[Metric]) -> String {

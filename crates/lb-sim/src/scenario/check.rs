@@ -118,6 +118,12 @@ impl Scenario {
         }
         refuse(plan.bursts.iter().any(|burst| burst.as_nanos() == 0), "plan.bursts", "each must be more than zero")?;
         refuse(plan.replications < 2, "plan.replications", "an interval needs at least 2")?;
+        if let Some(quotas) = &plan.quotas {
+            let backend = self.backends.iter().find(|backend| backend.name == quotas.backend);
+            let problem = format!("there is no backend `{}` with `tpm`", quotas.backend);
+            refuse(backend.is_none_or(|backend| backend.tpm.is_none()), "plan.quotas.backend", problem)?;
+            refuse(quotas.tpm.is_empty(), "plan.quotas.tpm", "there must be one at least")?;
+        }
         check_limits("plan", &plan.limits)
     }
 }

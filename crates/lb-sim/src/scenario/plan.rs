@@ -14,8 +14,17 @@ pub(crate) struct Plan {
     pub(crate) replications: u32,
     #[serde(default)]
     pub(crate) every_step: bool,
+    pub(crate) quotas: Option<Quotas>,
     #[serde(default)]
     pub(crate) limits: Limits,
+}
+
+/// The pay-as-you-go quotas to plan at.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Quotas {
+    pub(crate) backend: String,
+    pub(crate) tpm: Vec<u64>,
 }
 
 /// What must hold, with 95 % confidence.
