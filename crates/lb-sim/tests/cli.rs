@@ -185,7 +185,9 @@ fn plan_opens_with_the_decision_and_its_exit_code_says_whether_there_is_one() {
 #[test]
 fn a_run_that_misses_a_limit_says_so_and_fails() {
     let folder = Folder::new("run-limits");
-    let text = folder.out(0, &["run", "small.toml", "--set", "run.limits.application_429_share=0.9"]);
+    let limited = SCENARIO.replacen("[run]", "[run]\nlimits = { application_429_share = 0.9 }", 1);
+    fs::write(folder.0.join("small.toml"), limited).unwrap();
+    let text = folder.out(0, &["run", "small.toml"]);
     assert!(text.contains("application_429_share <= 90.0 % is met:"), "{text}");
     let text = folder.out(1, &["run", "small.toml", "--set", "run.limits.failed_share=0", "--html", "r.html"]);
     assert!(text.contains("failed_share <= 0 % IS NOT MET:"), "{text}");
