@@ -24,6 +24,7 @@ mod regret;
 mod result;
 mod search;
 mod steps;
+mod terms;
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -39,7 +40,10 @@ use crate::{
     traffic::Traffic,
 };
 
-pub use crate::limit::{Check, Limit};
+pub use crate::{
+    limit::{Check, Limit},
+    report::cost::Term,
+};
 pub(crate) use decide::difference;
 pub use quotas::{QuotaGrid, QuotaRow};
 pub(crate) use result::depth_name;
@@ -49,6 +53,7 @@ pub(crate) use steps::PLENTY;
 use steps::Space;
 #[cfg(feature = "cli")]
 pub(crate) use steps::most_runs;
+pub use terms::TermCost;
 
 /// How many PTUs to buy for a scenario with a `[plan]`.
 ///
@@ -158,6 +163,8 @@ where
             decision,
             purchases,
             quotas: None,
+            terms: terms::of(space.backend, decision, space.traffic_hours),
+            traffic_hours: space.traffic_hours,
             notes: Vec::new(),
         })
     }

@@ -1,6 +1,6 @@
 use serde::{Serialize, Serializer};
 
-use super::QuotaGrid;
+use super::{QuotaGrid, TermCost};
 use crate::{
     limit::{self, Check, Limit},
     metric::Metric,
@@ -39,6 +39,11 @@ pub struct PlanResult {
     pub purchases: Vec<Purchase>,
     /// What each pay-as-you-go quota would come to, if the scenario names some; all else is for the one that was chosen.
     pub quotas: Option<QuotaGrid>,
+    /// What the decision's PTUs cost by the hour, the month and the year, as far as the scenario gives these prices; empty
+    /// if it gives one only. All other costs count the cheapest for PTUs that are there all the time.
+    pub terms: Vec<TermCost>,
+    /// Hours of a month that the traffic lasts; `None` if the run stands for no more time than it lasts.
+    pub traffic_hours: Option<f64>,
     /// What to know about how the scenario's files were read, each with the file's name.
     pub notes: Vec<String>,
     /// What the figures rest on.
@@ -83,7 +88,6 @@ pub struct Step {
     pub(crate) costs: Vec<f64>,
     /// The part of the cost that is for PTUs, those of other backends included.
     #[serde(skip)]
-    #[cfg_attr(not(feature = "render"), expect(dead_code, reason = "only shown"))]
     pub(crate) for_ptus: f64,
 }
 

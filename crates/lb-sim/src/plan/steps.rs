@@ -3,11 +3,11 @@ use std::{iter, ops::Range};
 use crate::{
     metrics::{BackendTally, Replications, RunSummary},
     progress::Progress,
-    report::Estimate,
+    report::{Estimate, cost},
     scenario::{Backend, KeyPath, Preset, Scenario, ScenarioError, Span},
 };
 
-use super::{Check, Limit};
+use super::{Check, Limit, terms};
 
 /// Depths to answer for if the scenario names none: the documentation does not say, and these span what is plausible.
 const BURSTS: [Span; 3] = [Span::from_secs(1), Span::from_secs(10), Span::from_secs(60)];
@@ -33,6 +33,8 @@ pub(super) struct Space<'a> {
     pub(super) replications: u32,
     /// PTUs for the mean traffic.
     pub(super) mean_need: Estimate,
+    /// Hours of a month that the traffic lasts, if not all.
+    pub(super) traffic_hours: Option<f64>,
     /// How each limit fares with [`PLENTY`] of PTUs, in the shallowest bucket.
     pub(super) with_plenty: Vec<Check>,
 }
@@ -64,6 +66,7 @@ impl<'a> Space<'a> {
             limits: Limit::all(&plan.limits),
             replications: plan.replications,
             mean_need: Estimate::NOTHING,
+            traffic_hours: None,
             with_plenty: Vec::new(),
             bursts,
         };
@@ -73,6 +76,7 @@ impl<'a> Space<'a> {
         let runs = runs(&plenty, 0..replications)?;
         space.mean_need =
             Estimate::over(runs.runs.iter().map(|run| need(&plenty, backend, run.backends.get(index)?, run)));
+        space.traffic_hours = runs.runs.first().and_then(|run| terms::traffic_hours(base, run));
         space.with_plenty = space.limits.iter().map(|limit| limit.check(&runs, Some(index))).collect();
         Ok(space)
     }
@@ -156,10 +160,10 @@ fn need(scenario: &Scenario, backend: &Backend, tally: &BackendTally, run: &RunS
 
 /// A plan compares costs: every price must be there, if only as 0.
 fn check_prices(scenario: &Scenario, varied: &Backend) -> Result<(), ScenarioError> {
-    if varied.price_ptu_hour.is_none() && varied.price_ptu_month.is_none() {
+    if cost::ptu_prices(varied).next().is_none() {
         return Err(ScenarioError::new(
             format!("backend.{}.price_ptu_month", varied.name),
-            "it is missing, and `price_ptu_hour` too: a plan compares costs",
+            "it is missing, and `price_ptu_hour` and `price_ptu_year` too: a plan compares costs",
         ));
     }
     for backend in scenario.backends.iter().filter(|backend| backend.preset != Preset::AzurePtu) {

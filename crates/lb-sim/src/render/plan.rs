@@ -310,6 +310,8 @@ pub(crate) mod tests {
             with_plenty: Vec::new(),
             counts: 3,
             quotas: None,
+            terms: Vec::new(),
+            traffic_hours: None,
             notes: vec!["m.csv: the minutes were sorted".to_owned()],
             decision: Some(100),
             purchases: vec![Purchase {

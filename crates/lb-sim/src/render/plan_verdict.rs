@@ -3,7 +3,7 @@
 use crate::{
     metric::Metric,
     number::{self, dollars},
-    plan::{Binding, Depth, Limit, PLENTY, PlanResult, Price, depth_name, difference},
+    plan::{Binding, Depth, Limit, PLENTY, PlanResult, Price, Term, TermCost, depth_name, difference},
     report::Estimate,
 };
 
@@ -16,6 +16,7 @@ impl PlanResult {
             None => self.nothing_lines(),
         };
         lines.extend(self.quota_line());
+        lines.extend(self.terms_line());
         lines.push(self.optimum_line());
         lines.extend(self.depths.iter().filter_map(|depth| self.limits_line(depth)));
         lines
@@ -95,6 +96,28 @@ impl PlanResult {
             tokens(next.tpm),
             monthly(&more)
         ))
+    }
+
+    /// What the PTUs cost by each price, and which is the cheapest for how many hours.
+    fn terms_line(&self) -> Option<String> {
+        let ptus = self.decision?;
+        let texts: Vec<String> =
+            self.terms.iter().map(|one| format!("{} {}", dollars(one.per_month), by(one))).collect();
+        let cost = |one: &TermCost| one.in_part.unwrap_or(one.per_month);
+        let always = self.terms.iter().min_by(|a, b| a.per_month.total_cmp(&b.per_month))?;
+        let part = self.terms.iter().min_by(|a, b| cost(a).total_cmp(&cost(b)))?;
+        let all = texts.join(", ").replacen(" by", " a month by", 1);
+        let less = always.break_even_hours.map_or_else(String::new, |hours| {
+            format!(", and for less than {} hours a month, by the hour", number::thousands(hours))
+        });
+        let only = self.traffic_hours.map_or_else(String::new, |hours| {
+            let (hours, cost) = (number::thousands(hours), dollars(cost(part)));
+            format!(
+                " The traffic lasts {hours} of the 730 hours: if they are there only then they cost least {}: {cost}.",
+                by(part)
+            )
+        });
+        Some(format!("{ptus} PTUs cost {all}. Needed all the time they cost least {}{less}.{only}", by(always)))
     }
 
     fn optimum_line(&self) -> String {
@@ -194,6 +217,14 @@ fn monthly(cost: &Estimate) -> String {
 
 pub(super) fn tokens(tpm: u64) -> String {
     number::thousands(tpm as f64)
+}
+
+fn by(cost: &TermCost) -> &'static str {
+    match cost.term {
+        Term::Hour => "by the hour",
+        Term::Month => "by the month",
+        Term::Year => "by the year",
+    }
 }
 
 fn keys(metrics: &[Metric]) -> String {

@@ -9,6 +9,19 @@ use crate::{
 /// Hours of a month, as Azure's price pages count it.
 pub const HOURS_PER_MONTH: f64 = 730.0;
 
+/// How PTUs are paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Term {
+    /// For the hours that they are there.
+    Hour,
+    /// Reserved for a month.
+    Month,
+    /// Reserved for a year.
+    Year,
+}
+
 /// What a month costs in dollars, at the scenario's prices; nothing is guessed where it gives none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -126,8 +139,17 @@ fn ptus_per_month(backend: &Backend) -> Dollars {
     if ptus == 0.0 {
         return Some(0.0);
     }
-    let price = backend.price_ptu_month.or_else(|| Some(backend.price_ptu_hour? * HOURS_PER_MONTH))?;
-    Some(ptus * price)
+    ptu_prices(backend).map(|(_, price)| ptus * price).reduce(f64::min)
+}
+
+/// Dollars per month for one PTU, by each price that the scenario gives; the cheapest is what counts.
+pub(crate) fn ptu_prices(backend: &Backend) -> impl Iterator<Item = (Term, f64)> + use<> {
+    let prices = [
+        (Term::Hour, backend.price_ptu_hour.map(|price| price * HOURS_PER_MONTH)),
+        (Term::Month, backend.price_ptu_month),
+        (Term::Year, backend.price_ptu_year.map(|price| price / 12.0)),
+    ];
+    prices.into_iter().filter_map(|(term, price)| Some((term, price?)))
 }
 
 /// Dollars per month for the PTUs of all backends; those without a price do not count.
@@ -176,7 +198,7 @@ fn missing_prices(scenario: &Scenario, runs: &[RunSummary]) -> Vec<String> {
     for (index, backend) in scenario.backends.iter().enumerate() {
         let name = &backend.name;
         if ptus_per_month(backend).is_none() {
-            missing.push(format!("backend.{name}.price_ptu_hour (or price_ptu_month)"));
+            missing.push(format!("backend.{name}.price_ptu_hour (or _month, _year)"));
         }
         if backend.preset == Preset::AzurePtu {
             continue;

@@ -26,6 +26,7 @@ pub(crate) struct Backend {
     pub(crate) cache_min: Option<u64>,
     pub(crate) price_ptu_hour: Option<f64>,
     pub(crate) price_ptu_month: Option<f64>,
+    pub(crate) price_ptu_year: Option<f64>,
     pub(crate) tpm: Option<u64>,
     pub(crate) rpm: Option<u64>,
     pub(crate) rpm_per_1k_tpm: Option<f64>,

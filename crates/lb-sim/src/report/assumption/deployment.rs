@@ -200,10 +200,16 @@ pub(super) fn answers(list: &mut List, scenario: &Scenario, backend: &Backend, m
 pub(super) fn prices(list: &mut List, backend: &Backend, model: &Model) {
     let given = "the scenario; prices and discounts change, check yours";
     if backend.preset == Preset::AzurePtu {
-        let price = match (backend.price_ptu_hour, backend.price_ptu_month) {
-            (Some(hour), _) => format!("${hour} per PTU and hour, 730 hours a month"),
-            (_, Some(month)) => format!("${month} per PTU and month, reserved"),
-            (None, None) => "no price given".to_owned(),
+        let prices = [
+            (backend.price_ptu_hour, "hour, 730 hours a month"),
+            (backend.price_ptu_month, "month, reserved"),
+            (backend.price_ptu_year, "year, reserved"),
+        ];
+        let prices = prices.into_iter().filter_map(|(price, term)| Some(format!("${} per PTU and {term}", price?)));
+        let price = match prices.collect::<Vec<_>>().as_slice() {
+            [] => "no price given".to_owned(),
+            [price] => price.clone(),
+            prices => format!("{}: the cheapest counts", prices.join("; ")),
         };
         list.add(Source::Given, format!("price of {}", backend.name), price, given);
         return;

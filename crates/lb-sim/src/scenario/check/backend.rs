@@ -20,11 +20,7 @@ impl Scenario {
         }
         not_negative(&key("price_ptu_hour"), backend.price_ptu_hour)?;
         not_negative(&key("price_ptu_month"), backend.price_ptu_month)?;
-        refuse(
-            backend.price_ptu_hour.is_some() && backend.price_ptu_month.is_some(),
-            key("price_ptu_month"),
-            "PTUs cost by the hour or by the month: give one price",
-        )?;
+        not_negative(&key("price_ptu_year"), backend.price_ptu_year)?;
         in_range(&key("latency_factor"), Some(backend.latency_factor), 1e-3, 1e3)?;
         self.check_quota(backend)
     }
@@ -38,6 +34,7 @@ impl Scenario {
             ("cache_min", backend.cache_min.is_some()),
             ("price_ptu_hour", backend.price_ptu_hour.is_some()),
             ("price_ptu_month", backend.price_ptu_month.is_some()),
+            ("price_ptu_year", backend.price_ptu_year.is_some()),
         ];
         let of_standard = [
             ("tpm", backend.tpm.is_some()),
