@@ -8,7 +8,7 @@ pub(crate) const NOTHING: &str = "-";
 /// How a kind of number is written.
 pub(crate) type Form = fn(f64) -> String;
 
-/// The mean, and the interval if there is one: `99.93 % ± 0.02 %`, `0.1 % (0 % to 0.3 %)`.
+/// The mean, and the interval if there is one: `99.93 % ± 0.02 %`, `0.1 % (0.03 % to 0.3 %)`.
 pub(crate) fn with_interval(estimate: &Estimate, form: Form) -> String {
     let mean = mean(estimate, form);
     match interval(estimate, form) {
@@ -18,7 +18,7 @@ pub(crate) fn with_interval(estimate: &Estimate, form: Form) -> String {
     }
 }
 
-/// Half the interval's width, or its ends where it is cut off: `± 0.02 %`, `0 % to 0.3 %`.
+/// Half the interval's width, or its ends where the mean is not in the middle: `± 0.02 %`, `0.03 % to 0.3 %`.
 pub(crate) fn interval(estimate: &Estimate, form: Form) -> Option<String> {
     let half = estimate.half_width().filter(|half| *half > 0.0)?;
     Some(if estimate.is_even() {
@@ -161,10 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_of_shares_that_is_cut_off_has_its_ends() {
+    fn an_interval_of_shares_that_is_uneven_has_its_ends() {
         let share = Estimate::over([0.0, 0.01, 0.2].map(Some)).of_share();
-        assert_eq!(with_interval(&share, percent), "7.0 % (0 % to 35.0 %)");
-        assert_eq!(with_interval(&Estimate::over([0.5, 0.52].map(Some)).of_share(), percent), "51.0 % ± 12.7 %");
+        assert_eq!(with_interval(&share, percent), "7.0 % (0.10 % to 84.7 %)");
+        assert_eq!(with_interval(&Estimate::over([0.5, 0.52].map(Some)).of_share(), percent), "51.0 % ± 12.4 %");
     }
 
     #[test]

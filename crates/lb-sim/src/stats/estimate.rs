@@ -7,21 +7,26 @@ use super::student;
 /// A figure over the replications of a scenario: the mean, and its 95 % interval by Student's t.
 ///
 /// With one replication there is no interval. A time that requests never came to is infinite, and so is the mean if it
-/// was infinite in one replication. The interval of a share ends at 0 and at 1.
+/// was infinite in one replication.
+///
+/// The interval of a share is Student's on the scale of log-odds, so that it never leaves 0 to 1. Around a rare event that
+/// comes in clumps it reaches farther up than down, as the error does: where few events make the mean too small, they make
+/// its error too small as well. Korn and Graubard, Survey Methodology 24 (1998), 193-201, on shares of few events.
 ///
 /// In JSON: `{"mean": 1.5, "low": 1.2, "high": 1.8, "runs": 8}`, where `mean` is `"never"` if it is infinite and `null` if
 /// there was nothing to measure, and the bounds are `null` if there are none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     mean: f64,
-    half_width: Option<f64>,
+    /// Half the width of Student's interval.
+    students: Option<f64>,
     runs: u32,
     is_share: bool,
 }
 
 impl Estimate {
     /// There was nothing to measure in any run.
-    pub const NOTHING: Self = Self { mean: f64::NAN, half_width: None, runs: 0, is_share: false };
+    pub const NOTHING: Self = Self { mean: f64::NAN, students: None, runs: 0, is_share: false };
 
     /// Over the runs that have a value.
     #[must_use]
@@ -51,13 +56,13 @@ impl Estimate {
     fn of_moments(mean: f64, squares: f64, runs: u32) -> Self {
         let (n, freedom) = (f64::from(runs), f64::from(runs) - 1.0);
         let quantile = student::quantile(0.975, freedom).filter(|_| mean.is_finite());
-        let half_width = quantile.map(|quantile| quantile * libm::sqrt(squares / freedom / n));
+        let students = quantile.map(|quantile| quantile * libm::sqrt(squares / freedom / n));
         // Equal values differ by rounding only: no interval of that width means anything.
-        let half_width = half_width.map(|half| if half <= mean.abs() * 1e-12 { 0.0 } else { half });
-        Self { mean, half_width, runs, is_share: false }
+        let students = students.map(|half| if half <= mean.abs() * 1e-12 { 0.0 } else { half });
+        Self { mean, students, runs, is_share: false }
     }
 
-    /// The same of values that are shares: no interval of theirs leaves 0 to 1.
+    /// The same of values that are shares: the interval is that of their log-odds.
     pub(crate) const fn of_share(self) -> Self {
         Self { is_share: true, ..self }
     }
@@ -70,20 +75,31 @@ impl Estimate {
 
     /// Half the width of the 95 % interval; `None` with fewer than two runs, or if the mean is infinite.
     #[must_use]
-    pub const fn half_width(&self) -> Option<f64> {
-        self.half_width
+    pub fn half_width(&self) -> Option<f64> {
+        self.interval().map(|(low, high)| (high - low) / 2.0)
     }
 
     /// The lower end of the 95 % interval; the mean if there is no interval.
     #[must_use]
     pub fn low(&self) -> f64 {
-        self.bounded(self.mean - self.half_width.unwrap_or(0.0))
+        self.interval().map_or(self.mean, |(low, _)| low)
     }
 
     /// The upper end of the 95 % interval; the mean if there is no interval.
     #[must_use]
     pub fn high(&self) -> f64 {
-        self.bounded(self.mean + self.half_width.unwrap_or(0.0))
+        self.interval().map_or(self.mean, |(_, high)| high)
+    }
+
+    fn interval(&self) -> Option<(f64, f64)> {
+        let half = self.students?;
+        let variance = self.mean * (1.0 - self.mean);
+        if !self.is_share || half == 0.0 || variance <= 0.0 {
+            return Some((self.mean - half, self.mean + half));
+        }
+        // The slope of the log-odds is one over the variance.
+        let (odds, factor) = (self.mean / (1.0 - self.mean), libm::exp(half / variance));
+        Some((1.0 / (1.0 + factor / odds), 1.0 / (1.0 + 1.0 / (odds * factor))))
     }
 
     /// Where one run more would lie, with a probability of 95 %: Student's prediction interval, which the spread of the runs
@@ -91,13 +107,13 @@ impl Estimate {
     #[must_use]
     pub fn one_run(&self) -> Option<(f64, f64)> {
         // The interval of the mean has s/sqrt(n), this one s*sqrt(1 + 1/n).
-        let half = self.half_width? * libm::sqrt(f64::from(self.runs) + 1.0);
+        let half = self.students? * libm::sqrt(f64::from(self.runs) + 1.0);
         Some((self.bounded(self.mean - half), self.bounded(self.mean + half)))
     }
 
-    /// Whether half the width says where the interval ends.
+    /// Whether half the width says where the interval ends, to a tenth of it.
     pub(crate) fn is_even(&self) -> bool {
-        self.half_width.is_none_or(|half| (self.high() - self.mean).min(self.mean - self.low()) >= half * (1.0 - 1e-9))
+        self.interval().is_none_or(|(low, high)| ((high - self.mean) - (self.mean - low)).abs() <= 0.1 * (high - low))
     }
 
     const fn bounded(&self, value: f64) -> f64 {
@@ -125,7 +141,7 @@ impl Estimate {
 /// The plain mean, for tests and logs; the report's own tables choose units.
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.half_width {
+        match self.half_width() {
             _ if !self.is_some() => f.write_str("-"),
             Some(half) => write!(f, "{} ± {half}", self.mean),
             None => self.mean.fmt(f),
@@ -141,8 +157,8 @@ impl Serialize for Estimate {
         } else {
             fields.serialize_field("mean", &self.is_some().then_some(self.mean))?;
         }
-        fields.serialize_field("low", &self.half_width.map(|_| self.low()))?;
-        fields.serialize_field("high", &self.half_width.map(|_| self.high()))?;
+        fields.serialize_field("low", &self.interval().map(|(low, _)| low))?;
+        fields.serialize_field("high", &self.interval().map(|(_, high)| high))?;
         fields.serialize_field("runs", &self.runs)?;
         fields.end()
     }
@@ -184,13 +200,24 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_of_a_share_ends_at_zero_and_at_one() {
+    fn the_interval_of_a_share_is_that_of_its_log_odds() {
         let plain = Estimate::over([0.0, 0.01, 0.2].map(Some));
         let share = plain.of_share();
-        assert!(plain.low() < 0.0 && share.low() == 0.0 && share.high() == plain.high());
-        assert_eq!(share.complement().high(), 1.0);
-        assert_eq!(serde_json::to_value(share).unwrap()["low"], 0.0);
+        assert!(plain.low() < 0.0 && share.low() > 0.0 && share.high() > plain.high() && share.high() < 1.0);
+        // The sum of squares is 0.0254, t(0.975; 2) = 4.30265; an error of 0.07 is 1 / (0.07 * 0.93) of it in log-odds.
+        let half = 4.302_65 * (0.0254_f64 / 6.0).sqrt() / (0.07 * 0.93);
+        let log_odds = |share: f64| (share / (1.0 - share)).ln();
+        for (end, expected) in [(share.low(), log_odds(0.07) - half), (share.high(), log_odds(0.07) + half)] {
+            assert!((log_odds(end) - expected).abs() < 1e-4, "{end}");
+        }
+        let rest = share.complement();
+        assert!((rest.low() - (1.0 - share.high())).abs() < 1e-12 && (rest.high() - (1.0 - share.low())).abs() < 1e-12);
+        assert_eq!(serde_json::to_value(share).unwrap()["low"], share.low());
         assert!(!share.is_even() && plain.is_even() && Estimate::over([Some(0.5), Some(0.51)]).of_share().is_even());
+        for same in [0.0, 0.3, 1.0] {
+            let always = Estimate::over([Some(same); 3]).of_share();
+            assert_eq!((always.low(), always.high()), (always.mean(), always.mean()));
+        }
     }
 
     #[test]
