@@ -1,15 +1,18 @@
 //! How sure a limit is met: one-sided 95 % upper bounds.
 //!
-//! Two kinds, and the larger one decides. Over replications: Student's t, because the replications are independent and
-//! the requests of one are not. Over all requests: Clopper and Pearson (1934) for a share, the order statistic for a
-//! quantile. It speaks when the replications agree by having seen nothing: no refusal in 100 requests is up to 3 %,
-//! not zero.
+//! The requests of one replication are not independent, the replications are. A share is bounded as Clopper and Pearson do,
+//! from as many requests as would give the variance that is between the replications. A quantile has two bounds, and the
+//! larger one decides: Student's t over replications, and over all requests the order statistic, which speaks when the
+//! replications agree.
 
 use statrs::function::beta::beta_reg;
 
 use super::student;
 
 const CONFIDENCE: f64 = 0.95;
+
+/// The quantile of the normal distribution at that.
+const NORMAL: f64 = 1.644_854;
 
 /// Of a mean, from one value per replication. One value has no bound but itself; an infinite one makes it infinite.
 pub(crate) fn upper_mean(values: &[f64]) -> f64 {
@@ -21,17 +24,41 @@ pub(crate) fn upper_mean(values: &[f64]) -> f64 {
     }
 }
 
-/// Of a share, from counts. Without events it is close to `3 / trials`, without trials it is 1.
-pub(crate) fn upper_share(events: u64, trials: u64) -> f64 {
+/// Of a share, from its events and trials in each replication. Without events it is close to `3 / trials`, without trials it
+/// is 1.
+///
+/// Events come in clumps, such as the 429s of one burst: they tell less than as many that are independent. The trials that
+/// count are those of Korn and Graubard, Survey Methodology 24 (1998), 193-201: as many as give the variance of the mean, fewer
+/// for that being an estimate itself, and never more than there are. Student's t would end too low: where few events make the
+/// mean too small, they make its error too small as well.
+pub(crate) fn upper_share(runs: &[(u64, u64)]) -> f64 {
+    let shares: Vec<f64> =
+        runs.iter().filter(|run| run.1 > 0).map(|&(events, trials)| events as f64 / trials as f64).collect();
+    if shares.is_empty() {
+        return 1.0;
+    }
+    let trials = runs.iter().map(|run| run.1).sum::<u64>() as f64;
+    let (mean, squares) = student::moments(&shares);
+    let freedom = shares.len() as f64 - 1.0;
+    let trials = match student::quantile(CONFIDENCE, freedom) {
+        Some(t) if squares > 0.0 => {
+            let variance = squares / freedom / (freedom + 1.0);
+            (mean * (1.0 - mean) / variance * (NORMAL / t) * (NORMAL / t)).min(trials)
+        }
+        _ => trials,
+    };
+    clopper_pearson(mean * trials, trials)
+}
+
+/// The share at which so few events have a chance of 5 %.
+fn clopper_pearson(events: f64, trials: f64) -> f64 {
     if events >= trials {
         return 1.0;
     }
-    // The share at which so few events have a chance of 5 %.
-    let (a, b) = (events as f64 + 1.0, (trials - events) as f64);
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
     for _ in 0..200 {
         let middle = f64::midpoint(low, high);
-        if beta_reg(a, b, middle) < CONFIDENCE { low = middle } else { high = middle }
+        if beta_reg(events + 1.0, trials - events, middle) < CONFIDENCE { low = middle } else { high = middle }
     }
     high
 }
@@ -71,14 +98,29 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_bounded_as_clopper_and_pearson_do() {
+    fn shares_of_one_run_are_bounded_as_clopper_and_pearson_do() {
         // 1 - 0.05^(1/n) without events; the 95 % quantile of the beta distribution of (2, 9) for one of ten.
-        assert_near(upper_share(0, 10), 0.258_866);
-        assert_near(upper_share(0, 100), 0.029_513);
-        assert_near(upper_share(1, 10), 0.394_163);
-        assert_near(upper_share(0, 10_000_000), 2.995_73e-7);
-        assert_near(upper_share(10, 10), 1.0);
-        assert_near(upper_share(0, 0), 1.0);
+        assert_near(upper_share(&[(0, 10)]), 0.258_866);
+        assert_near(upper_share(&[(0, 100)]), 0.029_513);
+        assert_near(upper_share(&[(1, 10)]), 0.394_163);
+        assert_near(upper_share(&[(0, 10_000_000)]), 2.995_73e-7);
+        assert_near(upper_share(&[(10, 10)]), 1.0);
+        assert_near(upper_share(&[(0, 0)]), 1.0);
+    }
+
+    #[test]
+    fn clumped_events_count_as_fewer_trials() {
+        // Each tenth request of one run in four: the variance of the mean is 0.025^2, as of 39 requests, and as of
+        // 39 * (1.6449 / 2.3534)^2 = 19.05 for one that three degrees of freedom estimate.
+        let clumped = upper_share(&[(100, 1_000), (0, 1_000), (0, 1_000), (0, 1_000)]);
+        assert_near(clumped, clopper_pearson(0.025 * 19.0526, 19.0526));
+        assert!(clumped > upper_mean(&[0.1, 0.0, 0.0, 0.0]), "{clumped}");
+        // Runs that agree better than chance lets them tell no more than their requests.
+        assert_near(
+            upper_share(&[(25, 1_000), (25, 1_000), (25, 1_000), (26, 1_000)]),
+            clopper_pearson(101.0, 4_000.0),
+        );
+        assert_near(upper_share(&[(3, 100), (0, 0)]), clopper_pearson(3.0, 100.0));
     }
 
     #[test]
