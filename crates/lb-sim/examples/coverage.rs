@@ -16,12 +16,12 @@ use lb_sim::{Metric, Report, Scenario, metrics::Replications, plan, progress::Pr
 
 /// A PTU deployment that is too small half of the time, before a quota that is now and then.
 const SCENARIO: &str = r#"
-    run = { duration = "5m", warmup = "30s", replications = 8 }
+    run = { duration = "15m", warmup = "1m", replications = 8 }
     clients = { workers = 2 }
     model = [{ name = "gpt-4.1", price_input = 2.0, price_output = 8.0 }]
     backend = [
         { name = "ptu", model = "gpt-4.1", preset = "azure-ptu", ptus = 30, burst = "10s", price_ptu_month = 260 },
-        { name = "eu", priority = 2, model = "gpt-4.1", preset = "azure-standard", tpm = 90_000 },
+        { name = "eu", priority = 2, model = "gpt-4.1", preset = "azure-standard", tpm = 80_000 },
     ]
     [plan]
     backend = "ptu"
@@ -32,7 +32,7 @@ const SCENARIO: &str = r#"
     [[workload]]
     name = "chat"
     kind = "poisson"
-    rate = 3
+    rate = 1.6
     input = { mean = 900, sigma = 0.8 }
     output = { mean = 150, sigma = 0.8 }
     max_tokens = 800
