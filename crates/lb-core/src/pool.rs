@@ -253,10 +253,12 @@ impl Pool {
         self.states.sweep(now, |slot| self.emit_available(slot));
     }
 
+    #[inline]
     pub(crate) fn count_begin(&self, slot: usize) {
         self.states.counters().begin(slot);
     }
 
+    #[inline]
     pub(crate) fn count_end(&self, slot: usize, class: Class) {
         self.states.counters().end(slot, class);
     }

@@ -51,6 +51,7 @@ impl Tried {
     }
 
     /// Adds a slot; it must not be in the set yet.
+    #[inline]
     pub(crate) fn insert(&mut self, slot: usize) {
         debug_assert!(!self.contains(slot), "each backend is tried at most once");
         let (word, bit) = (slot / 64, slot % 64);
