@@ -1,5 +1,7 @@
 //! What whoever drives a dispatch by hand has to know, as the balancers' loop does.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use lb_core::{Backend, Pool, Step, ThreadRng};
 
 /// Whether a request with this path stays where it was sent.

@@ -59,7 +59,7 @@ mod tests {
         let text = format!(
             r#"
             run = {{ duration = "2m"{run} }}
-            plan = {{ backend = "ptu", max_ptus = 20, bursts = ["10s"], replications = 2, limits = {{ spill_share = 0.5 }} }}
+            plan = {{ backend = "ptu", max_ptus = 20, bursts = ["10s"], replications = 4, limits = {{ spill_share = 0.5 }} }}
             model = [{{ name = "gpt-4.1", price_input = 2.0, price_output = 8.0 }}]
             backend = [
                 {{ name = "ptu", model = "gpt-4.1", preset = "azure-ptu", ptus = 15, {prices} }},
