@@ -35,7 +35,7 @@ use crate::{
     clock::{Clock, Instant, Lazy},
     level::Level,
     observe::Event,
-    outcome::Outcome,
+    outcome::{Outcome, Reason},
     retry_after::Headers,
     rng::Rng,
 };
@@ -194,9 +194,24 @@ impl Pool {
     /// assert!(pool.end_cooldown("a.example") && !pool.end_cooldown("a.example"));
     /// ```
     pub fn cool(&self, name: &str, duration: Duration) -> bool {
+        self.cool_because(name, duration, Reason::ByHand)
+    }
+
+    /// As [`cool`](Pool::cool), and says why: for news of a request that was made elsewhere, by another process. A request that
+    /// finds nothing left is told so: with a 429 among the reasons it gets one.
+    ///
+    /// ```
+    /// # use lb_core::{Backend, MockClock, Pool, Reason, State};
+    /// # use std::time::Duration;
+    /// # let pool = Pool::builder().backend(Backend::new("a.example", 1).unwrap()).clock(MockClock::new()).build().unwrap();
+    /// assert!(pool.cool_because("a.example", Duration::from_secs(30), Reason::Status(429)));
+    /// assert!(matches!(pool.snapshot().backends[0].state, State::Cooling { reason: Reason::Status(429), .. }));
+    /// ```
+    pub fn cool_because(&self, name: &str, duration: Duration, reason: Reason) -> bool {
         let now = self.now();
         let until = now.saturating_add(duration);
-        let Some(slot) = self.slot(name).filter(|&slot| self.states.cool(slot, until, now)) else { return false };
+        let cools = |&slot: &usize| self.states.cool(slot, reason, until, now);
+        let Some(slot) = self.slot(name).filter(cools) else { return false };
         self.emit(&Event::CooledByHand { backend: &self.backends[slot], until, duration });
         true
     }

@@ -60,6 +60,18 @@ fn with_all_out_by_hand_the_refusal_is_a_503_that_says_when() {
 }
 
 #[test]
+fn a_cooldown_of_which_the_reason_is_known_is_told_by_it() {
+    on_every_drive(two, |stage| {
+        assert!(stage.pool.cool("a", 5 * SECOND));
+        assert!(stage.pool.cool_because("b", 3 * SECOND, Reason::Status(429)));
+        let refusal = stage.ask();
+        assert_eq!((refusal.status().as_u16(), header(&refusal, "retry-after").as_str()), (429, "3"));
+        let body = String::from_utf8_lossy(refusal.body()).into_owned();
+        assert!(body.contains("status 429") && body.contains("a word from an operator"), "{body}");
+    });
+}
+
+#[test]
 fn a_suspect_that_is_cooled_is_back_whole_and_a_drained_one_stays_out() {
     on_every_drive(two, |stage| {
         for _ in 0..2 {

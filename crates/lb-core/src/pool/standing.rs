@@ -166,9 +166,9 @@ impl Standing {
     }
 
     /// It is out until then, because somebody said so; whether that is longer than it was out anyway.
-    pub(super) fn cool_by_hand(&mut self, until: Instant, now: Instant) -> bool {
+    pub(super) fn cool_by_hand(&mut self, reason: Reason, until: Instant, now: Instant) -> bool {
         self.expire(now);
-        matches!(self.cool(Reason::ByHand, until, None, now), Some(Change::Cooling(_)))
+        matches!(self.cool(reason, until, None, now), Some(Change::Cooling(_)))
     }
 
     /// Ends its cooldown, because somebody said so; whether there was one.

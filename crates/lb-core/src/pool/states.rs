@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::{
     cause::Cause,
     clock::Instant,
+    outcome::Reason,
     pool::{
         counters::{AllCounters, Counters},
         ledger::Ledger,
@@ -160,8 +161,8 @@ impl States {
     }
 
     /// Takes `slot` out until then, because somebody said so; whether that is longer than it was out anyway.
-    pub(crate) fn cool(&self, slot: usize, until: Instant, now: Instant) -> bool {
-        self.change(slot, |standing| standing.cool_by_hand(until, now))
+    pub(crate) fn cool(&self, slot: usize, reason: Reason, until: Instant, now: Instant) -> bool {
+        self.change(slot, |standing| standing.cool_by_hand(reason, until, now))
     }
 
     /// Ends the cooldown of `slot`, because somebody said so; whether there was one.
