@@ -45,7 +45,7 @@
 //! of pools and backends, times and statuses. Use a user of its own:
 //!
 //! ```text
-//! ACL SETUSER lb on >password resetkeys ~lb:* resetchannels &lb:* -@all +hello +ping +subscribe +publish +set +pexpire +pttl +hset +hgetall
+//! ACL SETUSER lb on >password resetkeys ~lb:* resetchannels &lb:* -@all +hello +ping +subscribe +publish +set +get +pexpire +pttl +hset +hgetall
 //! ```
 //!
 //! # Requirements

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use lb_core::ReplaceablePool;
+use lb_core::{Reason, ReplaceablePool};
 use redis::{
     AsyncConnectionConfig, Client, Pipeline, PushInfo, PushKind, RedisError, Value, aio::MultiplexedConnection,
 };
@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    message::{LONGEST, LONGEST_NAME, Message, News, SHORTEST},
+    message::{Cooling, LONGEST, LONGEST_NAME, Message, News, SHORTEST},
     shared::Shared,
     unsupported::Unsupported,
 };
@@ -159,13 +159,16 @@ impl<'a> Link<'a> {
             pool.backends().iter().map(lb_core::Backend::name).filter(|name| name.len() <= LONGEST_NAME).collect();
         let mut commands = Pipeline::new();
         for name in &names {
-            commands.cmd("PTTL").arg(self.shared.cooling_key(name));
+            let key = self.shared.cooling_key(name);
+            commands.cmd("PTTL").arg(&key).cmd("GET").arg(&key);
         }
-        let left: Option<Vec<i64>> = self.ask(commands.query_async(&mut self.connection.clone()).await)?;
-        for (name, left) in names.iter().zip(left.into_iter().flatten()) {
+        let all: Option<Vec<(i64, Option<Vec<u8>>)>> =
+            self.ask(commands.query_async(&mut self.connection.clone()).await)?;
+        for (name, (left, status)) in names.iter().zip(all.into_iter().flatten()) {
+            let status = status.as_deref().and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
             // Negative where there is no such key.
-            if let Ok(left) = u64::try_from(left) {
-                self.apply(name, News::CoolingMs(left));
+            if let (Ok(ms), Some(status)) = (u64::try_from(left), status) {
+                self.apply(name, News::Cooling(Cooling { ms, status }));
             }
         }
         if self.shared.shares_drains {
@@ -212,9 +215,9 @@ impl<'a> Link<'a> {
     fn apply(&self, backend: &str, news: News) {
         let pool = self.pool.pool();
         let changed = match news {
-            News::CoolingMs(left) => {
-                let left = Duration::from_millis(left).min(pool.max_cooldown());
-                left >= SHORTEST && pool.cool(backend, left)
+            News::Cooling(Cooling { ms, status }) => {
+                let left = Duration::from_millis(ms).min(pool.max_cooldown());
+                left >= SHORTEST && pool.cool_because(backend, left, Reason::Status(status))
             }
             News::Drained(_) if !self.shared.shares_drains => false,
             News::Drained(drained) => {

@@ -31,10 +31,19 @@ pub(crate) struct Message {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum News {
-    /// It is out for so many milliseconds more, from now.
-    CoolingMs(u64),
+    /// It is out, from now.
+    Cooling(Cooling),
     /// An operator took it out, or put it back.
     Drained(bool),
+}
+
+/// A cooldown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cooling {
+    /// What is left of it, in milliseconds.
+    pub(crate) ms: u64,
+    /// The status that the backend gave with it.
+    pub(crate) status: u16,
 }
 
 impl Message {
@@ -65,19 +74,19 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for news in [News::CoolingMs(1_500), News::Drained(true)] {
+        for news in [News::Cooling(Cooling { ms: 1_500, status: 429 }), News::Drained(true)] {
             let message = Message::new(7, "east \"ptu\"", news);
             assert_eq!(Message::decode(message.encode().as_bytes()), Some(message));
         }
         assert_eq!(
-            Message::new(7, "ptu", News::CoolingMs(1_500)).encode(),
-            r#"{"v":1,"from":7,"backend":"ptu","cooling_ms":1500}"#
+            Message::new(7, "ptu", News::Cooling(Cooling { ms: 1_500, status: 429 })).encode(),
+            r#"{"v":1,"from":7,"backend":"ptu","cooling":{"ms":1500,"status":429}}"#
         );
     }
 
     #[test]
     fn what_later_versions_add_is_ignored() {
-        let more = br#"{"v":1,"from":7,"backend":"ptu","cooling_ms":1500,"region":"east"}"#;
+        let more = br#"{"v":1,"from":7,"backend":"ptu","cooling":{"ms":1500,"status":429},"region":"east"}"#;
         assert!(Message::decode(more).is_some());
     }
 
@@ -88,11 +97,12 @@ mod tests {
             "1",
             "{}",
             "\u{0}\u{1}",
-            r#"{"v":2,"from":7,"backend":"ptu","cooling_ms":1500}"#,
+            r#"{"v":2,"from":7,"backend":"ptu","cooling":{"ms":1500,"status":429}}"#,
             r#"{"v":1,"from":7,"backend":"ptu"}"#,
-            r#"{"v":1,"from":7,"backend":"ptu","cooling_ms":-1}"#,
-            r#"{"v":1,"from":7,"backend":"ptu","cooling_ms":1e99}"#,
+            r#"{"v":1,"from":7,"backend":"ptu","cooling":{"ms":-1,"status":429}}"#,
+            r#"{"v":1,"from":7,"backend":"ptu","cooling":{"ms":1e99,"status":429}}"#,
             r#"{"v":1,"from":7,"backend":"ptu","suspect":true}"#,
+            r#"{"v":1,"from":7,"backend":"ptu","cooling":{"ms":1500}}"#,
         ] {
             assert_eq!(Message::decode(payload.as_bytes()), None, "{payload}");
         }
@@ -101,7 +111,11 @@ mod tests {
 
     #[test]
     fn the_longest_name_fits() {
-        let message = Message::new(u64::MAX, &"\u{1}".repeat(LONGEST_NAME), News::CoolingMs(u64::MAX));
+        let message = Message::new(
+            u64::MAX,
+            &"\u{1}".repeat(LONGEST_NAME),
+            News::Cooling(Cooling { ms: u64::MAX, status: u16::MAX }),
+        );
         assert!(message.encode().len() <= LONGEST);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use lb_core::{Instant, Pool};
 use tokio::sync::Notify;
 
-use crate::message::{LONGEST_NAME, News, SHORTEST};
+use crate::message::{Cooling, LONGEST_NAME, News, SHORTEST};
 
 /// What the observer leaves and the task takes. It holds at most one cooldown and one drain per backend, however long Redis is
 /// away: what lasts longest, and the last word.
@@ -21,8 +21,8 @@ pub(crate) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// The cooldown to tell of, until when on the pool's clock.
-    cooling_until: Option<Instant>,
+    /// The cooldown to tell of: until when on the pool's clock, and the status that the backend gave.
+    cooling: Option<(Instant, u16)>,
     /// What was last said or heard of a drain.
     drained: Option<bool>,
     /// Whether that is to be told.
@@ -31,9 +31,9 @@ struct Entry {
 
 impl Outbox {
     /// A backend said that it is out until then.
-    pub(crate) fn cooling(&self, backend: &str, until: Instant) {
+    pub(crate) fn cooling(&self, backend: &str, until: Instant, status: u16) {
         self.note(backend, |entry| {
-            entry.cooling_until = entry.cooling_until.max(Some(until));
+            entry.cooling = entry.cooling.max(Some((until, status)));
             true
         });
     }
@@ -91,9 +91,11 @@ impl Outbox {
         entries.retain(|name, _| pool.backends().iter().any(|backend| backend.name() == name));
         let mut news = Vec::new();
         for (backend, entry) in entries.iter_mut() {
-            let left = entry.cooling_until.take().map_or(Duration::ZERO, |until| until.saturating_since(now));
-            if left >= SHORTEST {
-                news.push((backend.clone(), News::CoolingMs(millis(left))));
+            if let Some((until, status)) = entry.cooling.take() {
+                let left = until.saturating_since(now);
+                if left >= SHORTEST {
+                    news.push((backend.clone(), News::Cooling(Cooling { ms: millis(left), status })));
+                }
             }
             if std::mem::take(&mut entry.tells_drain) {
                 news.extend(entry.drained.map(|drained| (backend.clone(), News::Drained(drained))));
@@ -106,7 +108,9 @@ impl Outbox {
     pub(crate) fn put_back(&self, news: Vec<(String, News)>, now: Instant) {
         for (backend, news) in news {
             match news {
-                News::CoolingMs(left) => self.cooling(&backend, now.saturating_add(Duration::from_millis(left))),
+                News::Cooling(Cooling { ms, status }) => {
+                    self.cooling(&backend, now.saturating_add(Duration::from_millis(ms)), status);
+                }
                 News::Drained(drained) => self.note(&backend, |entry| {
                     entry.tells_drain = true;
                     entry.drained.get_or_insert(drained);

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use lb_core::{Event, Observer};
+use lb_core::{Event, Observer, Reason};
 
 use crate::{message::SHORTEST, outbox::Outbox};
 
@@ -17,8 +17,11 @@ pub struct Publisher {
 impl Observer for Publisher {
     fn on_event(&self, event: &Event<'_>) {
         match event {
-            Event::Cooling { backend, until, duration, .. } if *duration >= SHORTEST => {
-                self.outbox.cooling(backend.name(), *until);
+            Event::Cooling { backend, until, duration, cause, .. } if *duration >= SHORTEST => {
+                // Only an answer cools.
+                if let Reason::Status(status) = cause.reason() {
+                    self.outbox.cooling(backend.name(), *until, status);
+                }
             }
             Event::Drained { backend } if self.shares_drains => self.outbox.drained(backend.name(), true),
             Event::Reopened { backend } if self.shares_drains => self.outbox.drained(backend.name(), false),

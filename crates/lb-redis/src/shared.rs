@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::Pipeline;
 
 use crate::{
-    message::{Message, News},
+    message::{Cooling, Message, News},
     outbox::Outbox,
     server::Server,
     status::Counts,
@@ -42,10 +42,10 @@ impl Shared {
     pub(crate) fn tell(&self, commands: &mut Pipeline, backend: &str, news: News) {
         match news {
             // The key is there until the last of its cooldowns ends, whoever wrote it first.
-            News::CoolingMs(left) => {
+            News::Cooling(Cooling { ms, status }) => {
                 let key = self.cooling_key(backend);
-                commands.cmd("SET").arg(&key).arg(1).arg("NX").arg("PX").arg(left).ignore();
-                commands.cmd("PEXPIRE").arg(&key).arg(left).arg("GT").ignore();
+                commands.cmd("SET").arg(&key).arg(status).arg("NX").arg("PX").arg(ms).ignore();
+                commands.cmd("PEXPIRE").arg(&key).arg(ms).arg("GT").ignore();
             }
             News::Drained(drained) => {
                 commands.cmd("HSET").arg(self.drains_key()).arg(backend).arg(u8::from(drained)).ignore();

@@ -12,8 +12,8 @@ use std::{
 
 use fake::Fake;
 use lb_core::{
-    Backend, Dispatch, Event, Fault, MockClock, Observer, Outcome, Pool, PoolBuilder, ReplaceablePool, SeededRng,
-    State, Step,
+    Backend, Dispatch, Event, Fault, MockClock, Observer, Outcome, Pool, PoolBuilder, Reason, ReplaceablePool,
+    SeededRng, State, Step,
 };
 use lb_redis::{Server, SharedCooldowns, Unsupported};
 use tokio::{task::JoinHandle, time};
@@ -75,7 +75,8 @@ impl Process {
     /// How long a backend is still out.
     fn left(&self, backend: &str) -> Option<Duration> {
         match self.state(backend) {
-            State::Cooling { remaining, .. } => Some(remaining),
+            // Whoever said so: an answer of the backend.
+            State::Cooling { remaining, reason: Reason::Status(429), .. } => Some(remaining),
             _ => None,
         }
     }
@@ -114,7 +115,7 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 fn cooling(backend: &str, millis: u64) -> String {
-    format!(r#"{{"v":1,"from":1,"backend":"{backend}","cooling_ms":{millis}}}"#)
+    format!(r#"{{"v":1,"from":1,"backend":"{backend}","cooling":{{"ms":{millis},"status":429}}}}"#)
 }
 
 fn drained(backend: &str, drained: bool) -> String {
@@ -159,7 +160,7 @@ async fn what_the_others_would_not_profit_from_is_not_told() {
     process.throttled(500);
     until("the last one was told", || process.shared.status().published > 0).await;
     let own = fake.messages();
-    assert!(own.len() == 1 && own[0].contains(r#""backend":"paygo","cooling_ms":500}"#), "{own:?}");
+    assert!(own.len() == 1 && own[0].contains(r#""backend":"paygo","cooling":{"ms":500,"status":429}}"#), "{own:?}");
 }
 
 #[tokio::test]
@@ -358,8 +359,10 @@ async fn a_drain_that_redis_forgot_stays_and_one_that_was_taken_back_meanwhile_e
 async fn a_key_that_somebody_spoiled_does_not_end_the_sharing() {
     let fake = Fake::start().await;
     fake.set("lb:{chat}:drained", 60 * SECOND);
+    fake.spoil("lb:{chat}:cooling:ptu", "never");
     let (first, second) = (Process::with_drains(&fake).await, Process::with_drains(&fake).await);
     assert!(first.shared.status().last_error.unwrap().contains("WRONGTYPE"));
+    assert_eq!(first.state("ptu"), State::Available);
     first.throttled(30_000);
     until("the other knows", || second.left("ptu").is_some()).await;
 }

@@ -203,7 +203,11 @@ fn how_files_were_read_is_said_by_every_command_and_page() {
     let (before, after) = SCENARIO.split_once("kind = \"poisson\"").unwrap();
     let (_, after) = after.split_once("output = 50").unwrap();
     let scenario = format!("{before}kind = \"azure_monitor\"\nfile = \"export.csv\"{after}");
-    fs::write(folder.0.join("export.toml"), scenario.replace("duration = \"4m\"", "").replace("= 2\n[plan.limits]", "= 4\n[plan.limits]")).unwrap();
+    fs::write(
+        folder.0.join("export.toml"),
+        scenario.replace("duration = \"4m\"", "").replace("= 2\n[plan.limits]", "= 4\n[plan.limits]"),
+    )
+    .unwrap();
     for command in ["run", "check", "sweep", "plan"] {
         let page: &[&str] = if command == "check" { &[] } else { &["--html", "page.html"] };
         let arguments = [&[command, "export.toml"], page];

@@ -76,8 +76,8 @@ async fn flood(server: &Server) -> Result<()> {
         "\u{0}",
         "{}",
         "[[[[[[[[",
-        r#"{"v":1,"from":1,"backend":"backend-1","cooling_ms":-1}"#,
-        r#"{"v":9,"from":1,"backend":"backend-1","cooling_ms":600000}"#,
+        r#"{"v":1,"from":1,"backend":"backend-1","cooling":{"ms":-1,"status":429}}"#,
+        r#"{"v":9,"from":1,"backend":"backend-1","cooling":{"ms":600000,"status":429}}"#,
         long.as_str(),
     ];
     let start = Instant::now();

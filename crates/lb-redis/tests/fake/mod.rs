@@ -35,8 +35,8 @@ struct Data {
     mode: &'static str,
     version: &'static str,
     password: Option<String>,
-    /// When each key expires.
-    keys: HashMap<String, Instant>,
+    /// When each key expires, and what it holds.
+    keys: HashMap<String, (Instant, String)>,
     hashes: HashMap<String, HashMap<String, String>>,
     /// Every message that a client published.
     messages: Vec<String>,
@@ -84,7 +84,13 @@ impl Fake {
     }
 
     pub(crate) fn set(&self, key: &str, left: Duration) {
-        self.state.lock().keys.insert(key.to_owned(), Instant::now() + left);
+        self.state.lock().keys.insert(key.to_owned(), (Instant::now() + left, "429".to_owned()));
+    }
+
+    /// A key that none of us wrote.
+    pub(crate) fn spoil(&self, key: &str, value: &str) {
+        let until = Instant::now() + Duration::from_secs(60);
+        self.state.lock().keys.insert(key.to_owned(), (until, value.to_owned()));
     }
 
     /// As a server that kept nothing on disk, and was started again.
@@ -96,7 +102,7 @@ impl Fake {
 
     /// How long a key still stands.
     pub(crate) fn left(&self, key: &str) -> Option<Duration> {
-        self.state.lock().keys.get(key).map(|until| until.saturating_duration_since(Instant::now()))
+        self.state.lock().keys.get(key).map(|(until, _)| until.saturating_duration_since(Instant::now()))
     }
 
     pub(crate) fn hash(&self, key: &str) -> HashMap<String, String> {
@@ -183,27 +189,29 @@ impl State {
 impl Data {
     fn answer(&mut self, words: &[&str], published: &broadcast::Sender<(String, Vec<u8>)>) -> String {
         let now = Instant::now();
-        self.keys.retain(|_, until| *until > now);
+        self.keys.retain(|_, (until, _)| *until > now);
         match words {
             ["PING"] => "+PONG\r\n".to_owned(),
-            ["SET", key, _, "NX", "PX", left] => {
+            ["SET", key, value, "NX", "PX", left] => {
                 if self.keys.contains_key(*key) {
                     return "_\r\n".to_owned();
                 }
-                self.keys.insert((*key).to_owned(), now + millis(left));
+                self.keys.insert((*key).to_owned(), (now + millis(left), (*value).to_owned()));
                 "+OK\r\n".to_owned()
             }
             ["PEXPIRE", key, left, "GT"] => match self.keys.get_mut(*key) {
-                Some(until) if *until < now + millis(left) => {
+                Some((until, _)) if *until < now + millis(left) => {
                     *until = now + millis(left);
                     ":1\r\n".to_owned()
                 }
                 _ => ":0\r\n".to_owned(),
             },
             ["PTTL", key] => {
-                let left = self.keys.get(*key).map_or(-2, |until| i64::try_from((*until - now).as_millis()).unwrap());
+                let left =
+                    self.keys.get(*key).map_or(-2, |(until, _)| i64::try_from((*until - now).as_millis()).unwrap());
                 format!(":{left}\r\n")
             }
+            ["GET", key] => self.keys.get(*key).map_or_else(|| "_\r\n".to_owned(), |(_, value)| bulk(value.as_bytes())),
             ["HSET", key, field, value] => {
                 self.hashes.entry((*key).to_owned()).or_default().insert((*field).to_owned(), (*value).to_owned());
                 ":1\r\n".to_owned()

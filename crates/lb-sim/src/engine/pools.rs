@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lb_core::{Backend, Event, Instant, MockClock, Observer, Pool};
+use lb_core::{Backend, Event, Instant, MockClock, Observer, Pool, Reason};
 
 use crate::scenario::{Client, PoolSharing as Sharing, Program, Scenario, ScenarioError};
 
@@ -151,7 +151,8 @@ impl Pools {
         let pool = &self.pools[pool];
         self.clock.set(Instant::from_nanos(now));
         let left = Duration::from_nanos(left).min(pool.max_cooldown());
-        pool.cool(backend, left).then(|| Instant::from_nanos(now).saturating_add(left).as_nanos())
+        pool.cool_because(backend, left, Reason::Status(429))
+            .then(|| Instant::from_nanos(now).saturating_add(left).as_nanos())
     }
 
     /// The pool of a worker, and its number; `None` if it has none.
