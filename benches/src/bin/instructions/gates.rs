@@ -143,7 +143,7 @@ mod tests {
         }
         let others = [
             (names::REPLACEABLE, 102.8),
-            (names::BY_MODEL, 192.8),
+            (names::BY_MODEL, 202.8),
             (names::ADDRESS_AGAIN, 800.0),
             (names::RESTORE, 100.0),
             (names::RESTORE_AND_ADDRESS, 1100.0),
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(missed(&[(names::mark_and_recover(3), 499.9)]), [8]);
         assert_eq!(missed(&[(names::mark_and_recover(3), 520.1)]), [8]);
         assert_eq!(missed(&[(names::REPLACEABLE.to_owned(), 103.1)]), [12]);
-        assert_eq!(missed(&[(names::BY_MODEL.to_owned(), 193.1)]), [13]);
+        assert_eq!(missed(&[(names::BY_MODEL.to_owned(), 203.1)]), [13]);
         assert_eq!(missed(&[(names::RESTORE_AND_ADDRESS.to_owned(), 1100.1)]), [11]);
         assert_eq!(missed(&[(names::RESTORE_AND_ADDRESS_BY_HAND.to_owned(), 899.9)]), [11]);
     }
