@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! redis-server --port 6379 --save ""
-//! cargo run -p lb-examples --example share_cooldowns -- redis://127.0.0.1:6379
+//! cargo run -p lb-example-share-cooldowns -- redis://127.0.0.1:6379
 //! ```
 
 use std::{
     env,
+    error::Error,
     io::{BufRead, BufReader, Write},
     process::{self, ChildStdin, ChildStdout, Command, Stdio},
     sync::Arc,
@@ -15,11 +16,11 @@ use std::{
 
 use lb_core::{Backend, Pool};
 use lb_emulator::{Emulator, Reply};
-use lb_examples::ensure;
-use lb_quickstart::BoxError;
 use lb_redis::{Server, SharedCooldowns};
 use lb_reqwest::{CONNECT_TIMEOUT, LoadBalancer, ReqwestTransport, Served};
 use tokio::time::sleep;
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 const URL: &str = "https://any.host/openai/deployments/gpt-4.1/chat/completions?api-version=2024-10-21";
 const BODY: &str = r#"{"messages":[{"role":"user","content":"Hello"}]}"#;
@@ -124,4 +125,8 @@ async fn second(redis: &str, name: &str, origins: [&str; 2]) -> Result<(), BoxEr
 fn lines(output: ChildStdout) -> impl FnMut() -> Result<String, BoxError> {
     let mut lines = BufReader::new(output).lines();
     move || Ok(lines.next().ok_or("the other process ended early")??)
+}
+
+fn ensure(holds: bool, problem: &str) -> Result<(), BoxError> {
+    if holds { Ok(()) } else { Err(problem.into()) }
 }

@@ -1,0 +1,46 @@
+//! async-openai: only the making of the client changes.
+//!
+//! ```text
+//! cargo run -p lb-example-async-openai
+//! ```
+
+use std::{error::Error, time::Duration};
+
+use async_openai::{
+    Client,
+    config::AzureConfig,
+    types::chat::{ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs},
+};
+use futures::StreamExt;
+use lb_async_openai::{Backend, BalancedService, Pool, ReqwestTransport};
+use lb_emulator::{Emulator, Reply};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // Two deployments on this machine. The first refuses what it is asked first.
+    let ptu = Emulator::builder().name("ptu").key("key of ptu").start()?;
+    let standard = Emulator::builder().name("standard").key("key of standard").start()?;
+    ptu.script(Reply::throttled(Duration::from_secs(6)));
+
+    // No proxy: the emulators are on this machine.
+    let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).no_proxy();
+    let config = AzureConfig::new().with_api_base(ptu.url()).with_api_key("key of ptu");
+    let config = config.with_deployment_id("gpt-4.1").with_api_version("2024-10-21");
+    let first = Backend::builder(ptu.url()).api_key("key of ptu").build()?;
+    let second = Backend::builder(standard.url()).priority(2).api_key("key of standard").build()?;
+    let service = BalancedService::new(Pool::new([first, second])?, ReqwestTransport::from_builder(http)?);
+    let client = Client::with_config(config).with_http_service(service);
+
+    let hello = ChatCompletionRequestUserMessage::from("Hello");
+    let request = CreateChatCompletionRequestArgs::default().model("gpt-4.1").messages([hello.into()]).build()?;
+
+    let answer = client.chat().create(request.clone()).await?;
+    println!("{}", answer.choices[0].message.content.as_deref().unwrap_or_default());
+
+    let mut stream = client.chat().create_stream(request).await?;
+    while let Some(chunk) = stream.next().await {
+        print!("{}", chunk?.choices.first().and_then(|choice| choice.delta.content.as_deref()).unwrap_or("\n"));
+    }
+    println!("asked: ptu {}, standard {}", ptu.request_count(), standard.request_count());
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! The same without a balancer, to compare with. It ends with the error of the 429.
+//!
+//! ```text
+//! cargo run -p lb-example-azure-core --bin azure-core-unbalanced
+//! ```
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use azure_core::http::{ClientOptions, Context, Method, Pipeline, Request, RetryOptions, Transport};
+use lb_emulator::{Emulator, Reply};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // Two deployments on this machine. The first refuses what it is asked first.
+    let ptu = Emulator::builder().name("ptu").key("key of ptu").start()?;
+    let standard = Emulator::builder().name("standard").key("key of standard").start()?;
+    ptu.script(Reply::throttled(Duration::from_secs(6)));
+
+    // No redirects: one would take a backend's key to another host. No proxy: the emulators are on this machine.
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    let http = Arc::new(http.connect_timeout(Duration::from_secs(10)).build()?);
+    let options = ClientOptions {
+        transport: Some(Transport::new(http)),
+        // Who retries above a balancer asks backends again that have just refused.
+        retry: RetryOptions::none(),
+        ..ClientOptions::default()
+    };
+    // What a service client of the SDK has inside.
+    let pipeline = Pipeline::new(None, None, options, Vec::new(), Vec::new(), None);
+
+    let url = format!("{}/openai/deployments/gpt-4.1/chat/completions?api-version=2024-10-21", ptu.url());
+    let mut request = Request::new(url.parse()?, Method::Post);
+    request.insert_header("api-key", "key of ptu");
+    request.insert_header("content-type", "application/json");
+    request.set_body(r#"{"messages":[{"role":"user","content":"Hello"}]}"#);
+
+    let response = pipeline.send(&Context::new(), &mut request, None).await?;
+    println!("{}: {}", response.status(), response.into_body().into_string()?);
+    println!("asked: ptu {}, standard {}", ptu.request_count(), standard.request_count());
+    Ok(())
+}
