@@ -7,12 +7,21 @@ pub mod gate;
 pub mod journal;
 pub mod stage;
 
-/// The example of README, compiled.
+/// The examples of the pages, compiled and run.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct Readme;
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
 
-/// The examples of the page on events, compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/observability.md")]
-pub struct Observability;
+    #[doc = include_str!("../../docs/configuration.md")]
+    struct Configuration;
+
+    #[doc = include_str!("../../docs/observability.md")]
+    struct Observability;
+
+    #[doc = include_str!("../../docs/several-models.md")]
+    struct SeveralModels;
+
+    #[doc = include_str!("../../docs/wishes.md")]
+    struct Wishes;
+}
