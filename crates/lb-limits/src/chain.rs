@@ -49,18 +49,25 @@ impl Chain {
     /// The [`Refusal`], if a limit does not let the demand in.
     #[inline]
     pub fn admit(&mut self, now: u64, demand: &Demand) -> Result<(), Refusal> {
-        let Some((limit, _)) = self.slowest(now, demand) else {
-            for limit in &mut self.limits {
-                limit.charge(now, demand);
-            }
-            return Ok(());
-        };
+        // Whether, before when: most requests are let in, and then nobody asks for a moment.
+        if self.limits.iter().any(|limit| limit.admits_at(now, demand) != Some(now)) {
+            return Err(self.refuse(now, demand));
+        }
+        for limit in &mut self.limits {
+            limit.charge(now, demand);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse(&mut self, now: u64, demand: &Demand) -> Refusal {
+        let limit = self.slowest(now, demand).map_or(0, |(limit, _)| limit);
         for limit in &mut self.limits {
             limit.charge_refused(now, demand);
         }
         // The refusal may have been charged, so the wait is only known now.
         let admits_at = self.slowest(now, demand).map_or(Some(now), |(_, moment)| moment);
-        Err(Refusal { limit, hint_ns: admits_at.map(|moment| moment - now) })
+        Refusal { limit, hint_ns: admits_at.map(|moment| moment - now) }
     }
 
     /// Corrects the estimate of an admitted demand to what it did cost, at its completion.
@@ -76,7 +83,6 @@ impl Chain {
     }
 
     /// The limit that keeps the demand waiting longest, and until when; `None` if none does.
-    #[inline]
     fn slowest(&self, now: u64, demand: &Demand) -> Option<(usize, Option<u64>)> {
         let mut slowest = None;
         for (index, limit) in self.limits.iter().enumerate() {
