@@ -82,10 +82,12 @@ impl AllCounters {
         Self { lanes: std::array::from_fn(lane) }
     }
 
+    #[inline]
     pub(super) fn begin(&self, slot: usize) {
         self.lanes[lane()][slot].attempts.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn end(&self, slot: usize, class: Class) {
         let counters = &self.lanes[lane()][slot];
         let counter = match class {
@@ -124,6 +126,7 @@ impl AllCounters {
 }
 
 /// This thread's lane: each thread takes the next one when it first counts.
+#[inline]
 fn lane() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
