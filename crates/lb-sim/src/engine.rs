@@ -104,7 +104,7 @@ impl<'p, 'j> Engine<'p, 'j> {
         }
         let mut events = 0;
         loop {
-            let arrival = self.traffic.peek().unwrap_or(u64::MAX);
+            let arrival = self.traffic.peek();
             let event = self.queue.peek();
             let now = arrival.min(event);
             if now >= self.end {

@@ -80,8 +80,9 @@ pub(crate) struct Traffic {
     streams: Vec<Stream>,
     /// When the next request of each stream arrives; `u64::MAX` for none.
     times: Vec<u64>,
-    /// The stream whose request is next.
+    /// The stream whose request is next, and when that arrives.
     first: usize,
+    soonest: u64,
     draws: Draws,
     until: u64,
 }
@@ -127,7 +128,8 @@ impl Traffic {
                 "it is missing; only a trace or an export that does not loop ends by itself",
             )
         })?;
-        let mut traffic = Self { times: vec![u64::MAX; streams.len()], streams, first: 0, draws, until };
+        let mut traffic =
+            Self { times: vec![u64::MAX; streams.len()], streams, first: 0, soonest: u64::MAX, draws, until };
         for index in 0..traffic.streams.len() {
             traffic.times[index] = traffic.streams[index].advance(draws, until);
         }
@@ -140,17 +142,19 @@ impl Traffic {
         self.until
     }
 
-    /// When the next request arrives.
+    /// When the next request arrives; `u64::MAX` if none does.
     #[inline]
-    pub(crate) fn peek(&self) -> Option<u64> {
-        self.times.get(self.first).copied().filter(|&at| at != u64::MAX)
+    pub(crate) const fn peek(&self) -> u64 {
+        self.soonest
     }
 
     /// The next request, in order of time; of several at one time the one of the first workload. After
     /// `None` a closed loop can go on: this is no iterator.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Arrival> {
-        self.peek()?;
+        if self.soonest == u64::MAX {
+            return None;
+        }
         let stream = &mut self.streams[self.first];
         let arrival = stream.take();
         self.times[self.first] = stream.advance(self.draws, self.until);
@@ -171,13 +175,12 @@ impl Traffic {
 
     #[inline]
     fn find_first(&mut self) {
-        let mut first = 0;
-        for (index, at) in self.times.iter().enumerate().skip(1) {
-            if *at < self.times[first] {
-                first = index;
+        (self.first, self.soonest) = (0, u64::MAX);
+        for (index, &at) in self.times.iter().enumerate() {
+            if at < self.soonest {
+                (self.first, self.soonest) = (index, at);
             }
         }
-        self.first = first;
     }
 }
 

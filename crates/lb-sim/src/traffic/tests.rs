@@ -215,7 +215,7 @@ fn users_of_a_closed_loop_wait_for_the_answer_and_then_think() {
     loop {
         let answered = waiting.first().map_or(u64::MAX, |&(at, _)| at);
         match traffic.peek() {
-            Some(at) if at < answered => {
+            at if at < answered => {
                 let arrival = traffic.next().unwrap();
                 waiting.push((arrival.at + SECOND, arrival.number));
                 sent += 1.0;
