@@ -27,6 +27,11 @@ const fn cell(millis: u64) -> usize {
     (halvings as u64 * (FINE / 2) + (millis >> halvings)) as usize
 }
 
+/// Where a cell of a step stands among those of all steps.
+fn place(step: u64, cell: usize) -> usize {
+    usize::try_from(step).map_or(usize::MAX, |step| step.saturating_mul(CELLS)).saturating_add(cell)
+}
+
 /// The middle of a cell, in seconds.
 fn middle(cell: usize) -> f64 {
     let (cell, half) = (cell as u64, FINE / 2);
@@ -44,18 +49,24 @@ impl Latencies {
     /// Counts a request that arrived at `at` and took so long; `None` if it never came to it.
     #[inline]
     pub(super) fn record(&mut self, at: u64, nanos: Option<u64>) {
-        let mut step = at / self.step;
-        while step >= MOST_STEPS as u64 {
-            self.double();
-            step = at / self.step;
-        }
         let cell = nanos.map_or(CELLS - 1, |nanos| cell((nanos / 1_000_000).min(LONGEST)));
-        #[expect(clippy::cast_possible_truncation, reason = "below 128")]
-        let place = step as usize * CELLS + cell;
+        match self.cells.get_mut(place(at / self.step, cell)) {
+            Some(count) => *count = plus(*count, 1),
+            None => self.reach(at, cell),
+        }
+    }
+
+    /// A step that may be beyond those that there are.
+    #[cold]
+    fn reach(&mut self, at: u64, cell: usize) {
+        while at / self.step >= MOST_STEPS as u64 {
+            self.double();
+        }
+        let place = place(at / self.step, cell);
         if place >= self.cells.len() {
             self.cells.resize((place / CELLS + 1) * CELLS, 0);
         }
-        self.cells[place] = self.cells[place].saturating_add(1);
+        self.cells[place] = plus(self.cells[place], 1);
     }
 
     #[cold]
