@@ -127,6 +127,7 @@ impl<'p, 'j> Engine<'p, 'j> {
 
     fn handle(&mut self, sequence: u64, event: Event) {
         match event {
+            Event::First(id) => self.first_token(id),
             Event::Head(id) => {
                 let head = self.requests[id].head;
                 if self.answered(id, head) {

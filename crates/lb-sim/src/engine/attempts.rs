@@ -178,7 +178,8 @@ impl Engine<'_, '_> {
         None
     }
 
-    /// The head of an answer is here: tells the balancer. Whether the request goes on to the next backend.
+    /// The head of an answer that is no success is here, or a fault: tells the balancer. Whether the request goes on to the
+    /// next backend.
     pub(super) fn answered(&mut self, id: u32, head: Head) -> bool {
         let now = self.now;
         let request = &mut self.requests[id];
@@ -188,12 +189,8 @@ impl Engine<'_, '_> {
         let outcome = head.outcome();
         self.recorder.answered(request, head);
         let verdict = self.settle(id, outcome);
-        if let Outcome::Answered { status: 200, .. } = outcome {
-            self.end_dispatch(id);
-        }
         let request = &mut self.requests[id];
         match head {
-            Head::Served => self.first_token(id),
             Head::RefusedInStream(_) => self.end_try(id, TryEnd::RefusedInStream),
             Head::Throttled(_) | Head::Broken(..) | Head::Faulted(_) => {
                 request.last_end = head.try_end();
@@ -210,7 +207,7 @@ impl Engine<'_, '_> {
     }
 
     /// Tells the balancer how the open attempt ended, and takes note of what became of its backend.
-    fn settle(&mut self, id: u32, outcome: Outcome) -> Verdict {
+    pub(super) fn settle(&mut self, id: u32, outcome: Outcome) -> Verdict {
         let now = self.now;
         let Some(dispatch) = self.dispatches.get_mut(id as usize).and_then(Option::as_mut) else {
             return Verdict::Return;
@@ -314,7 +311,7 @@ impl Engine<'_, '_> {
         }
     }
 
-    fn end_dispatch(&mut self, id: u32) {
+    pub(super) fn end_dispatch(&mut self, id: u32) {
         if let Some(dispatch) = self.dispatches.get_mut(id as usize) {
             *dispatch = None;
         }

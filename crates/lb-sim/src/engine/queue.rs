@@ -3,7 +3,9 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 /// What is to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
-    /// The head of an answer, or a fault, reaches the client: a request.
+    /// The head of a success reaches the client, with its first token: a request.
+    First(u32),
+    /// The head of another answer, or a fault, reaches the client: a request.
     Head(u32),
     /// The last token of a service: the request that it was begun for.
     Last(u32),
@@ -110,6 +112,7 @@ const fn parts(event: Event) -> (u64, u64) {
         Event::Foreign(index) => (4, index),
         Event::Resume(index) => (5, index),
         Event::Gossip(index) => (6, index),
+        Event::First(index) => (7, index),
     };
     (kind, index as u64)
 }
@@ -123,7 +126,8 @@ const fn unpack(low: u64) -> Event {
         3 => Event::Alarm(index),
         4 => Event::Foreign(index),
         5 => Event::Resume(index),
-        _ => Event::Gossip(index),
+        6 => Event::Gossip(index),
+        _ => Event::First(index),
     }
 }
 
@@ -144,6 +148,7 @@ mod tests {
         queue.push(9, Event::Foreign(0));
         queue.push(8, Event::Resume(1));
         queue.push(9, Event::Gossip(3));
+        queue.push(9, Event::First(4));
         assert_eq!(queue.peek(), 5);
         let order: Vec<Event> = std::iter::from_fn(|| queue.pop().map(|(_, event)| event)).collect();
         let expected = [
@@ -154,6 +159,7 @@ mod tests {
             Event::Resume(1),
             Event::Foreign(0),
             Event::Gossip(3),
+            Event::First(4),
         ];
         assert_eq!(order, expected);
         assert_eq!(queue.peek(), u64::MAX);

@@ -147,14 +147,13 @@ impl Recorder {
         }
     }
 
-    /// The head of an answer, or a fault, reached the client.
+    /// The head of an answer that is no success, or a fault, reached the client.
     pub(super) fn answered(&mut self, request: &Request, head: Head) {
         if !self.counts(&request.arrival) {
             return;
         }
         let class = &mut self.classes[request.arrival.workload as usize];
         match head {
-            Head::Served => {}
             Head::RefusedInStream(_) => class.refusals_in_stream += 1,
             Head::Throttled(_) => {
                 class.throttles += 1;

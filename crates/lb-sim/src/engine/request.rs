@@ -42,7 +42,7 @@ pub(super) struct Request {
     pub(super) sent: u64,
     /// What serving it takes, if it has work.
     pub(super) service: Service,
-    /// The head that is on its way.
+    /// The head that is on its way, if it is no success.
     pub(super) head: Head,
     /// When the first token came.
     pub(super) first_token: u64,
@@ -70,7 +70,7 @@ impl Request {
             backend: 0,
             sent: 0,
             service: Service::default(),
-            head: Head::Served,
+            head: Head::Faulted(Fault::Reset),
             first_token: 0,
             alarm: 0,
             last_end: TryEnd::Fault,
@@ -103,10 +103,9 @@ impl Request {
     }
 }
 
-/// What reaches the client of an attempt.
+/// What reaches the client of an attempt that is not served.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Head {
-    Served,
     RefusedInStream(Advice),
     Throttled(Advice),
     /// A 5xx.
@@ -119,8 +118,6 @@ impl Head {
     pub(super) fn outcome(self) -> Outcome {
         let answered = |status, advice| Outcome::answered(status, &HeaderLines::new(advice), || SystemTime::UNIX_EPOCH);
         match self {
-            // No header of a success means anything to the balancer.
-            Self::Served => Outcome::Answered { status: 200, hint: None },
             Self::RefusedInStream(advice) => answered(200, advice),
             Self::Throttled(advice) => answered(429, advice),
             Self::Broken(status, advice) => answered(status, advice),
@@ -140,7 +137,7 @@ impl Head {
     /// As the journal notes it.
     pub(super) fn entry(self) -> (Entry, u64) {
         match self {
-            Self::Served | Self::RefusedInStream(_) => (Entry::Answered, 200),
+            Self::RefusedInStream(_) => (Entry::Answered, 200),
             Self::Throttled(_) => (Entry::Answered, 429),
             Self::Broken(status, _) => (Entry::Answered, status.into()),
             Self::Faulted(fault) => (Entry::Faulted, Entry::of_fault(fault)),

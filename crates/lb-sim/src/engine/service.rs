@@ -1,6 +1,8 @@
 //! What a backend does with a request that it let in: from the start of its service to its last token.
 
-use super::{Engine, queue::Event, request::Head};
+use lb_core::Outcome;
+
+use super::{Engine, queue::Event};
 use crate::journal::Entry;
 
 impl Engine<'_, '_> {
@@ -17,16 +19,21 @@ impl Engine<'_, '_> {
             self.queue.push(last, Event::Last(id));
             self.set_alarm(id);
         } else {
-            request.head = Head::Served;
             request.alarm = 0;
-            self.queue.push(first, Event::Head(id));
+            self.queue.push(first, Event::First(id));
         }
     }
 
-    /// The head of a success: the answer streams, until its last token or the caller's deadline.
+    /// The head of a success: tells the balancer. The answer streams, until its last token or the caller's deadline.
     pub(super) fn first_token(&mut self, id: u32) {
         let request = &mut self.requests[id];
         request.first_token = self.now;
+        let (attempt, backend) = (request.attempts - 1, request.backend);
+        self.journal.note(self.now, Entry::Answered, &request.arrival, attempt, backend, 200);
+        // No header of a success means anything to the balancer.
+        let _ = self.settle(id, Outcome::Answered { status: 200, hint: None });
+        self.end_dispatch(id);
+        let request = &mut self.requests[id];
         let last = self.now.saturating_add(request.service.last - request.service.first);
         self.queue.push(last, Event::Last(id));
         if last > request.deadline {
