@@ -12,7 +12,7 @@ use super::{
     wishes::Wishing,
 };
 use crate::{
-    deployment::{Answer, Call},
+    deployment::{Answer, Call, Service},
     journal::{Entry, NO_BACKEND},
     random::{Purpose, unit},
 };
@@ -28,11 +28,10 @@ impl Engine<'_, '_> {
             self.dispatches.resize_with(place + 1, || None);
         }
         let dispatch = &mut self.dispatches[place];
-        // Written in place: it is large, and here there is none to drop.
         debug_assert!(dispatch.is_none(), "one try at a time");
         match &self.classes[request.arrival.workload as usize].wishing {
-            None if dispatch.is_none() => *dispatch = Some(Dispatch::new(pool)),
-            None => {}
+            // Written in place: it is large, and here there is none to drop.
+            None => _ = dispatch.get_or_insert_with(|| Dispatch::new(pool)),
             Some(wishing) => *dispatch = Some(wishing.dispatch(pool, request, &self.scenario.backends)),
         }
         self.advance(id);
@@ -117,25 +116,33 @@ impl Engine<'_, '_> {
         let workload = request.arrival.workload;
         let class = &self.classes[workload as usize];
         let keys = class.wishing.as_ref().and_then(Wishing::keys);
-        let prompt = (backend, workload, request.conversation);
         if let Some(keys) = keys {
+            let prompt = (backend, workload, request.conversation);
             request.arrival.size.cached = self.caches.cached(prompt, keys, request.arrival.size.input, now);
         }
         let call = Call { size: request.arrival.size, key: request.key, attempt: u64::from(attempt), ..class.call };
         let server = &mut self.servers[backend];
-        let answer = server.offer(now, &call, id, self.draws, &mut self.quotas, &mut self.outages);
-        self.recorder.sent(request, backend, now, &answer);
-        let refusal_latency = server.refusal_latency();
-        if let (Some(keys), Answer::Served(service) | Answer::Queued(service)) = (keys, &answer) {
-            self.caches.used(prompt, keys, now, now.saturating_add(service.first));
-        }
-        match answer {
+        match server.offer(now, &call, id, self.draws, &mut self.quotas, &mut self.outages) {
             Answer::Served(service) => {
-                (request.service, request.has_work) = (service, true);
+                self.let_in(id, service);
                 self.start(id);
                 None
             }
-            answer => self.not_served(id, answer, refusal_latency),
+            answer => self.not_served(id, answer),
+        }
+    }
+
+    /// A backend lets the request in.
+    #[inline(always)]
+    fn let_in(&mut self, id: u32, service: Service) {
+        let now = self.now;
+        let request = &mut self.requests[id];
+        (request.service, request.has_work) = (service, true);
+        self.recorder.let_in(request, now);
+        let workload = request.arrival.workload;
+        if let Some(keys) = self.classes[workload as usize].wishing.as_ref().and_then(Wishing::keys) {
+            let prompt = (request.backend, workload, request.conversation);
+            self.caches.used(prompt, keys, now, now.saturating_add(service.first));
         }
     }
 
@@ -143,12 +150,14 @@ impl Engine<'_, '_> {
     ///
     /// Apart, as all else that is seldom: where it stood among what every request does, that was the slower for it.
     #[inline(never)]
-    fn not_served(&mut self, id: u32, answer: Answer, refusal_latency: u64) -> Option<Head> {
+    fn not_served(&mut self, id: u32, answer: Answer) -> Option<Head> {
         let request = &mut self.requests[id];
+        let refusal_latency = self.servers[request.backend].refusal_latency();
+        self.recorder.not_let_in(request, self.now, &answer);
         let class = &self.classes[request.arrival.workload as usize];
         let (head, delay) = match answer {
             Answer::Served(service) | Answer::Queued(service) => {
-                (request.service, request.has_work) = (service, true);
+                self.let_in(id, service);
                 self.set_alarm(id);
                 return None;
             }

@@ -120,26 +120,40 @@ impl Recorder {
         }
     }
 
-    /// An attempt was sent, and this is what the backend does with it.
-    pub(super) fn sent(&mut self, request: &Request, backend: usize, now: u64, answer: &Answer) {
-        let bin = self.timeline.backend_at(backend, now);
-        match answer {
-            Answer::Served(_) | Answer::Queued(_) => bin.accepted += 1,
-            Answer::Refused { .. } | Answer::Broken { status: 429, .. } => bin.refused += 1,
-            Answer::Broken { .. } | Answer::Faulted { .. } | Answer::Hangs => bin.failed += 1,
+    /// An attempt was sent, and the backend lets it in.
+    #[inline]
+    pub(super) fn let_in(&mut self, request: &Request, now: u64) {
+        self.timeline.backend_at(request.backend, now).accepted += 1;
+        if let Some(tally) = self.attempt(request) {
+            tally.accepted += 1;
+            tally.estimated_tokens = tally.estimated_tokens.saturating_add(request.service.estimated);
         }
+    }
+
+    /// Counts an attempt, if its request counts; then gives the tally of its backend.
+    #[inline]
+    fn attempt(&mut self, request: &Request) -> Option<&mut BackendTally> {
         if !self.counts(&request.arrival) {
-            return;
+            return None;
         }
         self.classes[request.arrival.workload as usize].attempts += 1;
         self.workers[request.worker as usize].attempts += 1;
-        let tally = &mut self.backends[backend].tally;
+        let tally = &mut self.backends[request.backend].tally;
         tally.attempts += 1;
+        Some(tally)
+    }
+
+    /// An attempt was sent, and this is what the backend does instead of letting it in.
+    pub(super) fn not_let_in(&mut self, request: &Request, now: u64, answer: &Answer) {
+        let bin = self.timeline.backend_at(request.backend, now);
         match answer {
-            Answer::Served(service) | Answer::Queued(service) => {
-                tally.accepted += 1;
-                tally.estimated_tokens = tally.estimated_tokens.saturating_add(service.estimated);
-            }
+            Answer::Served(_) | Answer::Queued(_) => return,
+            Answer::Refused { .. } | Answer::Broken { status: 429, .. } => bin.refused += 1,
+            Answer::Broken { .. } | Answer::Faulted { .. } | Answer::Hangs => bin.failed += 1,
+        }
+        let Some(tally) = self.attempt(request) else { return };
+        match answer {
+            Answer::Served(_) | Answer::Queued(_) => {}
             Answer::Refused { in_stream: false, .. } | Answer::Broken { status: 429, .. } => tally.throttles += 1,
             Answer::Refused { in_stream: true, .. } => tally.refusals_in_stream += 1,
             Answer::Broken { .. } => tally.server_errors += 1,
