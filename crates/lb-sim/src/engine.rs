@@ -2,7 +2,7 @@
 //!
 //! A request arrives at a worker and walks over the worker's pool with an [`lb_core::Dispatch`] of its own (`attempts`); a
 //! [`Server`] that lets it in serves it (`service`). The head of an answer, the last token, a wait in the
-//! pool or of the SDK, and the caller's deadline are events in a heap, in order of (time, sequence); at one moment they come before an arrival. Nothing reads a
+//! pool or of the SDK, and the caller's deadline are events in a queue, in order of (time, sequence); at one moment they come before an arrival. Nothing reads a
 //! clock: `now` is the time of the event.
 
 mod attempts;
