@@ -61,12 +61,14 @@ impl Chain {
 
     #[cold]
     fn refuse(&mut self, now: u64, demand: &Demand) -> Refusal {
-        let limit = self.slowest(now, demand).map_or(0, |(limit, _)| limit);
-        for limit in &mut self.limits {
-            limit.charge_refused(now, demand);
+        let (limit, mut admits_at) = self.slowest(now, demand).unwrap_or((0, Some(now)));
+        if self.limits.iter().any(Limit::counts_refused) {
+            for limit in &mut self.limits {
+                limit.charge_refused(now, demand);
+            }
+            // The refusal was charged, so the wait is only known now.
+            admits_at = self.slowest(now, demand).map_or(Some(now), |(_, moment)| moment);
         }
-        // The refusal may have been charged, so the wait is only known now.
-        let admits_at = self.slowest(now, demand).map_or(Some(now), |(_, moment)| moment);
         Refusal { limit, hint_ns: admits_at.map(|moment| moment - now) }
     }
 

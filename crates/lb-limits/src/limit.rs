@@ -122,8 +122,13 @@ impl Limit {
         }
     }
 
+    /// Whether refused requests are charged too.
+    pub(crate) fn counts_refused(&self) -> bool {
+        self.window().is_some_and(|rules| rules.counts_refused)
+    }
+
     pub(crate) fn charge_refused(&mut self, now: u64, demand: &Demand) {
-        if self.window().is_some_and(|rules| rules.counts_refused) {
+        if self.counts_refused() {
             self.charge(now, demand);
         }
     }
