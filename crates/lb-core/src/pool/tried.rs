@@ -33,16 +33,16 @@ impl Tried {
 
     /// The slots in the set, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
-        // Most requests succeed at once: nothing is looked at for them.
-        let words = if self.is_empty() { &[] } else { self.inline.as_slice() };
-        words.iter().chain(&self.rest).enumerate().flat_map(|(index, &word)| {
+        let slots = self.inline.iter().chain(&self.rest).enumerate().flat_map(|(index, &word)| {
             let mut left = word;
             std::iter::from_fn(move || {
                 let bit = left.trailing_zeros() as usize;
                 left &= left.checked_sub(1)?;
                 Some(index * 64 + bit)
             })
-        })
+        });
+        // Most requests have tried one or none: no word after the last slot is looked at.
+        slots.take(self.len as usize)
     }
 
     /// Forgets all of them.
