@@ -83,6 +83,17 @@ struct Lines<'a> {
     error: Option<io::Error>,
 }
 
+/// Any odd number.
+const ODD: u64 = 0xd6e8_feb8_6659_fd93;
+
+/// Mixes two words into one by the halves of their product, as wyhash does (Wang Yi, "Modern non-cryptographic hash function
+/// and pseudorandom number generator").
+#[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+const fn folded(one: u64, other: u64) -> u64 {
+    let product = one as u128 * other as u128;
+    product as u64 ^ (product >> 64) as u64
+}
+
 /// No backend is concerned.
 pub(crate) const NO_BACKEND: usize = 0xffff;
 
@@ -103,11 +114,8 @@ impl<'a> Journal<'a> {
     pub(crate) fn note(&mut self, at: u64, entry: Entry, request: &Arrival, attempt: u32, backend: usize, detail: u64) {
         let place = (entry as u64) << 56 | (backend as u64) << 40 | u64::from(attempt);
         let request_word = request.number ^ u64::from(request.workload) << 56;
-        let mut hash = self.hash;
-        for word in [at, place, request_word, detail] {
-            hash = (hash.rotate_left(23) ^ word).wrapping_mul(SeededRng::GAMMA);
-        }
-        self.hash = hash ^ (hash >> 29);
+        let hash = folded(self.hash ^ at, place ^ SeededRng::GAMMA);
+        self.hash = folded(hash ^ request_word, detail ^ ODD);
         if let Some(lines) = &mut self.lines {
             lines.write(at, entry, request, attempt, backend, detail);
         }
