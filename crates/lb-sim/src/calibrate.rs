@@ -24,6 +24,7 @@ mod likelihood;
 mod noise;
 mod refusal_latency;
 mod search;
+mod surface;
 mod verdict;
 
 use std::{error::Error as StdError, fmt};

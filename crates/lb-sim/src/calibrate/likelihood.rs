@@ -2,6 +2,10 @@
 
 use super::{bucket::Decision, noise::DecisionNoise};
 
+/// Into so many stretches a log is cut. The errors of levels last until the bucket is empty again: a stretch should be as long
+/// as the fullest bursts of a short log, and there must be enough of them to draw from.
+const STRETCHES: usize = 12;
+
 /// Decisions in stretches of the log, each in a form that is quick to score.
 #[derive(Debug)]
 pub(super) struct Likelihood {
@@ -35,9 +39,7 @@ pub(super) struct LogStretch {
 impl Likelihood {
     /// `tolerance` is the difference of levels, relative to them, that does not matter.
     pub(super) fn new(decisions: &[Decision], resolution: f64, tolerance: f64) -> Self {
-        // Long enough for the decisions of one burst to be together, and enough of them to draw from.
-        let stretches = (decisions.len() / 25).clamp(8, 40);
-        let length = decisions.len().div_ceil(stretches).max(1);
+        let length = decisions.len().div_ceil(STRETCHES).max(1);
         let range = decisions.iter().map(|decision| decision.level).fold(1.0, f64::max);
         let stretches = decisions.chunks(length).map(|part| LogStretch::new(part, tolerance)).collect();
         Self { stretches, whole: LogStretch::new(decisions, tolerance), resolution, range }

@@ -239,6 +239,16 @@ fn a_service_that_reserves_more_than_the_estimate_is_found_out() {
 }
 
 #[test]
+fn a_bias_between_two_points_of_the_grid_shifts_no_depth() {
+    for hints in [Told::Nothing, Told::Milliseconds] {
+        let calibration = Case { depth: 5.0, bias: 1.37, hints, ..PLAIN }.calibrate();
+        let (burst, bias) = (calibration.burst.unwrap(), calibration.bias.unwrap());
+        assert!((burst.low..=burst.high).contains(&5.0) && burst.high / burst.low < 1.01, "{burst:?}");
+        assert!((bias.low..=bias.high).contains(&1.37) && bias.high / bias.low < 1.01, "{bias:?}");
+    }
+}
+
+#[test]
 fn hints_in_whole_seconds_are_read_as_rounded_up() {
     // Reservations of about 3 s, so that hints are of one to three seconds.
     let case = Case { hints: Told::Seconds, depth: 30.0, max_tokens: SaidMaxTokens::Constant(8_000), ..REAL };

@@ -1,7 +1,7 @@
 //! How often the interval holds the depth, and how seldom a wrong model is identified.
 //!
 //! ```sh
-//! LB_SEEDS=40 cargo test -p lb-sim --lib calibrate::tests::coverage -- --nocapture
+//! LB_SEEDS=80 cargo test --release -p lb-sim --lib calibrate::tests::coverage -- --nocapture
 //! ```
 
 use lb_limits::Ptu;
@@ -25,9 +25,9 @@ fn the_interval_holds_the_depth() {
     for (what, case) in [
         ("1 s, hints in ms", Case { depth: 1.0, ..REAL }),
         ("17 s, hints in ms", Case { depth: 17.0, ..REAL }),
-        ("17 s, hints in ms, exact times", Case { depth: 17.0, ..PLAIN }),
+        ("17 s, hints in ms, exact times, bias 1.37", Case { depth: 17.0, bias: 1.37, ..PLAIN }),
         ("17 s, no hints", Case { depth: 17.0, hints: Told::Nothing, ..REAL }),
-        ("17 s, no hints, exact times", Case { depth: 17.0, hints: Told::Nothing, ..PLAIN }),
+        ("5 s, no hints, bias 1.37", Case { depth: 5.0, bias: 1.37, hints: Told::Nothing, ..REAL }),
     ] {
         let found = calibrations(case);
         let fitted: Vec<_> = found.iter().filter_map(|found| found.burst).collect();
@@ -41,8 +41,8 @@ fn the_interval_holds_the_depth() {
         );
         (all, held) = (all + found.len(), held + holds);
     }
-    // Below the nominal 95 %: intervals of exact logs are still too narrow.
-    assert!(held as f64 >= 0.85 * all as f64, "{held} of {all}");
+    println!("{held} of {all}: {:.1} %", 100.0 * held as f64 / all as f64);
+    assert!(held as f64 >= 0.92 * all as f64, "{held} of {all}");
 }
 
 #[test]
