@@ -11,7 +11,7 @@
 //!
 //! Two uncertainties are kept apart. *Sampling*: replications with other draws give an interval for each figure, and a
 //! limit counts as met only if the one-sided 95 % upper bound meets it. The bound is the larger one of Student's t over
-//! the replications and of a bound that counts over all their requests (Clopper and Pearson for shares, the order
+//! the replications and of a bound that counts over all their requests (Clopper and Pearson and the rule of three for shares, the order
 //! statistic for percentiles), so that no event in little traffic is not taken for never. *Model*: how deep the
 //! deployment's bucket is, is not documented. Depths are not averaged: each has an answer of its own, and
 //! [`Purchase`] says what happens if one buys for a depth that is not the true one.
@@ -354,10 +354,10 @@ mod tests {
             verdict[0].starts_with("No count up to 30 PTUs, the end of the range, meets every limit"),
             "{verdict:?}"
         );
-        // The runs made by hand spill 9.1 % of 1,980 requests: at most 10.2 %.
+        // The runs made by hand spill 9.1 % of 1,980 requests: at most 10.2 %, and three more.
         assert!(
             verdict[1].contains("spill_share <= 5.0 % cannot be met, not even with 100,000 PTUs")
-                && verdict[1].contains("10.2 %"),
+                && verdict[1].contains("10.4 %"),
             "{verdict:?}"
         );
     }

@@ -11,8 +11,13 @@ use super::student;
 
 const CONFIDENCE: f64 = 0.95;
 
-/// The quantile of the normal distribution at that.
-const NORMAL: f64 = 1.644_854;
+/// The quantiles whose ratio says how many trials an estimated variance is worth: that of the normal distribution at this
+/// probability, and Student's. Korn and Graubard's are those of a two-sided interval; one-sided ones end too low.
+const WORTH: f64 = 0.975;
+const NORMAL: f64 = 1.959_964;
+
+/// So many events more than were seen are allowed for: the rule of three. Hanley and Lippman-Hand, JAMA 249 (1983), 1743-1745.
+const UNSEEN: f64 = 3.0;
 
 /// Of a mean, from one value per replication. One value has no bound but itself; an infinite one makes it infinite.
 pub(crate) fn upper_mean(values: &[f64]) -> f64 {
@@ -24,13 +29,14 @@ pub(crate) fn upper_mean(values: &[f64]) -> f64 {
     }
 }
 
-/// Of a share, from its events and trials in each replication. Without events it is close to `3 / trials`, without trials it
+/// Of a share, from its events and trials in each replication. Without events it is close to `6 / trials`, without trials it
 /// is 1.
 ///
 /// Events come in clumps, such as the 429s of one burst: they tell less than as many that are independent. The trials that
 /// count are those of Korn and Graubard, Survey Methodology 24 (1998), 193-201: as many as give the variance of the mean, fewer
 /// for that being an estimate itself, and never more than there are. Student's t would end too low: where few events make the
-/// mean too small, they make its error too small as well.
+/// mean too small, they make its error too small as well. Where no event or one is seen, nothing tells how large clumps are: to
+/// every bound comes what no request showed, by the rule of three.
 pub(crate) fn upper_share(runs: &[(u64, u64)]) -> f64 {
     let shares: Vec<f64> =
         runs.iter().filter(|run| run.1 > 0).map(|&(events, trials)| events as f64 / trials as f64).collect();
@@ -40,14 +46,14 @@ pub(crate) fn upper_share(runs: &[(u64, u64)]) -> f64 {
     let trials = runs.iter().map(|run| run.1).sum::<u64>() as f64;
     let (mean, squares) = student::moments(&shares);
     let freedom = shares.len() as f64 - 1.0;
-    let trials = match student::quantile(CONFIDENCE, freedom) {
+    let worth = match student::quantile(WORTH, freedom) {
         Some(t) if squares > 0.0 => {
             let variance = squares / freedom / (freedom + 1.0);
             (mean * (1.0 - mean) / variance * (NORMAL / t) * (NORMAL / t)).min(trials)
         }
         _ => trials,
     };
-    clopper_pearson(mean * trials, trials)
+    (clopper_pearson(mean * worth, worth) + UNSEEN / trials).min(1.0)
 }
 
 /// The share at which so few events have a chance of 5 %.
@@ -98,12 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn shares_of_one_run_are_bounded_as_clopper_and_pearson_do() {
+    fn shares_of_one_run_are_bounded_as_clopper_and_pearson_do_and_by_the_rule_of_three() {
         // 1 - 0.05^(1/n) without events; the 95 % quantile of the beta distribution of (2, 9) for one of ten.
-        assert_near(upper_share(&[(0, 10)]), 0.258_866);
-        assert_near(upper_share(&[(0, 100)]), 0.029_513);
-        assert_near(upper_share(&[(1, 10)]), 0.394_163);
-        assert_near(upper_share(&[(0, 10_000_000)]), 2.995_73e-7);
+        assert_near(upper_share(&[(0, 10)]), 0.258_866 + 0.3);
+        assert_near(upper_share(&[(0, 100)]), 0.029_513 + 0.03);
+        assert_near(upper_share(&[(1, 10)]), 0.394_163 + 0.3);
+        assert_near(upper_share(&[(0, 10_000_000)]), 2.995_73e-7 + 3e-7);
+        assert_near(upper_share(&[(0, 2)]), 1.0);
         assert_near(upper_share(&[(10, 10)]), 1.0);
         assert_near(upper_share(&[(0, 0)]), 1.0);
     }
@@ -111,16 +118,16 @@ mod tests {
     #[test]
     fn clumped_events_count_as_fewer_trials() {
         // Each tenth request of one run in four: the variance of the mean is 0.025^2, as of 39 requests, and as of
-        // 39 * (1.6449 / 2.3534)^2 = 19.05 for one that three degrees of freedom estimate.
+        // 39 * (1.9600 / 3.1824)^2 = 14.79 for one that three degrees of freedom estimate.
         let clumped = upper_share(&[(100, 1_000), (0, 1_000), (0, 1_000), (0, 1_000)]);
-        assert_near(clumped, clopper_pearson(0.025 * 19.0526, 19.0526));
+        assert_near(clumped, clopper_pearson(0.025 * 14.7925, 14.7925) + 3.0 / 4_000.0);
         assert!(clumped > upper_mean(&[0.1, 0.0, 0.0, 0.0]), "{clumped}");
         // Runs that agree better than chance lets them tell no more than their requests.
         assert_near(
             upper_share(&[(25, 1_000), (25, 1_000), (25, 1_000), (26, 1_000)]),
-            clopper_pearson(101.0, 4_000.0),
+            clopper_pearson(101.0, 4_000.0) + 3.0 / 4_000.0,
         );
-        assert_near(upper_share(&[(3, 100), (0, 0)]), clopper_pearson(3.0, 100.0));
+        assert_near(upper_share(&[(3, 100), (0, 0)]), clopper_pearson(3.0, 100.0) + 0.03);
     }
 
     #[test]
