@@ -168,8 +168,8 @@ mod tests {
     fn no_event_in_little_traffic_is_not_taken_for_never() {
         let little = check(Metric::Application429Share, 0.01, &throttled(&[0, 0], 100));
         assert_eq!(little.value.mean(), 0.0);
-        assert!((little.upper - 6.0 / 200.0).abs() < 2e-4 && !little.is_met, "{little:?}");
-        assert!(check(Metric::Application429Share, 0.01, &throttled(&[0, 0], 400)).is_met);
+        assert!((little.upper - 9.0 / 200.0).abs() < 2e-4 && !little.is_met, "{little:?}");
+        assert!(check(Metric::Application429Share, 0.01, &throttled(&[0, 0], 500)).is_met);
         assert!(!check(Metric::Application429Share, 0.5, &throttled(&[0, 0], 0)).is_met);
     }
 

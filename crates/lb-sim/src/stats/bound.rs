@@ -16,8 +16,9 @@ const CONFIDENCE: f64 = 0.95;
 const WORTH: f64 = 0.975;
 const NORMAL: f64 = 1.959_964;
 
-/// So many events more than were seen are allowed for: the rule of three. Hanley and Lippman-Hand, JAMA 249 (1983), 1743-1745.
-const UNSEEN: f64 = 3.0;
+/// So many events more than were seen are allowed for: by the rule of three, of clumps of three that count as one without it.
+/// Hanley and Lippman-Hand, JAMA 249 (1983), 1743-1745; three is the mean clump where few runs have any.
+const UNSEEN: f64 = 6.0;
 
 /// Of a mean, from one value per replication. One value has no bound but itself; an infinite one makes it infinite.
 pub(crate) fn upper_mean(values: &[f64]) -> f64 {
@@ -29,7 +30,7 @@ pub(crate) fn upper_mean(values: &[f64]) -> f64 {
     }
 }
 
-/// Of a share, from its events and trials in each replication. Without events it is close to `6 / trials`, without trials it
+/// Of a share, from its events and trials in each replication. Without events it is close to `9 / trials`, without trials it
 /// is 1.
 ///
 /// Events come in clumps, such as the 429s of one burst: they tell less than as many that are independent. The trials that
@@ -106,10 +107,10 @@ mod tests {
     #[test]
     fn shares_of_one_run_are_bounded_as_clopper_and_pearson_do_and_by_the_rule_of_three() {
         // 1 - 0.05^(1/n) without events; the 95 % quantile of the beta distribution of (2, 9) for one of ten.
-        assert_near(upper_share(&[(0, 10)]), 0.258_866 + 0.3);
-        assert_near(upper_share(&[(0, 100)]), 0.029_513 + 0.03);
-        assert_near(upper_share(&[(1, 10)]), 0.394_163 + 0.3);
-        assert_near(upper_share(&[(0, 10_000_000)]), 2.995_73e-7 + 3e-7);
+        assert_near(upper_share(&[(0, 10)]), 0.258_866 + 0.6);
+        assert_near(upper_share(&[(0, 100)]), 0.029_513 + 0.06);
+        assert_near(upper_share(&[(1, 10)]), 0.394_163 + 0.6);
+        assert_near(upper_share(&[(0, 10_000_000)]), 2.995_73e-7 + 6e-7);
         assert_near(upper_share(&[(0, 2)]), 1.0);
         assert_near(upper_share(&[(10, 10)]), 1.0);
         assert_near(upper_share(&[(0, 0)]), 1.0);
@@ -120,14 +121,14 @@ mod tests {
         // Each tenth request of one run in four: the variance of the mean is 0.025^2, as of 39 requests, and as of
         // 39 * (1.9600 / 3.1824)^2 = 14.79 for one that three degrees of freedom estimate.
         let clumped = upper_share(&[(100, 1_000), (0, 1_000), (0, 1_000), (0, 1_000)]);
-        assert_near(clumped, clopper_pearson(0.025 * 14.7925, 14.7925) + 3.0 / 4_000.0);
+        assert_near(clumped, clopper_pearson(0.025 * 14.7925, 14.7925) + 6.0 / 4_000.0);
         assert!(clumped > upper_mean(&[0.1, 0.0, 0.0, 0.0]), "{clumped}");
         // Runs that agree better than chance lets them tell no more than their requests.
         assert_near(
             upper_share(&[(25, 1_000), (25, 1_000), (25, 1_000), (26, 1_000)]),
-            clopper_pearson(101.0, 4_000.0) + 3.0 / 4_000.0,
+            clopper_pearson(101.0, 4_000.0) + 6.0 / 4_000.0,
         );
-        assert_near(upper_share(&[(3, 100), (0, 0)]), clopper_pearson(3.0, 100.0) + 0.03);
+        assert_near(upper_share(&[(3, 100), (0, 0)]), clopper_pearson(3.0, 100.0) + 0.06);
     }
 
     #[test]
