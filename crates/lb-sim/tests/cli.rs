@@ -235,7 +235,7 @@ fn check_says_what_a_scenario_holds() {
         "run: 2 runs of about 1,4",
         "sweep: 2 points, 4 runs of about 2,8",
         // Six counts at two depths, and those without and with plenty, twice each.
-        "plan: PTUs of ptu, 28 runs of about 19,",
+        "plan: PTUs of ptu, at most 28 runs of about 19,",
     ] {
         assert!(out.lines().any(|line| line.starts_with(begin)), "{begin}: {out}");
     }

@@ -72,7 +72,7 @@ impl CheckArgs {
             let ptus = profile.total().ptus.iter().find(|(name, _)| name == model);
             let most = plan::most_runs(scenario, ptus.map_or(0.0, |(_, ptus)| ptus.mean))?;
             let effort = effort(most, of_run * most as f64);
-            lines.push(format!("plan: PTUs of {}, {effort}, if it looks at every count", plan.backend));
+            lines.push(format!("plan: PTUs of {}, at most {effort}", plan.backend));
         }
         Ok(lines)
     }

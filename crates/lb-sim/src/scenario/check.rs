@@ -346,5 +346,8 @@ output = 200
             change("backend.other.ptus", 15.into()).unwrap_err().to_string().contains("no `backend` named `other`")
         );
         assert!(change("backend.ptu.colour", 15.into()).unwrap_err().to_string().contains("colour"));
+        // A table that is not there is made.
+        assert_eq!(change("run.limits.spill_share", 0.5.into()).unwrap().run.limits.spill_share, Some(0.5));
+        assert!(change("run.limts.spill_share", 0.5.into()).unwrap_err().to_string().contains("limts"));
     }
 }

@@ -41,22 +41,18 @@ impl KeyPath {
         self.0.last().map_or("", String::as_str)
     }
 
-    /// Puts a value where the path leads. Tables on the way must exist, or stand at the top (`clients`, `pool`).
+    /// Puts a value where the path leads. A table on the way that is not there is made (`run.limits`); in a list it must be
+    /// there.
     pub(super) fn set(&self, document: &mut Table, value: Value) -> Result<(), ScenarioError> {
         let Some((key, way)) = self.0.split_last() else {
             return Err(ScenarioError::new("", "the key path is empty"));
         };
         let mut table = document;
-        let mut way = way.iter().peekable();
-        let mut at_top = true;
+        let mut way = way.iter();
         while let Some(segment) = way.next() {
-            if at_top && !table.contains_key(segment) && way.peek().is_none() {
-                table.insert(segment.clone(), Value::Table(Table::new()));
-            }
-            at_top = false;
-            table = match table.get_mut(segment) {
-                Some(Value::Table(inner)) => inner,
-                Some(Value::Array(list)) => {
+            table = match table.entry(segment.clone()).or_insert_with(|| Value::Table(Table::new())) {
+                Value::Table(inner) => inner,
+                Value::Array(list) => {
                     let name = way.next().ok_or_else(|| self.wrong(format!("which `{segment}`? Write its name")))?;
                     element(list, name).ok_or_else(|| self.wrong(format!("there is no `{segment}` named `{name}`")))?
                 }
