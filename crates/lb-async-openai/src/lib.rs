@@ -116,6 +116,7 @@
 //! version is 1.85.
 //!
 //! [async-openai]: async_openai
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attempt_error;
 mod service;

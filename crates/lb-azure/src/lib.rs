@@ -105,6 +105,7 @@
 //!
 //! The crate needs Rust 1.88, as azure_core does. Tokens and drains run on tokio; a source of tokens also on [another
 //! runtime](TokenSourceBuilder::runtime).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
 mod error;

@@ -158,6 +158,7 @@
 //!
 //! [`Config::take`] reads a table of the program's own from the same file, with errors of the same kind. Without it, an
 //! unknown table is an error.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod config;
 

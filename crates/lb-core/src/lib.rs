@@ -50,6 +50,7 @@
 //! - `json`: a backend's name for the model in JSON bodies, see [`Backend`].
 //! - `serde`: [`PoolOptions`] from configuration files, and to them.
 //! - `test-util`: a scripted transport for your own tests, see `lb_core::test_util`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod guide;
 

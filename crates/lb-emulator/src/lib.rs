@@ -194,6 +194,7 @@ assert_eq!((emulator.refused_streams(), emulator.request_count()), (2, 1));
 //! It prints the URL it listens on, logs one line per request to standard error, and stops at Ctrl-C; `lb-emulator
 //! --help` explains the options. The feature `cli`, on by default, builds it, with `http2` and `tls`; without it the
 //! library has fewer dependencies.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
 mod batch;

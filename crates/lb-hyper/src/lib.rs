@@ -26,6 +26,7 @@
 //! h2's errors are known with the feature `http2`.
 //!
 //! Minimum Rust version: 1.85.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 use std::{error::Error, io, iter::successors};
 

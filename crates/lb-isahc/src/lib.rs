@@ -134,6 +134,7 @@
 //!   level `isahc::wire` logs every byte. A filter of `isahc=info` keeps all of it out.
 //! - Discarded answers are drained by one background thread, so that connections are reused: up to 64 KiB, 100 ms and
 //!   32 at a time, else they are dropped. The thread starts with the first of them, and sleeps while there are none.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
 mod blocking;

@@ -40,6 +40,7 @@
 //!   [`Refusal::hint_ns`]).
 //! - **All or none.** A [`Chain`] checks all of its limits before it charges any.
 //! - **Time only goes forward.** A `now` before one that was already charged is read as the later one.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod bucket;
 mod chain;

@@ -31,6 +31,7 @@
 //!
 //! In Prometheus the names are `lb_requests_total`, `lb_attempt_duration_seconds_bucket` and so on, by both ways. A dashboard
 //! for Grafana is `grafana.json` beside this crate.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "metrics")]
 pub mod facade;

@@ -53,6 +53,7 @@
 //! Redis 7 or later, one server or a replicated one behind one address. A cluster is refused, by an error that says so. The
 //! future runs under tokio. A program without it gives it a thread: a runtime of one thread that blocks on
 //! [`run`](SharedCooldowns::run).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cooldowns;
 mod link;

@@ -141,6 +141,7 @@
 //! No feature enables TLS: choose one of reqwest's own, such as `reqwest = { version = "0.13", features = ["rustls"] }`.
 //!
 //! Minimum Rust version: 1.85.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
 #[cfg(feature = "blocking")]

@@ -97,6 +97,7 @@
 //! same. The minimum supported Rust version is rig's: 1.95 with `rig-http` 0.44, 1.97.1 with the later ones.
 //!
 //! [rig]: rig_http
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod multipart;

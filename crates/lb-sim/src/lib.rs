@@ -49,6 +49,7 @@
 //! parser. The head of an answer settles the attempt; the last token frees the place and corrects the PTU's estimate.
 //! Above the balancer an SDK may retry, and a caller may lose patience. [`Simulation`] runs it, [`metrics`] has what is
 //! counted.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod scenario;
 mod simulation;

@@ -127,6 +127,7 @@
 //! Minimum Rust version: 1.85.
 //!
 //! [tower]: https://docs.rs/tower
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod balance;
 mod box_errors;
