@@ -87,6 +87,11 @@ async fn drain<B: Body>(body: B) {
     }
 }
 
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(test)]
 mod tests {
     use std::{

@@ -51,3 +51,8 @@ mod event;
 
 pub use body::{Held, peek};
 pub use classifier::{Classifier, MAX_BYTES, MAX_EVENTS, Verdict};
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
