@@ -131,3 +131,8 @@ pub use lb_reqwest::{
 };
 pub use service::BalancedService;
 pub use transport::FactoryTransport;
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

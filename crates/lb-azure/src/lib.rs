@@ -126,3 +126,8 @@ pub use lb_core::{
 };
 pub use response::{ATTEMPTS, BalancedResponse, SERVED_BY};
 pub use token_source::{COGNITIVE_SERVICES_SCOPE, TokenSource, TokenSourceBuilder};
+
+/// The example of README, compiled and run.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

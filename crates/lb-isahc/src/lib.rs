@@ -161,3 +161,8 @@ pub use lb_core::{
     RotatingCredential, Served, ServedBy, State, Wait, WishError, Wishes,
 };
 pub use transport::IsahcTransport;
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -173,3 +173,8 @@ pub use middleware::BalanceMiddleware;
 #[cfg(feature = "tower")]
 pub use service::ReqwestService;
 pub use transport::ReqwestTransport;
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -109,3 +109,8 @@ pub use lb_reqwest::{
     Pool, PoolBuilder, PoolOptions, Pools, PoolsByModel, ReplaceablePool, Replaced, ReqwestTransport,
     RotatingCredential, Served, ServedBy, State, Wait, WishError, Wishes, lb_core,
 };
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

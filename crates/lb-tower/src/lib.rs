@@ -158,3 +158,8 @@ pub use transport::TowerTransport;
 
 /// Any error, as tower's middleware passes it on.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
