@@ -182,3 +182,8 @@ mod error;
 pub use config::Config;
 pub use error::ConfigError;
 pub use pool::ConfiguredPool;
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

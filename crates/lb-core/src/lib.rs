@@ -127,3 +127,8 @@ pub use transport::{
 #[cfg(feature = "json")]
 pub use unmapped::Unmapped;
 pub use wishes::{ServedBy, WishError, Wishes};
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -48,3 +48,8 @@ mod recorder;
 
 #[cfg(any(feature = "metrics", feature = "otel"))]
 pub use instrument::{ATTEMPTS, SECONDS};
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -71,3 +71,8 @@ pub use publisher::Publisher;
 pub use server::{InvalidServer, Server};
 pub use status::Status;
 pub use unsupported::Unsupported;
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
