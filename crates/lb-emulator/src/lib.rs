@@ -250,3 +250,8 @@ pub use reply::Reply;
 #[cfg(feature = "http2")]
 pub use h2;
 pub use lb_limits::{self, HintForm};
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -77,3 +77,8 @@ pub const SECOND: u64 = 1_000 * MILLISECOND;
 
 /// Nanoseconds in a minute.
 pub const MINUTE: u64 = 60 * SECOND;
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -93,3 +93,8 @@ pub use metric::Metric;
 pub use report::Report;
 pub use scenario::Scenario;
 pub use simulation::{Simulation, run, simulate};
+
+/// The example of README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
