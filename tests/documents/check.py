@@ -1,4 +1,4 @@
-"""Whether the pages say what is so: links that lead somewhere, commands that name what exists, and README's length."""
+"""Whether the pages say what is so: links, what commands name, versions, and README's length."""
 
 import json
 import re
@@ -86,11 +86,18 @@ def wrong_commands(page, packages):
                 yield f"{command}: {package['name']} has no feature {feature}"
 
 
+def wrong_versions(page, packages):
+    """Of our crates, where a page says how to depend on them."""
+    for name, version in re.findall(r"(lb-[a-z-]+) = (?:\{ version = )?\"(\d[^\"]*)\"", page.read_text()):
+        if not packages[name]["version"].startswith(f"{version}."):
+            yield f"{name} = \"{version}\": it is {packages[name]['version']}"
+
+
 def main():
     problems = []
     known = packages()
     for page in pages():
-        for problem in [*dead_links(page), *wrong_commands(page, known)]:
+        for problem in [*dead_links(page), *wrong_commands(page, known), *wrong_versions(page, known)]:
             problems.append(f"{page.relative_to(ROOT)}: {problem}")
     words = len((ROOT / "README.md").read_text().split())
     if words > MOST_WORDS:
