@@ -114,8 +114,7 @@ pub(crate) fn all(counts: &Counts) -> Vec<Gate> {
         Gate::new(6, "a tier that is exhausted", 15.0, tiers),
         Gate::new(8, "marking and recovering one of 1000 against one of 3", 10.0, flatness),
         Gate::new(12, "what a pool that can be replaced adds to a pick", 60.0, [replaceable]),
-        // 150 was the goal: 143 when it was met, 151 since, with the same sources on this path.
-        Gate::new(13, "what the choice of the pool by the path adds to it", 160.0, [by_model]),
+        Gate::new(13, "what the choice of the pool by the path adds to it", 150.0, [by_model]),
         // By hand nobody looks for credentials that are not there; see docs/performance.md.
         Gate::new(11, "addressing a request, in % of the same edits by hand", 125.0, [addressing]).not_enforced(),
     ]
@@ -143,7 +142,7 @@ mod tests {
         }
         let others = [
             (names::REPLACEABLE, 102.8),
-            (names::BY_MODEL, 202.8),
+            (names::BY_MODEL, 192.8),
             (names::ADDRESS_AGAIN, 800.0),
             (names::RESTORE, 100.0),
             (names::RESTORE_AND_ADDRESS, 1100.0),
@@ -174,7 +173,7 @@ mod tests {
         assert_eq!(missed(&[(names::mark_and_recover(3), 499.9)]), [8]);
         assert_eq!(missed(&[(names::mark_and_recover(3), 520.1)]), [8]);
         assert_eq!(missed(&[(names::REPLACEABLE.to_owned(), 103.1)]), [12]);
-        assert_eq!(missed(&[(names::BY_MODEL.to_owned(), 203.1)]), [13]);
+        assert_eq!(missed(&[(names::BY_MODEL.to_owned(), 193.1)]), [13]);
         assert_eq!(missed(&[(names::RESTORE_AND_ADDRESS.to_owned(), 1100.1)]), [11]);
         assert_eq!(missed(&[(names::RESTORE_AND_ADDRESS_BY_HAND.to_owned(), 899.9)]), [11]);
     }
