@@ -302,7 +302,7 @@ mod tests {
             // It grows, then stays as long as it is, then empties.
             for push in 0..[2, 1, 0][step / 3_000] {
                 let bits = Draws::new(3).bits(Purpose::Sample, step as u64, push);
-                let at = now + bits / 8 % most * if bits % 8 == 0 { 100 } else { 1 };
+                let at = now + bits / 8 % most * if bits.is_multiple_of(8) { 100 } else { 1 };
                 let entry = (at, queue.push(at, Event::Head(7)));
                 list.insert(list.partition_point(|&other| other < entry), entry);
             }
