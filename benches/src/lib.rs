@@ -20,4 +20,5 @@ pub mod groups;
 pub mod overlap;
 pub mod rounds;
 pub mod server;
+#[cfg(feature = "stacks")]
 pub mod stub;
