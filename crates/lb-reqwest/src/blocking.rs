@@ -177,9 +177,9 @@ struct Permit(Arc<AtomicUsize>);
 
 impl Permit {
     fn acquire(drains: &Arc<AtomicUsize>) -> Option<Self> {
-        let below_limit = |running| (running < MAX_DRAINS).then_some(running + 1);
-        drains.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_limit).ok()?;
-        Some(Self(Arc::clone(drains)))
+        // Relaxed: a bound, which orders nothing else. One too many is given back at once, by its drop.
+        let (running, permit) = (drains.fetch_add(1, Ordering::Relaxed), Self(Arc::clone(drains)));
+        (running < MAX_DRAINS).then_some(permit)
     }
 }
 

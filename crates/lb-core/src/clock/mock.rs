@@ -75,9 +75,13 @@ impl MockClock {
 
     /// Moves the time forward by `duration`, for every clone.
     pub fn advance(&self, duration: Duration) {
+        let (nanos, add) = (&self.shared.nanos, nanos(duration));
+        let mut now = nanos.load(Ordering::SeqCst);
         // Saturates like every other arithmetic on time, instead of wrapping back to the origin.
-        let add = nanos(duration);
-        let _ = self.shared.nanos.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| Some(now.saturating_add(add)));
+        while let Err(moved) = nanos.compare_exchange(now, now.saturating_add(add), Ordering::SeqCst, Ordering::SeqCst)
+        {
+            now = moved;
+        }
         self.shared.wake();
     }
 
