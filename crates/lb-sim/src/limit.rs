@@ -35,6 +35,15 @@ pub struct Check {
     pub is_met: bool,
 }
 
+/// The backend that a plan varies.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Varied {
+    /// Its place in the scenario.
+    pub(crate) index: usize,
+    /// Whether requests are sent to it once it is bought: per workload.
+    pub(crate) is_reached: Vec<bool>,
+}
+
 /// The limit as it is written: `spill_share <= 10.0 %`.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,19 +78,13 @@ impl Limit {
         share(runs, |run| (run.all.succeeded, run.all.ended())).0
     }
 
-    /// How it fares in these replications. Requests spill over to another backend than number `varied`, or without one from
-    /// the best priority.
-    pub(crate) fn check(self, runs: &Replications, varied: Option<usize>) -> Check {
+    /// How it fares in these replications. What could have been served by the `varied` backend and was not has spilled over;
+    /// without one, what was not served by the best priority.
+    pub(crate) fn check(self, runs: &Replications, varied: Option<&Varied>) -> Check {
         let (value, upper) = match self.metric {
-            Metric::SpillShare => share(runs, |run| {
-                let served = |is_counted: &dyn Fn(usize) -> bool| -> u64 {
-                    let backends = run.backends.iter().enumerate().filter(|(index, _)| is_counted(*index));
-                    backends.map(|(_, backend)| backend.succeeded).sum()
-                };
-                varied.map_or((run.all.spilled, run.all.succeeded), |varied| {
-                    (served(&|index| index != varied), served(&|_| true))
-                })
-            }),
+            Metric::SpillShare => {
+                share(runs, |run| varied.map_or((run.all.spilled, run.all.succeeded), |varied| varied.spill(run)))
+            }
             Metric::Application429Share => share(runs, |run| (run.all.given_up.throttled, run.all.ended())),
             Metric::FailedShare => share(runs, |run| (run.all.given_up.total(), run.all.ended())),
             Metric::AddedWaitP95 => percentile(runs, 0.95, |all| all.added_wait.p95, |pooled| &pooled.added_wait),
@@ -93,6 +96,16 @@ impl Limit {
             }
         };
         Check { value, upper, is_met: upper <= self.at_most }
+    }
+}
+
+impl Varied {
+    /// Of the successes of those who are sent to it: those of other backends, and all.
+    fn spill(&self, run: &RunSummary) -> (u64, u64) {
+        let reached = run.classes.iter().zip(&self.is_reached).filter(|(_, is_reached)| **is_reached);
+        let succeeded: u64 = reached.map(|(class, _)| class.succeeded).sum();
+        let here = run.backends.get(self.index).map_or(0, |backend| backend.succeeded);
+        (succeeded.saturating_sub(here), succeeded)
     }
 }
 
@@ -133,7 +146,8 @@ mod tests {
     };
 
     fn check(metric: Metric, at_most: f64, runs: &[RunResult]) -> Check {
-        Limit { metric, at_most }.check(&Replications::of(runs), Some(0))
+        let first = Varied { index: 0, is_reached: vec![true] };
+        Limit { metric, at_most }.check(&Replications::of(runs), Some(&first))
     }
 
     /// Runs in which so many of `of` requests end with a 429.
@@ -178,13 +192,35 @@ mod tests {
         // The runs made by hand: 900 served by the first backend, 90 by the second, 10 not at all.
         let runs = [run(0), run(1)];
         assert_eq!(check(Metric::SpillShare, 0.1, &runs).value.mean(), 90.0 / 990.0);
+        let second = Varied { index: 1, is_reached: vec![true] };
         assert_eq!(
-            Limit { metric: Metric::SpillShare, at_most: 0.1 }.check(&Replications::of(&runs), Some(1)).value.mean(),
+            Limit { metric: Metric::SpillShare, at_most: 0.1 }
+                .check(&Replications::of(&runs), Some(&second))
+                .value
+                .mean(),
             900.0 / 990.0
         );
         let of_run = Limit { metric: Metric::SpillShare, at_most: 0.1 }.check(&Replications::of(&runs), None);
         assert_eq!(of_run.value.mean(), 90.0 / 990.0);
         assert_eq!(check(Metric::FailedShare, 0.1, &runs).value.mean(), 0.01);
+    }
+
+    #[test]
+    fn who_cannot_be_sent_to_the_varied_backend_does_not_spill_over() {
+        // Beside those of before, 500 of a workload that the second backend alone serves.
+        let with_another = |number| {
+            let mut run = run(number);
+            run.classes.push(ClassTally { offered: 500, succeeded: 500, ..ClassTally::default() });
+            run.backends[1].succeeded += 500;
+            run
+        };
+        let runs = Replications::of(&[with_another(0), with_another(1)]);
+        let spilled = |is_reached: [bool; 2]| {
+            let varied = Varied { index: 0, is_reached: is_reached.to_vec() };
+            Limit { metric: Metric::SpillShare, at_most: 0.1 }.check(&runs, Some(&varied)).value.mean()
+        };
+        assert_eq!(spilled([true, false]), 90.0 / 990.0);
+        assert_eq!(spilled([true, true]), 590.0 / 1_490.0);
     }
 
     #[test]

@@ -206,7 +206,7 @@ where
 
     fn step(&self, space: &Space<'_>, scenario: &Scenario, ptus: u64, runs: &Replications) -> Step {
         let costs: Vec<f64> = runs.runs.iter().map(|run| (self.cost)(scenario, run)).collect();
-        let checks = space.limits.iter().map(|limit| limit.check(runs, Some(space.index))).collect();
+        let checks = space.limits.iter().map(|limit| limit.check(runs, Some(&space.varied))).collect();
         let pairs = costs.iter().zip(&runs.runs);
         let per_success = pairs.map(|(month, run)| cost::per_1000_successes(scenario, run, *month));
         Step {

@@ -2,7 +2,7 @@ use super::{request, wishes::Wishing};
 use crate::{
     deployment::Call,
     random::{Draws, Purpose},
-    scenario::{Assignment, Client, Program, Retry, Scenario, Sdk, Span},
+    scenario::{Assignment, Client, Retry, Scenario, Sdk, Span},
     traffic::Arrival,
 };
 
@@ -56,7 +56,7 @@ impl Class {
                     count: clients.workers,
                     assignment: clients.assignment,
                 },
-                direct: direct(scenario, program),
+                direct: program.direct(&scenario.backends, |backend| scenario.is_there(backend)),
                 peeks: clients.client == Client::Balancer && program.pool.peek,
                 retry: workload.retry,
                 sdk: clients.sdk,
@@ -79,17 +79,5 @@ impl Class {
             Assignment::Sticky => random(super::key(arrival.workload, arrival.number / 64)),
         };
         first + u32::try_from(worker).unwrap_or(0)
-    }
-}
-
-/// The backend of a direct client.
-fn direct(scenario: &Scenario, program: &Program<'_>) -> Option<usize> {
-    if program.clients.client != Client::Direct {
-        return None;
-    }
-    let there = (0..scenario.backends.len()).filter(|&index| program.sends_to[index] && scenario.is_there(index));
-    match &program.clients.direct_to {
-        Some(name) => there.into_iter().find(|&index| scenario.backends[index].name == *name),
-        None => there.min_by_key(|&index| scenario.backends[index].priority),
     }
 }

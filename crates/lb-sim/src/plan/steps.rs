@@ -1,6 +1,7 @@
 use std::{iter, ops::Range};
 
 use crate::{
+    limit::Varied,
     metrics::{BackendTally, Replications, RunSummary},
     progress::Progress,
     report::{Estimate, cost},
@@ -23,8 +24,8 @@ pub(super) struct Space<'a> {
     base: &'a Scenario,
     /// The backend whose PTUs are varied.
     pub(super) backend: &'a Backend,
-    /// Its place in the scenario.
-    pub(super) index: usize,
+    /// Its place in the scenario, and who is sent there.
+    pub(super) varied: Varied,
     /// Every depth; never empty.
     pub(super) bursts: Vec<Span>,
     /// Every limit.
@@ -56,13 +57,17 @@ impl<'a> Space<'a> {
             .find(|(_, backend)| backend.name == plan.backend)
             .ok_or_else(|| ScenarioError::new("plan.backend", format!("there is no backend `{}`", plan.backend)))?;
         check_prices(base, backend)?;
+        let is_reached = base.reaching(index);
+        if !is_reached.contains(&true) {
+            return Err(ScenarioError::new("plan.backend", format!("no workload is sent to `{}`", plan.backend)));
+        }
         let mut bursts = if plan.bursts.is_empty() { BURSTS.to_vec() } else { plan.bursts.clone() };
         bursts.sort_unstable();
         bursts.dedup();
         let mut space = Self {
             base,
             backend,
-            index,
+            varied: Varied { index, is_reached },
             limits: Limit::all(&plan.limits),
             replications: plan.replications,
             mean_need: Estimate::NOTHING,
@@ -77,7 +82,7 @@ impl<'a> Space<'a> {
         space.mean_need =
             Estimate::over(runs.runs.iter().map(|run| need(&plenty, backend, run.backends.get(index)?, run)));
         space.traffic_hours = runs.runs.first().and_then(|run| terms::traffic_hours(base, run));
-        space.with_plenty = space.limits.iter().map(|limit| limit.check(&runs, Some(index))).collect();
+        space.with_plenty = space.limits.iter().map(|limit| limit.check(&runs, Some(&space.varied))).collect();
         Ok(space)
     }
 

@@ -1,7 +1,7 @@
 use lb_core::PoolOptions;
 use serde::Deserialize;
 
-use super::{Client, Clients, PoolSharing, Preset, Scenario, ScenarioError, Workload};
+use super::{Backend, Client, Clients, PoolSharing, Preset, Scenario, ScenarioError, Workload};
 
 /// Processes of one kind: who sends, over which pools of which backends.
 ///
@@ -25,6 +25,18 @@ impl Program<'_> {
             (Client::Direct, _) => 0,
             (Client::Balancer, PoolSharing::Shared) => 1,
             (Client::Balancer, PoolSharing::Private | PoolSharing::Gossip) => self.clients.workers,
+        }
+    }
+
+    /// The backend of a direct client, of those that are `there`.
+    pub(crate) fn direct(&self, backends: &[Backend], is_there: impl Fn(usize) -> bool) -> Option<usize> {
+        if self.clients.client != Client::Direct {
+            return None;
+        }
+        let there = (0..backends.len()).filter(|&index| self.sends_to[index] && is_there(index));
+        match &self.clients.direct_to {
+            Some(name) => there.into_iter().find(|&index| backends[index].name == *name),
+            None => there.min_by_key(|&index| backends[index].priority),
         }
     }
 }
@@ -67,6 +79,19 @@ impl Scenario {
         let before = self.workloads[..workload].iter().filter(|other| other.is_apart()).count();
         let shared = usize::from(!self.workloads.iter().all(Workload::is_apart));
         if is_apart { shared + before } else { 0 }
+    }
+
+    /// Whether its requests are sent to a backend, once that is bought: per workload.
+    pub(crate) fn reaching(&self, backend: usize) -> Vec<bool> {
+        let programs = self.programs();
+        let reaches = |workload| {
+            let program = &programs[self.program_of(workload)];
+            match program.clients.client {
+                Client::Balancer => program.sends_to[backend],
+                Client::Direct => program.direct(&self.backends, |_| true) == Some(backend),
+            }
+        };
+        (0..self.workloads.len()).map(reaches).collect()
     }
 
     /// Whether a backend was bought: one of zero PTUs was not.
@@ -149,6 +174,24 @@ mod tests {
         let owners: Vec<_> = scenario.programs().iter().map(|program| program.owner.unwrap().name.clone()).collect();
         assert_eq!(owners, ["chat", "batch"]);
         assert_eq!([0, 1].map(|workload| scenario.program_of(workload)), [0, 1]);
+    }
+
+    #[test]
+    fn a_backend_is_reached_by_those_that_send_to_it() {
+        let reaching = |batch: &str| {
+            let scenario = Scenario::parse(&SCENARIO.replace("workers = 2, sdk = \"none\"", batch)).unwrap();
+            [0, 1].map(|backend| scenario.reaching(backend))
+        };
+        assert_eq!(reaching("workers = 2"), [[true, false], [true, true]]);
+        assert_eq!(reaching("client = \"direct\""), [[true, false], [true, true]]);
+        // A client without a balancer goes to one: the best priority, or that which it names.
+        let both = |batch: &str| {
+            let text = SCENARIO.replace("[\"b\"]", "[\"a\", \"b\"]").replace("workers = 2, sdk = \"none\"", batch);
+            let scenario = Scenario::parse(&text).unwrap();
+            [0, 1].map(|backend| scenario.reaching(backend))
+        };
+        assert_eq!(both("client = \"direct\""), [[true, true], [true, false]]);
+        assert_eq!(both("client = \"direct\", direct_to = \"b\""), [[true, false], [true, true]]);
     }
 
     #[test]
