@@ -159,6 +159,7 @@ mod tests {
             let outcome = refusal.outcome(headers, || SystemTime::UNIX_EPOCH);
             let Outcome::Answered { status, hint } = outcome else { panic!("{outcome:?}") };
             assert_eq!(status, refusal.status());
+            assert_eq!(refusal.retry_after().is_some(), hint.is_some_and(|hint| hint.source() == HintSource::Event));
             hint.map(|hint| (hint.delay(), hint.source()))
         };
         let three = Duration::from_secs(3);

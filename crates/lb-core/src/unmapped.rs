@@ -37,3 +37,23 @@ impl fmt::Display for Unmapped {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Unmapped;
+
+    #[test]
+    fn each_reason_is_told_from_the_others() {
+        let all = [
+            Unmapped::NotRead,
+            Unmapped::ContentType,
+            Unmapped::NoObject,
+            Unmapped::NoModel,
+            Unmapped::TwoModels,
+            Unmapped::NoString,
+        ];
+        let told: std::collections::BTreeSet<String> = all.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), all.len());
+        assert!(told.iter().all(|reason| reason.starts_with("the ")), "{told:?}");
+    }
+}
