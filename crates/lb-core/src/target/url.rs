@@ -39,7 +39,11 @@ impl Target<'_> {
         // parse it once takes twice as long as a new host, and longer than host, port and path.
         let scheme = backend.scheme().as_str();
         if url.scheme() != scheme {
-            url.set_scheme(scheme).map_err(|()| self.error("its scheme is neither https nor http"))?;
+            // `set_scheme` would make HTTP of a web socket and of a file transfer too.
+            let is_http = matches!(url.scheme(), "https" | "http");
+            if !is_http || url.set_scheme(scheme).is_err() {
+                return Err(self.error("its scheme is neither https nor http"));
+            }
         }
         let (host, port) = (backend.host(), backend.port());
         if url.host_str() != Some(host) {
@@ -69,5 +73,29 @@ impl Target<'_> {
             return Err(self.error("its URL is too long; send long input in the body"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Backend, Pool, Step, ThreadRng};
+
+    #[test]
+    fn what_is_no_url_of_http_is_refused_and_stays_as_it_came() {
+        for endpoint in ["https://a.example", "http://a.example/team"] {
+            let pool = Pool::new([Backend::new(endpoint, 1).unwrap()]).unwrap();
+            let Step::Try(attempt) = pool.dispatch().next(|| pool.now(), &ThreadRng) else { panic!("it is available") };
+            let addressed = |text: &str| {
+                let mut url: Url = text.parse().unwrap();
+                pool.target(&attempt).address_url(&mut url).map(|()| url.to_string()).map_err(|_| url.to_string())
+            };
+            for other in ["ws://any/x", "wss://any/x", "ftp://any/x", "file:///x", "data:,x", "mailto:a@any.host"] {
+                assert_eq!(addressed(other), Err(other.to_owned()), "{endpoint}");
+            }
+            for own in ["https://any/x", "http://any/x"] {
+                assert_eq!(addressed(own), Ok(format!("{endpoint}/x")));
+            }
+        }
     }
 }
