@@ -27,9 +27,21 @@ pub(super) fn choose(
 /// The score of a hash at a weight: the highest of several is each one's as often as its weight says (Schindelhauer and
 /// Schomaker, "Weighted distributed hash tables", SPAA 2005, the logarithmic method).
 fn weighted_score(hash: u64, weight: u32) -> f64 {
-    /// 2^-53: a float has so many bits.
-    const UNIT: f64 = 1.0 / 9_007_199_254_740_992.0;
-    #[expect(clippy::cast_precision_loss, reason = "it has 53 bits")]
-    let uniform = ((hash >> 11) as f64 + 0.5) * UNIT;
+    /// 2^-52: with the half, a float holds each of these numbers, and none is 0 or 1.
+    const UNIT: f64 = 1.0 / 4_503_599_627_370_496.0;
+    #[expect(clippy::cast_precision_loss, reason = "it has 52 bits")]
+    let uniform = ((hash >> 12) as f64 + 0.5) * UNIT;
     f64::from(weight) / -uniform.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::weighted_score;
+
+    #[test]
+    fn every_hash_has_a_score_and_a_higher_one_no_lower_a_score() {
+        let scores = [0, 1 << 12, u64::MAX / 2, u64::MAX - (1 << 12), u64::MAX].map(|hash| weighted_score(hash, 3));
+        assert!(scores.iter().all(|score| score.is_finite() && *score > 0.0), "{scores:?}");
+        assert!(scores.is_sorted(), "{scores:?}");
+    }
 }
