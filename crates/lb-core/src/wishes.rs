@@ -255,6 +255,13 @@ mod tests {
     }
 
     #[test]
+    fn a_teller_is_itself_and_no_other() {
+        let teller = ServedBy::new();
+        assert_eq!(Wishes::new().tell(&teller), Wishes::new().tell(&teller.clone()));
+        assert_ne!(teller, ServedBy::new());
+    }
+
+    #[test]
     fn a_key_is_hashed_the_same_everywhere_and_not_kept() {
         // Of the draft's test vectors.
         assert_eq!(Affinity::of(b"foobar"), Affinity(0x8594_4171_f739_67e8));

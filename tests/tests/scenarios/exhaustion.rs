@@ -38,6 +38,7 @@ fn is_synthesised(answer: &Answer, status: u16, secs: u64) {
     assert!(response.headers().get("x-from").is_none(), "nothing of a backend is mixed in");
     let exhausted = response.extensions().get::<Exhausted>().unwrap();
     assert_eq!(response.body(), &exhausted.body());
+    assert!(!exhausted.is_late());
     assert!(response.extensions().get::<Served>().is_none());
 }
 

@@ -308,6 +308,8 @@ mod tests {
     fn neither_debug_nor_an_error_shows_a_secret() {
         let good = Backend::builder("a.example").api_key("CANARY").build().unwrap();
         let bad = Backend::builder("https://user:CANARY@a.example/?key=CANARY#CANARY").api_key("CANARY\n");
+        let builder = format!("{:?}", Backend::builder("b.example").api_key("CANARY"));
+        assert!(builder.contains("b.example") && !builder.contains("CANARY"), "{builder}");
         let printed = format!("{good:?} {good:#?} {bad:?} {bad:#?}");
         let error = bad.build().unwrap_err();
         let printed = format!("{printed} {error} {error:?}");
