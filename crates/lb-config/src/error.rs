@@ -25,23 +25,28 @@ impl ConfigError {
     /// An error about the value at the end of `path`, which is written at `place`.
     pub(crate) fn new(place: &Place, path: &Path, message: impl fmt::Display) -> Self {
         let key = (!path.0.is_empty()).then(|| path.to_string());
-        // One line, whatever was quoted: errors go to logs.
-        let message = message.to_string().replace(char::is_control, " ");
-        match place {
+        let parts = match place {
             Place::Line { source, line } => {
                 let before = key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default();
                 let text = format!("{}:{line}: {before}{message}", source.name);
-                Self(Box::new(Parts { file: Some(source.name.clone()), line: Some(*line), key, variable: None, text }))
+                Parts { file: Some(source.name.clone()), line: Some(*line), key, variable: None, text }
             }
             Place::Variable { name, .. } => {
                 let text = format!("environment variable {name}: {message}");
-                Self(Box::new(Parts { file: None, line: None, key, variable: Some(name.to_string()), text }))
+                Parts { file: None, line: None, key, variable: Some(name.to_string()), text }
             }
             Place::Prefix(prefix) => {
                 let text = format!("environment variables {prefix}_*: {message}");
-                Self(Box::new(Parts { file: None, line: None, key, variable: None, text }))
+                Parts { file: None, line: None, key, variable: None, text }
             }
-        }
+        };
+        Self::of(parts)
+    }
+
+    /// In one line, whatever is quoted, the names of files and variables too: errors go to logs.
+    fn of(parts: Parts) -> Self {
+        let text = parts.text.replace(char::is_control, " ");
+        Self(Box::new(Parts { text, ..parts }))
     }
 
     /// The same about a value that is missing: where the rest is in variables, it is about the one that it belongs into.
@@ -60,13 +65,13 @@ impl ConfigError {
     /// An error about a file as a whole.
     pub(crate) fn of_file(name: &str, message: impl fmt::Display) -> Self {
         let text = format!("{name}: {message}");
-        Self(Box::new(Parts { file: Some(name.to_owned()), line: None, key: None, variable: None, text }))
+        Self::of(Parts { file: Some(name.to_owned()), line: None, key: None, variable: None, text })
     }
 
     /// An error about the prefix of variables.
     pub(crate) fn of_prefix(message: impl fmt::Display) -> Self {
         let text = format!("prefix of environment variables: {message}");
-        Self(Box::new(Parts { file: None, line: None, key: None, variable: None, text }))
+        Self::of(Parts { file: None, line: None, key: None, variable: None, text })
     }
 
     /// The same, about a variable that something else names.

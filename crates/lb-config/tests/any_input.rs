@@ -67,7 +67,7 @@ fn check(errors: Vec<ConfigError>) {
     assert!(!errors.is_empty());
     for error in errors {
         let told = error.to_string();
-        assert!(!told.contains('\n') && !told.contains('\0'), "{told:?}");
+        assert!(!told.contains(char::is_control), "{told:?}");
         assert!(told.len() > 10, "{told:?}");
     }
 }
@@ -84,11 +84,21 @@ proptest! {
     #[test]
     fn any_variables_are_read_or_refused(
         variables in vec((vec(select(&["LB", "_", "__", "OPTIONS", "BACKENDS", "POOLS", "A", "ENDPOINT", "API_KEY", "STRIKES", "WAIT",
-            "MODELS", "ON_STATUS", "a", "\u{e9}"][..]), 0..9), any::<String>()), 0..9)
+            "MODELS", "ON_STATUS", "a", "\n", "\u{e9}"][..]), 0..9), any::<String>()), 0..9)
     ) {
         let variables = variables.into_iter().map(|(name, value)| (name.concat(), value));
         check(errors(Config::from_vars("LB", variables)));
     }
+}
+
+#[test]
+fn a_name_with_control_characters_is_told_in_one_line() {
+    check(errors(Config::from_file("there is\nno such\0file.toml")));
+    check(errors(Config::from_toml("two\nlines.toml", "strikes")));
+    check(errors(Config::from_json("two\nlines.json", "{\"str\\nikes\": 1}")));
+    check(errors(Config::from_vars("LB", [("LB_OPTIONS__A\nB", "1")])));
+    check(errors(Config::from_vars("LB", [("LB_BACKENDS__A__API_KEY_ENV", "PTU\nKEY")])));
+    check(errors(Config::from_vars("L\nB", [("A", "1")])));
 }
 
 #[test]
