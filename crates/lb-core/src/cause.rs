@@ -29,11 +29,12 @@ pub struct Detail {
 }
 
 impl Detail {
-    /// What an error says, in a line without URL, query or secret; what is beyond 300 characters is cut.
+    /// What an error says, without URL, query or secret; what is beyond 300 characters is cut, and control characters are
+    /// blanks.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         let end = text.char_indices().nth(MAX_TEXT).map_or(text.len(), |(end, _)| end);
-        Self { text: Some(text[..end].into()), request_id: None }
+        Self { text: Some(text[..end].replace(char::is_control, " ").into()), request_id: None }
     }
 
     /// What the head of an answer says about its request: `apim-request-id`, else `x-request-id`, of up to 128 visible
@@ -131,5 +132,6 @@ mod tests {
     fn a_long_text_is_cut_at_a_character() {
         let detail = Detail::from_text(&"\u{e9}".repeat(1_000));
         assert_eq!(detail.text.unwrap().chars().count(), MAX_TEXT);
+        assert_eq!(Detail::from_text("two\nlines").text.as_deref(), Some("two lines"));
     }
 }

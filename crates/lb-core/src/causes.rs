@@ -5,6 +5,9 @@ use std::{error::Error, iter::successors};
 /// A line of a log is not a place for more.
 const MAX_CHARS: usize = 300;
 
+/// So much of a name from outside is shown.
+const MAX_NAME: usize = 100;
+
 /// More causes are nobody's, but an error can name itself as its cause.
 const MAX_CAUSES: usize = 16;
 
@@ -41,7 +44,13 @@ pub fn causes(error: &(dyn Error + 'static)) -> String {
     if let Some((end, _)) = line.char_indices().nth(MAX_CHARS) {
         line.truncate(end);
     }
-    line
+    // What a peer sent may be quoted, and a terminal may show it.
+    if line.contains(char::is_control) { line.replace(char::is_control, " ") } else { line }
+}
+
+/// A name that somebody outside may have written, as errors show it: its beginning, in one line.
+pub(crate) fn shown(name: &str) -> String {
+    name.escape_debug().take(MAX_NAME).collect()
 }
 
 #[cfg(test)]
@@ -76,6 +85,11 @@ mod tests {
     fn a_path_with_a_query_is_left_out_too() {
         let error = io::Error::other("no route for /openai/v1?api-key=CANARY; is it a typo? a=b");
         assert_eq!(causes(&error), "no route for (..) is it a typo? a=b");
+    }
+
+    #[test]
+    fn what_would_steer_a_terminal_is_blank() {
+        assert_eq!(causes(&io::Error::other("got \u{1b}[2J\0, not a head")), "got  [2J , not a head");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{clock::Instant, served::Served};
+use crate::{causes::shown, clock::Instant, served::Served};
 
 /// What one request wishes: by when, where, and whether it may wait. None of it is sent to a backend.
 ///
@@ -230,7 +230,8 @@ impl fmt::Display for WishError {
         match self {
             Self::UnknownBackend(name) => write!(
                 f,
-                "the request is pinned to backend {name}, which the pool does not have; pin it to the name that `Served` gave"
+                "the request is pinned to backend {}, which the pool does not have; pin it to the name that `Served` gave",
+                shown(name)
             ),
             Self::HeadTimeoutWhileBlocking => f.write_str(
                 "a blocking balancer cannot give up an attempt after a head timeout; set a timeout of the client",
@@ -252,6 +253,14 @@ mod tests {
         let both = Wishes::new().pin("a").wait(false).within(Duration::from_secs(1));
         assert_eq!(own.or(others), both);
         assert!(Wishes::default().or(Wishes::new()).is_empty() && !both.is_empty());
+    }
+
+    #[test]
+    fn a_pin_that_somebody_outside_wrote_is_told_in_one_line() {
+        let name = format!("a\n\u{1b}[2J{}", "b".repeat(10_000));
+        let told = WishError::UnknownBackend(name.into()).to_string();
+        assert!(told.len() < 250 && !told.contains(char::is_control), "{told:?}");
+        assert!(told.contains("a\\n"), "{told}");
     }
 
     #[test]

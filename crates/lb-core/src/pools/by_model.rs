@@ -3,10 +3,7 @@
 use std::{collections::HashSet, error::Error as StdError, fmt, sync::Arc};
 
 use super::{Kind, Pools};
-use crate::build_error::BuildError;
-
-/// So much of a model's name is shown in an error.
-const MAX_SHOWN: usize = 100;
+use crate::{build_error::BuildError, causes::shown};
 
 /// Builds [`Pools`] of which each serves some models, because quotas, and so cooldowns, are a deployment's: where one
 /// client chats and embeds, a 429 of the embeddings must not take the chat's backends out.
@@ -114,9 +111,7 @@ impl ByModel {
     fn no_pool(&self, model: Option<&str>) -> NoPool {
         let mut names: Vec<_> = self.models.iter().map(|(name, _)| name.clone()).collect();
         names.sort_unstable();
-        // It is a caller's, who may have written anything.
-        let shown = |model: &str| model.escape_debug().take(MAX_SHOWN).collect();
-        NoPool { model: model.map(shown), models: names.into() }
+        NoPool { model: model.map(|model| shown(model).into()), models: names.into() }
     }
 }
 
