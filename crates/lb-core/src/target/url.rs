@@ -82,7 +82,7 @@ mod tests {
     use crate::{Backend, Pool, Step, ThreadRng};
 
     #[test]
-    fn what_is_no_url_of_http_is_refused_and_stays_as_it_came() {
+    fn a_url_of_http_is_addressed_without_its_user_and_any_other_stays_as_it_came() {
         for endpoint in ["https://a.example", "http://a.example/team"] {
             let pool = Pool::new([Backend::new(endpoint, 1).unwrap()]).unwrap();
             let Step::Try(attempt) = pool.dispatch().next(|| pool.now(), &ThreadRng) else { panic!("it is available") };
@@ -93,7 +93,7 @@ mod tests {
             for other in ["ws://any/x", "wss://any/x", "ftp://any/x", "file:///x", "data:,x", "mailto:a@any.host"] {
                 assert_eq!(addressed(other), Err(other.to_owned()), "{endpoint}");
             }
-            for own in ["https://any/x", "http://any/x"] {
+            for own in ["https://any/x", "http://any/x", "https://user:secret@any/x", "https://user@any/x"] {
                 assert_eq!(addressed(own), Ok(format!("{endpoint}/x")));
             }
         }
