@@ -318,6 +318,26 @@ mod tests {
     }
 
     #[test]
+    fn an_error_names_the_backend() {
+        let error = |builder: BackendBuilder| builder.priority(0).build().unwrap_err().to_string();
+        assert!(error(Backend::builder("a.example")).contains("a.example"));
+        assert!(error(Backend::builder("a.example").name("ptu")).contains("ptu"));
+        assert!(error(Backend::builder("a.example").name("two\nlines")).contains("two?lines"));
+    }
+
+    #[cfg(feature = "json")]
+    #[test]
+    fn a_model_for_all_is_that_of_every_caller() {
+        let backend = Backend::builder("a.example").model("m").model_for("x", "y").build().unwrap();
+        assert_eq!(
+            (backend.model(), backend.model_for("x"), backend.model_for("z")),
+            (Some("m"), Some("y"), Some("m"))
+        );
+        let plain = Backend::new("a.example", 1).unwrap();
+        assert_eq!((plain.model(), plain.model_for("z")), (None, None));
+    }
+
+    #[test]
     fn the_name_is_the_endpoint_unless_given() {
         let name = |endpoint: &str| Backend::new(endpoint, 1).unwrap().name().to_owned();
         assert_eq!(name("A.example"), "a.example");
