@@ -23,3 +23,15 @@ impl fmt::Display for NotRepeated {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::NotRepeated;
+
+    #[test]
+    fn each_reason_is_told_from_the_others() {
+        let all = [NotRepeated::BodySpent, NotRepeated::TooLate, NotRepeated::StatefulPath].map(|why| why.to_string());
+        assert!(all.iter().all(|told| !told.is_empty()));
+        assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2], "{all:?}");
+    }
+}
