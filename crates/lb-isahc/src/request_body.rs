@@ -102,7 +102,10 @@ impl Progress {
             (ErrorKind::Timeout, true) if !is_connected => (Fault::Timeout, "the request was sent"),
             // A body that streams may be what the backend waited for.
             (ErrorKind::Timeout, false) if self.is_in_memory || self.is_untouched() => (Fault::ConnectTimeout, UNSENT),
-            (ErrorKind::Io | ErrorKind::ProtocolViolation, false) if is_connected => (Fault::Unprocessed, UNSENT),
+            // What was read of it was for a connection, whether or not isahc has noted the address by now.
+            (ErrorKind::Io | ErrorKind::ProtocolViolation, false) if is_connected || !self.is_untouched() => {
+                (Fault::Unprocessed, UNSENT)
+            }
             (ErrorKind::Io | ErrorKind::ProtocolViolation, false) => (Fault::Connect, UNSENT),
             _ => return error,
         };

@@ -134,7 +134,9 @@ fn a_body_that_was_not_sent_whole_was_not_processed_and_goes_on() {
         let request = post().expect_continue(false).body(Cursor::new(body)).unwrap();
         let Err(Error::Transport(error)) = face.stream(pool().unwrap(), request) else { panic!("it was reset") };
         let transport = IsahcTransport::new().unwrap();
-        assert_eq!(Transport::fault(&transport, &error), Fault::Unprocessed, "{error:?}");
+        // A reset before the first byte of the body may come without an address: then it is no connection. Both go on.
+        let fault = Transport::fault(&transport, &error);
+        assert!(matches!(fault, Fault::Unprocessed | Fault::Connect), "{error:?}");
         assert!(Transport::describe(&transport, &error).contains("the request was not sent whole"), "{error:?}");
     }
 }
