@@ -180,7 +180,11 @@ proptest! {
             let kinds: Vec<_> = kinds.map(|state| std::mem::discriminant(&state)).collect();
             let suspect = std::mem::discriminant(&State::Suspect { probe_at: 0, reason: Reason::Stalled });
             let is_old = match says {
-                Says::Alive => kinds.windows(2).any(|pair| pair[0] != suspect && pair[1] == suspect),
+                // Once a cooldown has ended the suspicion too, an old success is proof of life.
+                Says::Alive => {
+                    kinds.last() != Some(&std::mem::discriminant(&State::Available))
+                        && kinds.windows(2).any(|pair| pair[0] != suspect && pair[1] == suspect)
+                }
                 Says::Cooling(_) => !is_429 && kinds.windows(2).any(|pair| pair[0] != pair[1]),
                 _ => kinds.windows(2).any(|pair| pair[0] != pair[1]),
             };
