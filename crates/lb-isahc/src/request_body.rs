@@ -133,3 +133,22 @@ impl<B: AsyncRead + Unpin> AsyncRead for RequestBody<B> {
         Poll::Ready(self.progress.note(read))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_was_begun_had_a_connection_even_if_no_address_is_known() {
+        let fault = |read: u64| {
+            let progress = Progress::new(Some(10), true);
+            progress.read.store(read, Ordering::Relaxed);
+            let broken = isahc::Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
+            assert!(broken.remote_addr().is_none());
+            Mark::fault_of(&progress.explain(broken))
+        };
+        assert_eq!(fault(0), Some(Fault::Connect));
+        assert_eq!(fault(3), Some(Fault::Unprocessed));
+        assert_eq!(fault(10), None);
+    }
+}
